@@ -1,0 +1,1 @@
+//! HTTP server: REST, WebSocket, the embedded dashboard

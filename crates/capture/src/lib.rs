@@ -1,0 +1,1 @@
+//! Where packets come from: eBPF, AF_PACKET, capture files

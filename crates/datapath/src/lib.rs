@@ -1,0 +1,1 @@
+//! The eBPF programs, their maps, and the code that loads them

@@ -1,0 +1,1 @@
+//! Sightings in, who is who out

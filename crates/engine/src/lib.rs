@@ -1,0 +1,1 @@
+//! The control loop as one value: inputs and time in, outputs out

@@ -1,0 +1,1 @@
+//! Real packets: a household in network namespaces

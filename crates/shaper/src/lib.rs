@@ -1,0 +1,1 @@
+//! Makes the queues of the kernel match a plan, over netlink

@@ -1,0 +1,1 @@
+//! A simulated network around a real engine

@@ -1,0 +1,1 @@
+//! History: SQLite on one box

@@ -1,0 +1,33 @@
+//! The vocabulary of EqualNet as types.
+//!
+//! What goes in: values from the edge, checked once. What comes out: values that are valid because they
+//! exist. No IO, no clock, no behaviour beyond arithmetic and validity. The words themselves are defined
+//! in ARCHITECTURE.md.
+//!
+//! Layer: every rate and byte count in EqualNet is layer 2, the IP packet with its Ethernet header and
+//! without preamble and checksum, because that is what HTB charges and what the kernel's counters say.
+//! So a plan and its measurement compare without conversion.
+
+mod class;
+mod demand;
+mod device;
+mod flow;
+mod link;
+mod plan;
+mod policy;
+mod record;
+mod sample;
+mod snapshot;
+mod units;
+
+pub use class::*;
+pub use demand::*;
+pub use device::*;
+pub use flow::*;
+pub use link::*;
+pub use plan::*;
+pub use policy::*;
+pub use record::*;
+pub use sample::*;
+pub use snapshot::*;
+pub use units::*;

@@ -1,0 +1,1 @@
+//! The public contract: every JSON body of REST and WebSocket
