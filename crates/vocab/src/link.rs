@@ -79,6 +79,27 @@ impl Link {
     }
 }
 
+/// How a frame of a link or a capture file begins (names after the pcap link-layer header types).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LinkType {
+    /// Ethernet II, with any number of VLAN tags (DLT 1).
+    Ethernet,
+    /// The IP packet itself (DLT 12, 14, 101, 228, 229).
+    RawIp,
+    /// Linux cooked capture (DLT 113).
+    LinuxCooked,
+    /// Linux cooked capture version 2 (DLT 276).
+    LinuxCooked2,
+    /// BSD loopback: a protocol family of four bytes in either order (DLT 0 and 108).
+    Loopback,
+    /// PPP, with or without HDLC framing (DLT 9, 50).
+    Ppp,
+    /// PPPoE without its Ethernet header (DLT 51).
+    PppEther,
+    /// Cisco HDLC (DLT 104).
+    CiscoHdlc,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
