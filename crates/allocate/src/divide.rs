@@ -89,7 +89,8 @@ pub struct Portion {
     pub ceiling: BitRate,
     /// What nobody asked for and it could take, up to its ceiling. Shown for groups; zero for an aggregate.
     pub headroom: BitRate,
-    /// What bounded it. Of a group: `Demand` if nothing is held back, else the strongest reason below it.
+    /// What bounded it. Of a group: `Demand` if nothing is held back, `Ceiling` if its own ceiling holds back
+    /// what is below it, else the strongest reason below it.
     pub bound: Bound,
     /// The tier it stood in. Of a group: the first below it; [`Tier::LAST`] for an empty one.
     pub tier: Tier,
@@ -216,6 +217,8 @@ struct Kept {
     /// The floor made of guarantees alone.
     floor: u64,
     cause: Cause,
+    /// Whether its own ceiling held back what is below it.
+    clipped: bool,
     headroom: u64,
 }
 
@@ -250,6 +253,7 @@ struct Node {
     /// The floors of the stages to come.
     later_floor: u64,
     cause: Cause,
+    clipped: bool,
     stage_floor: u64,
     /// What it can use in this stage, within its own ceiling.
     stage_want: u64,
@@ -325,10 +329,11 @@ impl Node {
             rate: 0,
             later_floor: 0,
             cause: Cause::Enough,
+            clipped: false,
             stage_floor: 0,
             stage_want: 0,
             stage_sum: 0,
-            result: Kept { rate: 0, floor: 0, cause: Cause::Enough, headroom: 0 },
+            result: Kept { rate: 0, floor: 0, cause: Cause::Enough, clipped: false, headroom: 0 },
             children,
         }
     }
@@ -454,6 +459,7 @@ impl Node {
         self.rate = 0;
         self.later_floor = self.floor;
         self.cause = Cause::Enough;
+        self.clipped = false;
         for child in &mut self.children {
             child.begin();
         }
@@ -487,8 +493,9 @@ impl Node {
             self.cause = cause;
             return;
         }
-        let clipped = u128::from(self.stage_want) < self.stage_sum;
-        let cause = if clipped && amount == self.stage_want { Cause::GroupCeiling } else { cause };
+        let clipped = u128::from(self.stage_want) < self.stage_sum && amount == self.stage_want;
+        self.clipped |= clipped;
+        let cause = if clipped { Cause::GroupCeiling } else { cause };
         self.pass_on(amount, cause, stage, scratch);
     }
 
@@ -548,7 +555,8 @@ impl Node {
     }
 
     fn keep_result(&mut self) {
-        self.result = Kept { rate: self.rate, floor: self.floor, cause: self.cause, headroom: 0 };
+        self.result =
+            Kept { rate: self.rate, floor: self.floor, cause: self.cause, clipped: self.clipped, headroom: 0 };
         for child in &mut self.children {
             child.keep_result();
         }
@@ -598,7 +606,7 @@ impl Node {
 
     /// Its portion; `ceiling` is the least of those above it, `beyond` what protected traffic may take.
     fn into_portion(self, ceiling: u64, beyond: u64, settings: Settings) -> Portion {
-        let Kept { rate, floor: guaranteed, cause, headroom } = self.result;
+        let Kept { rate, floor: guaranteed, cause, clipped, headroom } = self.result;
         if let Some(Want { stage, demand, .. }) = self.want {
             let ceiling = ceiling.min(self.ceiling);
             let tier = stage.shown(settings.levels);
@@ -635,14 +643,14 @@ impl Node {
             floor: parts.iter().map(|part| part.floor).sum(),
             ceiling: BitRate::from_bps(ceiling),
             headroom: BitRate::from_bps(headroom),
-            bound: strongest(&parts),
+            bound: if clipped { Bound::Ceiling } else { strongest(&parts) },
             tier,
             parts,
         }
     }
 }
 
-/// Why a group gets less than is wanted below it: its own ceiling before the tiers, the tiers before what
+/// Why a group gets less than is wanted below it: ceilings of groups before the tiers, the tiers before what
 /// its parts bring upon themselves.
 fn strongest(parts: &[Portion]) -> Bound {
     let rank = |bound: Bound| match bound {
