@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * The layout shared with user space. src/maps.rs mirrors it and asserts every size and offset.
+ * All numbers are in the machine's byte order, ports too; addresses are in network order, IPv4 mapped
+ * into IPv6 (RFC 4291, 2.5.5.2).
+ */
+#ifndef EQUALNET_MAPS_H
+#define EQUALNET_MAPS_H
+
+#include <linux/types.h>
+
+/* Grows with every change of this file: pinned maps of another layout are not adopted. */
+#define LAYOUT 1
+
+#define SLOTS 4096
+#define CLASSES 16 /* room for 11 */
+#define CLASS_COUNT 11
+#define UNCLASSIFIED 10
+#define DOWNLOAD 0
+#define UPLOAD 1
+
+#define DEFAULT_MINOR 2
+#define LOCAL_MINOR 3
+#define MARK 0xe0000000u
+#define MARK_MASK 0xffff0000u
+
+/* The largest frame that goes up whole: an Ethernet frame of 1,500 bytes with tags and room to spare. */
+#define FRAME_MAX 1600
+/* Most DNS answers, handshakes without payload and ARP fit; a smaller record wastes less of the ring. */
+#define FRAME_SMALL 256
+
+struct flow_key {
+	__u8 low[16];
+	__u8 high[16];
+	__u16 low_port;
+	__u16 high_port;
+	__u8 protocol;
+	__u8 zero[3];
+};
+
+struct flow_value {
+	__u64 low_bytes;   /* sent by the low end */
+	__u64 low_packets;
+	__u64 high_bytes;  /* sent by the high end */
+	__u64 high_packets;
+	__u64 first_ns;    /* CLOCK_MONOTONIC */
+	__u64 last_ns;
+	__u32 verdict_epoch;
+	__u32 generation;
+	__u32 sampled;
+	__u16 slot;
+	__u8 class;
+	__u8 flags;
+};
+
+#define FLOW_SETTLED 1 /* the verdict will not change any more: no samples */
+#define FLOW_LOCAL 2   /* ends at the gateway itself: no traffic of the link */
+
+struct verdict {
+	__u8 class;
+	__u8 settled;
+	__u16 zero;
+};
+
+struct mac_key {
+	__u8 mac[6];
+	__u8 zero[2];
+};
+
+struct address_key {
+	__u8 address[16];
+};
+
+struct counter {
+	__u64 bytes;
+	__u64 packets;
+};
+
+#define STEERING 1 /* queues are in force: set priorities and marks */
+#define MARKING 2  /* write the class into the DS field */
+
+struct config {
+	__u32 layout;
+	__u32 generation;    /* grows when a device gets or loses its slot */
+	__u32 verdict_epoch; /* grows when a verdict is written */
+	__u32 flags;
+	__u32 sample_limit;
+	__u16 download_major;
+	__u16 upload_major;
+	__u8 dscp[CLASSES];
+	__u64 zero;
+};
+
+struct stats {
+	__u64 packets[2]; /* by direction, all that was counted or not */
+	__u64 bytes[2];
+	__u64 local_packets; /* to or from the gateway itself */
+	__u64 local_bytes;
+	__u64 unknown_packets; /* of no device with a slot */
+	__u64 unknown_bytes;
+	__u64 not_ip;
+	__u64 malformed;
+	__u64 frames;    /* sent up */
+	__u64 ring_full; /* should have been sent up */
+	__u64 flows;     /* opened */
+	__u64 flows_refused; /* the table took no new flow */
+	__u64 steered;
+	__u64 steered_default; /* no leaf of its own */
+};
+
+struct event {
+	__u64 at_ns; /* CLOCK_MONOTONIC */
+	__u32 ifindex;
+	__u32 wire_length;
+	__u32 captured;
+	__u32 packets;
+	__u16 slot;
+	__u16 vlan_tci;
+	__u8 direction;
+	__u8 vlan_present;
+	__u8 local;
+	__u8 class;
+	/* the frame follows */
+};
+
+#endif

@@ -1,0 +1,550 @@
+//! Loads the programs, pins what must outlive us, and attaches them to interfaces.
+//!
+//! Maps and links are pinned: when we stop, the kernel goes on counting and steering. The next start adopts the
+//! maps and swaps the programs inside the links, so that no packet is missed. On kernels before 6.6, which have
+//! no tcx links, the programs are filters of the clsact qdisc, which stay by themselves.
+
+use crate::events::Events;
+use crate::maps::{LAYOUT, RawAddress, RawConfig, RawCounter, RawFlowKey, RawFlowValue, RawMac, RawStats, RawVerdict};
+use crate::readings::{ClassMap, FlowMap};
+use crate::steering::Steering;
+use crate::sys::{self, KernelMap, Plain};
+use crate::{DatapathError, Stats};
+use aya::maps::{Map, MapData, RingBuf};
+use aya::programs::links::{FdLink, PinnedLink};
+use aya::programs::tc::{self, NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle};
+use aya::programs::{LinkOrder, SchedClassifier, TcAttachType};
+use aya::{Ebpf, EbpfLoader};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::mem::size_of;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use vocab::{InterfaceName, Topology};
+
+/// The programs, compiled from `bpf/equalnet.bpf.c`.
+static OBJECT: &[u8] = aya::include_bytes_aligned!("../bpf/equalnet.bpf.o");
+
+/// The priority and handle of our clsact filters: fixed, so that a restart replaces its own.
+const FILTER_PRIORITY: u16 = 0xe001;
+const FILTER_HANDLE: TcHandle = TcHandle::new(0, 1);
+
+/// How large things are and where they are pinned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatapathSettings {
+    /// The directory of the pins; a bpffs is mounted on it if it lies on none.
+    pub pin_dir: PathBuf,
+    /// Flows the kernel remembers; the least recently used make room.
+    pub max_flows: u32,
+    /// Bytes of the ring for frames that go up; a power of two, a page at least.
+    pub ring_bytes: u32,
+    /// Frames of one flow that go up at most while its verdict is open.
+    pub sample_limit: u32,
+}
+
+impl Default for DatapathSettings {
+    /// `/sys/fs/bpf/equalnet`, 262,144 flows (27 MB of kernel memory), a ring of 4 MiB, 40 frames a flow.
+    fn default() -> Self {
+        DatapathSettings {
+            pin_dir: PathBuf::from("/sys/fs/bpf/equalnet"),
+            max_flows: 262_144,
+            ring_bytes: 4 << 20,
+            sample_limit: 40,
+        }
+    }
+}
+
+/// What was found at the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adopted {
+    /// Nothing: all counters begin at zero.
+    Nothing,
+    /// The maps of an earlier run: devices, counters, flows and steering go on.
+    Maps,
+    /// Maps of another layout or size, which were taken away.
+    Replaced,
+}
+
+/// The maps as every handle sees them.
+#[derive(Debug)]
+pub(crate) struct Maps {
+    pub flows: KernelMap<RawFlowKey, RawFlowValue>,
+    pub verdicts: KernelMap<RawFlowKey, RawVerdict>,
+    pub devices_by_mac: KernelMap<RawMac, u32>,
+    pub devices_by_address: KernelMap<RawAddress, u32>,
+    pub counters: KernelMap<u32, RawCounter>,
+    pub steer: KernelMap<u32, u32>,
+    pub statistics: KernelMap<u32, RawStats>,
+    pub configuration: KernelMap<u32, RawConfig>,
+    pub ifbs: KernelMap<u32, u32>,
+    pub cpus: usize,
+    /// What `configuration` holds: several handles change parts of the one value.
+    config: Mutex<RawConfig>,
+}
+
+impl Maps {
+    pub(crate) fn config(&self) -> RawConfig {
+        *self.config.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn change_config(&self, change: impl FnOnce(&mut RawConfig)) -> Result<(), DatapathError> {
+        let mut config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = *config;
+        change(&mut changed);
+        self.configuration.set(&0, &changed).map_err(|source| DatapathError::Map { map: "configuration", source })?;
+        *config = changed;
+        Ok(())
+    }
+}
+
+/// Which program hooks into an interface, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Hook {
+    LanIngress,
+    LanEgress,
+    WanEgress,
+    HostIngress,
+    HostEgress,
+}
+
+impl Hook {
+    const ALL: [Hook; 5] = [Hook::LanIngress, Hook::LanEgress, Hook::WanEgress, Hook::HostIngress, Hook::HostEgress];
+
+    const fn program(self) -> &'static str {
+        match self {
+            Hook::LanIngress => "lan_ingress",
+            Hook::LanEgress => "lan_egress",
+            Hook::WanEgress => "wan_egress",
+            Hook::HostIngress => "host_ingress",
+            Hook::HostEgress => "host_egress",
+        }
+    }
+
+    const fn side(self) -> TcAttachType {
+        match self {
+            Hook::LanIngress | Hook::HostIngress => TcAttachType::Ingress,
+            Hook::LanEgress | Hook::WanEgress | Hook::HostEgress => TcAttachType::Egress,
+        }
+    }
+}
+
+/// How programs are attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mechanism {
+    /// tcx links, from 6.6 on.
+    Tcx,
+    /// Filters of clsact.
+    Clsact,
+}
+
+/// The loaded programs and their maps. Dropping it changes nothing in the kernel.
+#[derive(Debug)]
+pub struct Datapath {
+    ebpf: Ebpf,
+    maps: Arc<Maps>,
+    events: Option<Events>,
+    pin_dir: PathBuf,
+    adopted: Adopted,
+}
+
+fn is(error: &io::Error, code: i32) -> bool {
+    error.raw_os_error() == Some(code)
+}
+
+/// The error of the kernel inside one of aya's.
+fn os_error(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(code) = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
+            return Some(code);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// An error with all its causes on one line.
+fn story(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut story = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if !story.contains(&text) {
+            story.push_str(": ");
+            story.push_str(&text);
+        }
+        next = cause.source();
+    }
+    story
+}
+
+fn prepare_pin_directory(path: &Path) -> Result<(), DatapathError> {
+    let failed = |source| DatapathError::PinDirectory { path: path.to_owned(), source };
+    // A bpffs may be mounted further up, where a plain mkdir makes what we need.
+    fs::create_dir_all(path).map_err(failed)?;
+    if sys::is_bpffs(path).map_err(failed)? {
+        return Ok(());
+    }
+    sys::mount_bpffs(path).map_err(|source| {
+        if is(&source, libc::EPERM) {
+            DatapathError::Permission { what: "mounting a bpffs for pinned maps" }
+        } else {
+            failed(source)
+        }
+    })
+}
+
+fn take<K: Plain, V: Plain>(ebpf: &mut Ebpf, name: &'static str) -> Result<KernelMap<K, V>, DatapathError> {
+    let failed = |reason: String| DatapathError::Load { reason: format!("map `{name}`: {reason}") };
+    let map = ebpf.take_map(name).ok_or_else(|| failed("not in the object".to_owned()))?;
+    let map = match map {
+        Map::Array(map) | Map::HashMap(map) | Map::LruHashMap(map) | Map::PerCpuArray(map) => map,
+        _ => return Err(failed("of an unexpected kind".to_owned())),
+    };
+    let info = map.info().map_err(|error| failed(story(&error)))?;
+    if info.key_size() as usize != size_of::<K>() || info.value_size() as usize != size_of::<V>() {
+        return Err(failed("of an unexpected size".to_owned()));
+    }
+    let fd = map.fd().as_fd().try_clone_to_owned().map_err(|error| failed(error.to_string()))?;
+    Ok(KernelMap::new(fd))
+}
+
+/// Whether pinned maps fit these settings; `None` if nothing is pinned.
+fn pinned_maps_fit(settings: &DatapathSettings) -> Option<bool> {
+    let entries = |name: &str| {
+        let map = MapData::from_pin(settings.pin_dir.join(name)).ok()?;
+        Some((map.info().ok()?.max_entries(), map))
+    };
+    let (_, configuration) = entries("configuration")?;
+    let layout_fits = configuration
+        .fd()
+        .as_fd()
+        .try_clone_to_owned()
+        .ok()
+        .filter(|_| configuration.info().is_ok_and(|info| info.value_size() as usize == size_of::<RawConfig>()))
+        .and_then(|fd| KernelMap::<u32, RawConfig>::new(fd).get(&0).ok().flatten())
+        .is_some_and(|config| config.layout == LAYOUT);
+    let sizes_fit = [("flows", settings.max_flows), ("verdicts", settings.max_flows), ("events", settings.ring_bytes)]
+        .into_iter()
+        .all(|(name, wanted)| entries(name).is_none_or(|(is, _)| is == wanted));
+    Some(layout_fits && sizes_fit)
+}
+
+impl Datapath {
+    /// Loads the programs, with the maps of an earlier run if there are any that fit.
+    ///
+    /// Nothing is attached that was not: an earlier run's programs go on until [`Datapath::attach`] swaps them.
+    ///
+    /// # Errors
+    /// A right, eBPF itself or a place for pins is missing, or the verifier refuses a program.
+    pub fn load_or_adopt(settings: &DatapathSettings) -> Result<Datapath, DatapathError> {
+        prepare_pin_directory(&settings.pin_dir)?;
+        let adopted = match pinned_maps_fit(settings) {
+            None => Adopted::Nothing,
+            Some(true) => Adopted::Maps,
+            Some(false) => {
+                Datapath::clear(&settings.pin_dir)?;
+                Adopted::Replaced
+            }
+        };
+        // Half a set of pins is of no use.
+        if adopted == Adopted::Nothing {
+            Datapath::clear(&settings.pin_dir)?;
+        }
+        let mut ebpf = EbpfLoader::new()
+            .default_map_pin_directory(&settings.pin_dir)
+            .map_max_entries("flows", settings.max_flows)
+            .map_max_entries("verdicts", settings.max_flows)
+            .map_max_entries("events", settings.ring_bytes)
+            .load(OBJECT)
+            .map_err(|error| match os_error(&error) {
+                Some(libc::EPERM) => DatapathError::Permission { what: "loading eBPF maps" },
+                Some(libc::ENOSYS) => DatapathError::NoBpf,
+                _ => DatapathError::Load { reason: story(&error) },
+            })?;
+        let cpus = sys::possible_cpus().map_err(|source| DatapathError::Call { call: "possible CPUs", source })?;
+        let configuration: KernelMap<u32, RawConfig> = take(&mut ebpf, "configuration")?;
+        let config = configuration
+            .get(&0)
+            .map_err(|source| DatapathError::Map { map: "configuration", source })?
+            .unwrap_or_default();
+        let maps = Maps {
+            flows: take(&mut ebpf, "flows")?,
+            verdicts: take(&mut ebpf, "verdicts")?,
+            devices_by_mac: take(&mut ebpf, "devices_by_mac")?,
+            devices_by_address: take(&mut ebpf, "devices_by_address")?,
+            counters: take(&mut ebpf, "counters")?,
+            steer: take(&mut ebpf, "steer")?,
+            statistics: take(&mut ebpf, "statistics")?,
+            ifbs: take(&mut ebpf, "ifbs")?,
+            configuration,
+            cpus,
+            config: Mutex::new(config),
+        };
+        maps.change_config(|config| {
+            config.layout = LAYOUT;
+            config.sample_limit = settings.sample_limit;
+            config.download_major = crate::DOWNLOAD_MAJOR;
+            config.upload_major = crate::UPLOAD_MAJOR;
+            // A fresh flow starts at the epoch in force, so any start will do; 0 is what an empty map holds.
+            config.verdict_epoch = config.verdict_epoch.max(1);
+            config.generation = config.generation.max(1);
+        })?;
+        let ring = ebpf
+            .take_map("events")
+            .ok_or_else(|| DatapathError::Load { reason: "map `events` is not in the object".to_owned() })?;
+        let ring = RingBuf::try_from(ring)
+            .map_err(|error| DatapathError::Load { reason: format!("map `events`: {}", story(&error)) })?;
+        for hook in Hook::ALL {
+            let program = program(&mut ebpf, hook)?;
+            program.load().map_err(|error| match os_error(&error) {
+                Some(libc::EPERM) => DatapathError::Permission { what: "loading an eBPF program" },
+                _ => DatapathError::Program { program: hook.program(), reason: story(&error) },
+            })?;
+        }
+        Ok(Datapath {
+            ebpf,
+            maps: Arc::new(maps),
+            events: Some(Events::new(ring)),
+            pin_dir: settings.pin_dir.clone(),
+            adopted,
+        })
+    }
+
+    /// What was found at the start.
+    pub fn adopted(&self) -> Adopted {
+        self.adopted
+    }
+
+    /// Attaches the programs to the interfaces of `links` and takes them off all others.
+    ///
+    /// # Errors
+    /// An interface is missing, or the kernel takes no program there; what is attached by then stays.
+    pub fn attach(&mut self, links: &[Topology]) -> Result<(), DatapathError> {
+        // KernelVersion is not to be trusted with backports: try the better one, fall back when it is unknown.
+        self.attach_by(links, Mechanism::Tcx)
+    }
+
+    pub(crate) fn attach_by(&mut self, links: &[Topology], mechanism: Mechanism) -> Result<(), DatapathError> {
+        let mut wanted: BTreeSet<(Hook, InterfaceName)> = BTreeSet::new();
+        for link in links {
+            match link {
+                Topology::Router { lan, wan } => {
+                    wanted.insert((Hook::LanIngress, lan.clone()));
+                    wanted.insert((Hook::LanEgress, lan.clone()));
+                    wanted.insert((Hook::WanEgress, wan.clone()));
+                }
+                Topology::Host { interface } => {
+                    wanted.insert((Hook::HostIngress, interface.clone()));
+                    wanted.insert((Hook::HostEgress, interface.clone()));
+                }
+            }
+        }
+        let mut pins = BTreeSet::new();
+        for (hook, interface) in wanted {
+            let index = sys::interface_index(&interface)
+                .map_err(|source| DatapathError::Call { call: "if_nametoindex", source })?
+                .ok_or_else(|| DatapathError::NoInterface { interface: interface.to_string() })?;
+            match mechanism {
+                Mechanism::Tcx => {
+                    let pin = self.pin_dir.join(format!("link_{}_{index}", hook.program()));
+                    if self.attach_tcx(hook, &interface, &pin)? == Mechanism::Tcx {
+                        pins.insert(pin);
+                    }
+                }
+                Mechanism::Clsact => self.attach_clsact(hook, &interface)?,
+            }
+        }
+        for stale in pinned_links(&self.pin_dir)? {
+            if !pins.contains(&stale) {
+                unpin(&stale)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn attach_tcx(&mut self, hook: Hook, interface: &InterfaceName, pin: &Path) -> Result<Mechanism, DatapathError> {
+        let refused = |error: &(dyn std::error::Error + 'static)| match os_error(error) {
+            Some(libc::EPERM) => DatapathError::Permission { what: "attaching an eBPF program" },
+            _ => DatapathError::Attach {
+                program: hook.program(),
+                interface: interface.to_string(),
+                reason: story(error),
+            },
+        };
+        if pin.exists() {
+            let program = program(&mut self.ebpf, hook)?;
+            let swapped = PinnedLink::from_pin(pin)
+                .map(FdLink::from)
+                .and_then(SchedClassifierLink::try_from)
+                .map_err(|error| refused(&error))
+                .and_then(|link| program.attach_to_link(link).map_err(|error| refused(&error)));
+            match swapped {
+                // The pin keeps the link; our descriptor may go.
+                Ok(id) => return program.take_link(id).map(|_| Mechanism::Tcx).map_err(|error| refused(&error)),
+                // The interface went away and another has its number, or the pin is no link: start anew.
+                Err(error) => {
+                    tracing::warn!(%interface, program = hook.program(), %error, "a pinned link cannot be adopted");
+                    unpin(pin)?;
+                }
+            }
+        }
+        let program = program(&mut self.ebpf, hook)?;
+        let options = TcAttachOptions::TcxOrder(LinkOrder::default());
+        match program.attach_with_options(interface.as_str(), hook.side(), options) {
+            Ok(id) => {
+                let link = program.take_link(id).map_err(|error| refused(&error))?;
+                let link = FdLink::try_from(link).map_err(|error| refused(&error))?;
+                link.pin(pin).map_err(|error| refused(&error))?;
+                Ok(Mechanism::Tcx)
+            }
+            // What kernels before 6.6 answer to an attach type they do not know.
+            Err(error) if os_error(&error) == Some(libc::EINVAL) => {
+                self.attach_clsact(hook, interface)?;
+                Ok(Mechanism::Clsact)
+            }
+            Err(error) => Err(refused(&error)),
+        }
+    }
+
+    fn attach_clsact(&mut self, hook: Hook, interface: &InterfaceName) -> Result<(), DatapathError> {
+        let refused = |error: &(dyn std::error::Error + 'static)| match os_error(error) {
+            Some(libc::EPERM) => DatapathError::Permission { what: "attaching an eBPF program" },
+            _ => DatapathError::Attach {
+                program: hook.program(),
+                interface: interface.to_string(),
+                reason: story(error),
+            },
+        };
+        match tc::qdisc_add_clsact(interface.as_str()) {
+            Ok(()) => {}
+            Err(error) if os_error(&error) == Some(libc::EEXIST) => {}
+            Err(error) => return Err(refused(&error)),
+        }
+        let program = program(&mut self.ebpf, hook)?;
+        let options = NlOptions { priority: FILTER_PRIORITY, handle: FILTER_HANDLE, classid: None };
+        let attached =
+            match program.attach_with_options(interface.as_str(), hook.side(), TcAttachOptions::Netlink(options)) {
+                Err(error) if os_error(&error) == Some(libc::EEXIST) => {
+                    let link = SchedClassifierLink::attached(
+                        interface.as_str(),
+                        hook.side(),
+                        FILTER_PRIORITY,
+                        FILTER_HANDLE,
+                        None,
+                    )
+                    .map_err(|error| refused(&error))?;
+                    program.attach_to_link(link)
+                }
+                attached => attached,
+            };
+        let link = attached.and_then(|id| program.take_link(id)).map_err(|error| refused(&error))?;
+        // Its drop would take the filter away; it must outlive us.
+        std::mem::forget(link);
+        Ok(())
+    }
+
+    /// Takes the programs off all interfaces; maps stay pinned.
+    ///
+    /// # Errors
+    /// A pin cannot be taken away.
+    pub fn detach(&mut self) -> Result<(), DatapathError> {
+        detach_all(&self.pin_dir)
+    }
+
+    /// Takes away everything that any run with this directory left in the kernel. Needs nothing loaded.
+    ///
+    /// # Errors
+    /// A pin cannot be taken away.
+    pub fn clear(pin_dir: &Path) -> Result<(), DatapathError> {
+        if !pin_dir.exists() {
+            return Ok(());
+        }
+        detach_all(pin_dir)?;
+        for pin in entries(pin_dir)? {
+            unpin(&pin)?;
+        }
+        Ok(())
+    }
+
+    /// The shaper's handle.
+    pub fn steering(&self) -> Steering {
+        Steering { maps: Arc::clone(&self.maps) }
+    }
+
+    /// Flows and verdicts.
+    pub fn flows(&self) -> FlowMap {
+        FlowMap { maps: Arc::clone(&self.maps) }
+    }
+
+    /// Devices and counters, as they are now. Whoever owns it gives out the slots: open one.
+    ///
+    /// # Errors
+    /// The maps cannot be read.
+    pub fn classes(&self) -> Result<ClassMap, DatapathError> {
+        ClassMap::open(Arc::clone(&self.maps))
+    }
+
+    /// The ring of frames; there is one, so the second call gives `None`.
+    pub fn take_events(&mut self) -> Option<Events> {
+        self.events.take()
+    }
+
+    /// What the programs have counted beside flows and classes.
+    ///
+    /// # Errors
+    /// The map cannot be read.
+    pub fn stats(&self) -> Result<Stats, DatapathError> {
+        self.maps.stats()
+    }
+}
+
+fn program(ebpf: &mut Ebpf, hook: Hook) -> Result<&mut SchedClassifier, DatapathError> {
+    let missing = || DatapathError::Program { program: hook.program(), reason: "it is not in the object".to_owned() };
+    ebpf.program_mut(hook.program()).ok_or_else(missing)?.try_into().map_err(|_| missing())
+}
+
+fn entries(pin_dir: &Path) -> Result<Vec<PathBuf>, DatapathError> {
+    let failed = |source| DatapathError::PinDirectory { path: pin_dir.to_owned(), source };
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(pin_dir).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if !entry.file_type().map_err(failed)?.is_dir() {
+            paths.push(entry.path());
+        }
+    }
+    Ok(paths)
+}
+
+fn pinned_links(pin_dir: &Path) -> Result<Vec<PathBuf>, DatapathError> {
+    let is_link =
+        |path: &PathBuf| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("link_"));
+    Ok(entries(pin_dir)?.into_iter().filter(is_link).collect())
+}
+
+fn unpin(pin: &Path) -> Result<(), DatapathError> {
+    match fs::remove_file(pin) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(DatapathError::PinDirectory { path: pin.to_owned(), source: error })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn detach_all(pin_dir: &Path) -> Result<(), DatapathError> {
+    for link in pinned_links(pin_dir)? {
+        unpin(&link)?;
+    }
+    // Filters of clsact have no pin: look for ours by name on every interface.
+    for interface in sys::interfaces().map_err(|source| DatapathError::Call { call: "if_nameindex", source })? {
+        for hook in Hook::ALL {
+            // No clsact, no filter of this name, or no right: then there is nothing of ours to take.
+            if let Err(error) = tc::qdisc_detach_program(interface.as_str(), hook.side(), hook.program()) {
+                tracing::trace!(%interface, program = hook.program(), %error, "no filter of ours");
+            }
+        }
+    }
+    Ok(())
+}
