@@ -1,1 +1,20 @@
-//! The control loop as one value: inputs and time in, outputs out
+//! The control loop as one value: inputs and the time go in, outputs come out.
+//!
+//! It holds every decision of the control plane and performs none: no IO, no clock, no thread. Feed it with
+//! [`Engine::handle_input`], call [`Engine::handle_timeout`] when [`Engine::poll_timeout`] says so, and drain
+//! [`Engine::poll_output`]. The same inputs at the same times give the same outputs, so a day replays in
+//! seconds.
+
+mod alerts;
+mod demand;
+mod engine;
+mod holds;
+mod input;
+mod journal;
+mod output;
+mod planning;
+mod summary;
+
+pub use engine::{Engine, Preview};
+pub use input::{DevicePatch, Input};
+pub use output::Output;

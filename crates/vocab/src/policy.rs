@@ -3,6 +3,7 @@
 use crate::{BitRate, DeviceId, Directed, Quantile, TrafficClass};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 /// What EqualNet does about what it sees.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -161,6 +162,41 @@ pub enum Guarantee {
     Permille(u16),
 }
 
+/// As it is written in the configuration: `4 Mbit/s`, `10 %`; nothing for none.
+impl fmt::Display for Guarantee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Guarantee::None => Ok(()),
+            Guarantee::Absolute(rate) => f.write_str(&rate.exactly()),
+            Guarantee::Permille(permille) if permille % 10 == 0 => write!(f, "{} %", permille / 10),
+            Guarantee::Permille(permille) => write!(f, "{}.{} %", permille / 10, permille % 10),
+        }
+    }
+}
+
+/// Text that is no guarantee.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no guarantee: say a rate (`4 Mbit/s`), a part of the capacity (`10 %`, at most 100), or nothing")]
+pub struct InvalidGuarantee(pub String);
+
+impl FromStr for Guarantee {
+    type Err = InvalidGuarantee;
+    fn from_str(text: &str) -> Result<Guarantee, InvalidGuarantee> {
+        let invalid = || InvalidGuarantee(text.to_owned());
+        let trimmed = text.trim();
+        if trimmed.is_empty() {
+            return Ok(Guarantee::None);
+        }
+        match trimmed.strip_suffix('%') {
+            Some(percent) => match crate::units::scaled(percent.trim_end(), 10) {
+                Some(permille @ 0..=1_000) => Ok(Guarantee::Permille(permille as u16)),
+                _ => Err(invalid()),
+            },
+            None => trimmed.parse().map(Guarantee::Absolute).map_err(|_| invalid()),
+        }
+    }
+}
+
 /// What a device is owed: a guarantee, a ceiling, a priority and a weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share {
@@ -297,5 +333,28 @@ impl Policy {
     /// What `device` is owed.
     pub fn share_of(&self, device: DeviceId) -> Share {
         self.devices.get(&device).map_or(self.default_share, |policy| policy.share)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guarantees_survive_their_text() {
+        for (text, guarantee) in [
+            ("", Guarantee::None),
+            ("4 Mbit/s", Guarantee::Absolute(BitRate::from_mbps(4))),
+            ("10 %", Guarantee::Permille(100)),
+            ("12.5 %", Guarantee::Permille(125)),
+            ("100 %", Guarantee::Permille(1_000)),
+        ] {
+            assert_eq!(text.parse(), Ok(guarantee), "{text}");
+            assert_eq!(guarantee.to_string(), text);
+        }
+        assert_eq!("10%".parse(), Ok(Guarantee::Permille(100)));
+        for text in ["101 %", "-1 %", "%", "4", "half", "4 MB/s"] {
+            assert!(text.parse::<Guarantee>().is_err(), "{text}");
+        }
     }
 }

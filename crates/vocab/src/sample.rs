@@ -45,6 +45,15 @@ impl Usage {
             Usage::Free(rate) | Usage::Backlogged(rate) => rate,
         }
     }
+
+    /// Both together; held back if one of them was.
+    pub fn plus(self, other: Usage) -> Usage {
+        let rate = self.rate() + other.rate();
+        match (self, other) {
+            (Usage::Free(_), Usage::Free(_)) => Usage::Free(rate),
+            (Usage::Backlogged(_), _) | (_, Usage::Backlogged(_)) => Usage::Backlogged(rate),
+        }
+    }
 }
 
 /// What the kernel's queue of one aggregate said at one instant.

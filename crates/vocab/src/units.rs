@@ -3,6 +3,7 @@
 use std::fmt;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Index, IndexMut, Sub};
+use std::str::FromStr;
 use std::time::Duration;
 
 /// A rate in bit/s, layer 2.
@@ -61,6 +62,20 @@ impl BitRate {
         if scaled > u64::MAX as u128 { BitRate::MAX } else { BitRate(scaled as u64) }
     }
 
+    /// Every digit, in the largest unit that shortens it: `4 Mbit/s`, `1.25 Gbit/s`, `12345678 bit/s`.
+    /// Reading it gives the same rate.
+    pub fn exactly(self) -> String {
+        for (unit, scale) in [("Gbit/s", 1_000_000_000), ("Mbit/s", 1_000_000), ("kbit/s", 1_000)] {
+            let thousandth = scale / 1_000;
+            if self.0 >= scale && self.0.is_multiple_of(thousandth) {
+                let (whole, thousandths) = (self.0 / scale, self.0 % scale / thousandth);
+                let text = format!("{whole}.{thousandths:03}");
+                return format!("{} {unit}", text.trim_end_matches('0').trim_end_matches('.'));
+            }
+        }
+        format!("{} bit/s", self.0)
+    }
+
     /// The volume this rate moves in `time`.
     pub fn over(self, time: Duration) -> ByteCount {
         ByteCount((u128::from(self.0) * time.as_nanos() / 8_000_000_000).min(u128::from(u64::MAX)) as u64)
@@ -91,6 +106,51 @@ impl fmt::Display for BitRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_scaled(f, self.0, &["bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"])
     }
+}
+
+/// Text that is no rate.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no rate: say a number and its unit, as in `20 Mbit/s`, `1.5 Gbit/s` or `64 kbit/s`")]
+pub struct InvalidRate(pub String);
+
+/// A number and its unit: `20 Mbit/s`, `1.5 Gbit/s`; also `20M`, `20 Mb/s`, `20Mbps`. A capital `B` (bytes)
+/// and a number without unit are refused, for they are the usual mistakes.
+impl FromStr for BitRate {
+    type Err = InvalidRate;
+    fn from_str(text: &str) -> Result<BitRate, InvalidRate> {
+        let invalid = || InvalidRate(text.to_owned());
+        let trimmed = text.trim();
+        let number_ends = trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(invalid)?;
+        let (number, unit) = trimmed.split_at(number_ends);
+        let unit = unit.trim_start();
+        let (scale, rest) = match unit.chars().next() {
+            Some('k' | 'K') => (1_000, &unit[1..]),
+            Some('M' | 'm') => (1_000_000, &unit[1..]),
+            Some('G' | 'g') => (1_000_000_000, &unit[1..]),
+            _ => (1, unit),
+        };
+        let known = match rest {
+            "bit/s" | "bit" | "b/s" | "bps" => true,
+            "" => scale > 1,
+            _ => false,
+        };
+        if !known {
+            return Err(invalid());
+        }
+        scaled(number, scale).map(BitRate).ok_or_else(invalid)
+    }
+}
+
+/// `number * scale`, rounded down, for a decimal number of at most nine digits after the point.
+pub(crate) fn scaled(number: &str, scale: u64) -> Option<u64> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let digits_only = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits_only(whole) || !digits_only(fraction) || fraction.len() > 9 {
+        return None;
+    }
+    let places = 10_u64.pow(fraction.len() as u32);
+    let fraction = u128::from(fraction.parse::<u64>().ok()?) * u128::from(scale) / u128::from(places);
+    whole.parse::<u64>().ok()?.checked_mul(scale)?.checked_add(u64::try_from(fraction).ok()?)
 }
 
 /// A volume in bytes, layer 2.
@@ -324,6 +384,50 @@ mod tests {
             (10_000_000_000, "10.0 Gbit/s"),
         ] {
             assert_eq!(BitRate::from_bps(bps).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn rates_are_read_as_people_write_them() {
+        for (text, bps) in [
+            ("20 Mbit/s", Some(20_000_000)),
+            ("1.5 Gbit/s", Some(1_500_000_000)),
+            (" 64kbit/s ", Some(64_000)),
+            ("20M", Some(20_000_000)),
+            ("20 Mb/s", Some(20_000_000)),
+            ("0.1 Mbps", Some(100_000)),
+            ("7 bit/s", Some(7)),
+            ("20 MB/s", None),
+            ("20", None),
+            ("-1 Mbit/s", None),
+            ("1e3 Mbit/s", None),
+            ("1.2.3 Mbit/s", None),
+            (".5 Mbit/s", None),
+            ("", None),
+            ("fast", None),
+            ("20 M\u{e9}", None),
+            ("99999999999999999999 Gbit/s", None),
+            ("18446744073709551615 bit/s", Some(u64::MAX)),
+        ] {
+            assert_eq!(text.parse().ok(), bps.map(BitRate::from_bps), "{text}");
+        }
+    }
+
+    #[test]
+    fn exact_text_survives_reading() {
+        for (bps, text) in [
+            (0, "0 bit/s"),
+            (999, "999 bit/s"),
+            (4_000_000, "4 Mbit/s"),
+            (4_500_000, "4.5 Mbit/s"),
+            (1_250_000_000, "1.25 Gbit/s"),
+            (12_345_678, "12345678 bit/s"),
+            (12_345_000, "12.345 Mbit/s"),
+            (u64::MAX, "18446744073709551615 bit/s"),
+        ] {
+            let rate = BitRate::from_bps(bps);
+            assert_eq!(rate.exactly(), text);
+            assert_eq!(text.parse(), Ok(rate));
         }
     }
 

@@ -1,0 +1,260 @@
+//! What each aggregate did, and what it is therefore thought to want.
+//!
+//! In: samples, queue readings, forecasts. Out: the claims of the division. An aggregate that waits in its
+//! queue shows a lower bound of its demand; one that keeps waiting wants whatever it can get.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+use vocab::{
+    BitRate, ByteCount, DeviceId, Directed, Direction, QueueReading, QueueState, Sample, Timestamp, TrafficClass, Usage,
+};
+
+/// A queue that drains in less than this at the aggregate's own rate is a burst in passing, not a backlog.
+const BURST: Duration = Duration::from_millis(5);
+
+/// Two full frames: what an interface holds between two packets of a flow that is not held back.
+const BURST_BYTES: ByteCount = ByteCount(2 * 1_514);
+
+/// Aggregates that moved nothing for this long are forgotten, and their queues go.
+pub(crate) const FORGET_AFTER: Duration = Duration::from_secs(600);
+
+/// How sure it is that an aggregate wants more than it gets: one reading says little, two in a row much.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Hunger(u8);
+
+impl Hunger {
+    const MOST: u8 = 4;
+
+    fn fed(&mut self) {
+        self.0 = self.0.saturating_sub(1);
+    }
+
+    fn waited(&mut self) {
+        self.0 = (self.0 + 2).min(Self::MOST);
+    }
+
+    /// It waits now: what it moved is a lower bound.
+    pub fn is_waiting(self) -> bool {
+        self.0 >= 2
+    }
+
+    /// It keeps waiting: it wants whatever it can get.
+    pub fn is_lasting(self) -> bool {
+        self.0 >= 3
+    }
+}
+
+/// One aggregate on one link.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Activity {
+    /// What it moved in the last closed window.
+    pub usage: Directed<BitRate>,
+    /// What its queues hold.
+    pub queue: Directed<QueueState>,
+    /// Whether it wants more than it gets.
+    pub hunger: Directed<Hunger>,
+    /// Flows that moved something in the last closed window.
+    pub flows: u32,
+    /// When it last moved something.
+    pub last_active: Timestamp,
+    moved: Directed<ByteCount>,
+    moved_flows: u32,
+}
+
+impl Activity {
+    /// Closes the window of `window` length that ends now.
+    fn close(&mut self, window: Duration) {
+        let moved = std::mem::take(&mut self.moved);
+        self.usage = moved.map(|bytes| bytes.per(window));
+        self.flows = std::mem::take(&mut self.moved_flows);
+    }
+
+    /// Its usage, marked when it was held back.
+    pub fn usage(&self, direction: Direction) -> Usage {
+        let rate = self.usage[direction];
+        if self.hunger[direction].is_waiting() { Usage::Backlogged(rate) } else { Usage::Free(rate) }
+    }
+
+    /// What it is thought to want in the next seconds, given the quantile of its forecast that the policy
+    /// asks for.
+    pub fn demand(&self, direction: Direction, foreseen: BitRate, capacity: BitRate) -> BitRate {
+        let usage = self.usage[direction];
+        let hunger = self.hunger[direction];
+        let least = usage.max(foreseen);
+        if hunger.is_lasting() {
+            capacity.max(least)
+        } else if hunger.is_waiting() {
+            least.max(usage + usage)
+        } else {
+            least
+        }
+    }
+}
+
+/// One device on one link.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct DeviceActivity {
+    /// Its classes that moved something lately.
+    pub classes: BTreeMap<TrafficClass, Activity>,
+    /// When any of them last moved something.
+    pub last_active: Timestamp,
+    /// Moved since midnight UTC (or since the start).
+    pub volume_today: Directed<ByteCount>,
+}
+
+/// All devices on one link.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LinkActivity {
+    pub devices: BTreeMap<DeviceId, DeviceActivity>,
+    day: u64,
+}
+
+impl LinkActivity {
+    /// Adds what moved.
+    pub fn sample(&mut self, sample: &Sample) {
+        let device = self.devices.entry(sample.aggregate.device).or_default();
+        let activity = device.classes.entry(sample.aggregate.class).or_default();
+        activity.moved += sample.bytes;
+        activity.moved_flows = activity.moved_flows.max(sample.flows);
+        device.volume_today += sample.bytes;
+        if sample.bytes != Directed::default() {
+            let end = sample.start + sample.window;
+            activity.last_active = activity.last_active.max(end);
+            device.last_active = device.last_active.max(end);
+        }
+    }
+
+    /// Takes in what a queue holds.
+    pub fn queue(&mut self, reading: &QueueReading) {
+        let Some(device) = self.devices.get_mut(&reading.aggregate.device) else { return };
+        let Some(activity) = device.classes.get_mut(&reading.aggregate.class) else { return };
+        let state = &mut activity.queue[reading.direction];
+        // A queue made anew counts from zero again.
+        let drops = reading.drops.checked_sub(state.drops_total).unwrap_or(reading.drops);
+        *state = QueueState { backlog: reading.backlog, drops, drops_total: reading.drops };
+        let usage = activity.usage[reading.direction];
+        let waits = reading.backlog > BURST_BYTES.max(usage.over(BURST)) || drops > 0;
+        let hunger = &mut activity.hunger[reading.direction];
+        if waits { hunger.waited() } else { hunger.fed() }
+    }
+
+    /// Closes the window that ends at `now` and forgets who was quiet for long.
+    pub fn close(&mut self, now: Timestamp, window: Duration) {
+        let day = now.as_unix_secs() / 86_400;
+        let new_day = day != self.day;
+        self.day = day;
+        self.devices.retain(|_, device| {
+            if new_day {
+                device.volume_today = Directed::default();
+            }
+            device.classes.retain(|_, activity| {
+                activity.close(window);
+                now.since(activity.last_active) < FORGET_AFTER
+            });
+            !device.classes.is_empty()
+        });
+    }
+
+    /// Nothing waits any more: the queues are gone.
+    pub fn forget_queues(&mut self) {
+        for activity in self.devices.values_mut().flat_map(|device| device.classes.values_mut()) {
+            activity.queue = Directed::default();
+            activity.hunger = Directed::default();
+        }
+    }
+
+    /// What all moved in the last closed window.
+    pub fn total(&self, direction: Direction) -> BitRate {
+        self.aggregates().map(|(_, _, activity)| activity.usage[direction]).sum()
+    }
+
+    /// What one class moved in the last closed window; a lower bound where one of its aggregates waits.
+    pub fn class_usage(&self, class: TrafficClass, direction: Direction) -> Usage {
+        usage_of(self.aggregates().filter(|(_, of, _)| *of == class).map(|(_, _, activity)| activity), direction)
+    }
+
+    /// What the whole link moved; a lower bound where anybody waits.
+    pub fn link_usage(&self, direction: Direction) -> Usage {
+        usage_of(self.aggregates().map(|(_, _, activity)| activity), direction)
+    }
+
+    /// Every aggregate.
+    pub fn aggregates(&self) -> impl Iterator<Item = (DeviceId, TrafficClass, &Activity)> {
+        self.devices
+            .iter()
+            .flat_map(|(&id, device)| device.classes.iter().map(move |(&class, activity)| (id, class, activity)))
+    }
+}
+
+impl DeviceActivity {
+    /// What all of it moved; a lower bound where one of its classes waits.
+    pub fn usage(&self, direction: Direction) -> Usage {
+        usage_of(self.classes.values(), direction)
+    }
+}
+
+fn usage_of<'a>(activities: impl Iterator<Item = &'a Activity>, direction: Direction) -> Usage {
+    activities.fold(Usage::Free(BitRate::ZERO), |sum, activity| sum.plus(activity.usage(direction)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vocab::{Aggregate, LinkId, MacAddress};
+
+    const DEVICE: DeviceId = DeviceId::Mac(MacAddress([2, 0, 0, 0, 0, 1]));
+    const AGGREGATE: Aggregate = Aggregate { device: DEVICE, class: TrafficClass::Download };
+
+    fn moved(activity: &mut LinkActivity, second: u64, bytes: u64) {
+        activity.sample(&Sample {
+            link: LinkId(0),
+            aggregate: AGGREGATE,
+            start: Timestamp::from_unix_secs(second),
+            window: Duration::from_secs(1),
+            bytes: Directed { download: ByteCount(bytes), upload: ByteCount::ZERO },
+            packets: Directed::default(),
+            flows: 1,
+        });
+        activity.close(Timestamp::from_unix_secs(second + 1), Duration::from_secs(1));
+    }
+
+    fn read(activity: &mut LinkActivity, backlog: u64, drops: u64) {
+        activity.queue(&QueueReading {
+            link: LinkId(0),
+            aggregate: AGGREGATE,
+            direction: Direction::Download,
+            at: Timestamp::from_unix_secs(1),
+            backlog: ByteCount(backlog),
+            sent: ByteCount::ZERO,
+            sent_packets: 0,
+            drops,
+        });
+    }
+
+    #[test]
+    fn who_keeps_waiting_wants_whatever_it_can_get() {
+        let capacity = BitRate::from_mbps(20);
+        let mut activity = LinkActivity::default();
+        moved(&mut activity, 1, 125_000);
+        //                 backlog, drops so far, demand in Mbit/s
+        for (backlog, drops, demand) in
+            [(0, 0, 1), (3_028, 0, 1), (40_000, 0, 2), (40_000, 1, 20), (0, 1, 20), (0, 1, 2), (0, 1, 1), (0, 9, 2)]
+        {
+            read(&mut activity, backlog, drops);
+            let of = &activity.devices[&DEVICE].classes[&TrafficClass::Download];
+            assert_eq!(of.demand(Direction::Download, BitRate::ZERO, capacity), BitRate::from_mbps(demand));
+        }
+    }
+
+    #[test]
+    fn who_is_quiet_for_long_is_forgotten() {
+        let mut activity = LinkActivity::default();
+        moved(&mut activity, 1, 1_000);
+        assert_eq!(activity.total(Direction::Download), BitRate::from_kbps(8));
+        activity.close(Timestamp::from_unix_secs(3), Duration::from_secs(1));
+        assert_eq!(activity.total(Direction::Download), BitRate::ZERO);
+        assert_eq!(activity.devices.len(), 1);
+        activity.close(Timestamp::from_unix_secs(700), Duration::from_secs(1));
+        assert!(activity.devices.is_empty());
+    }
+}

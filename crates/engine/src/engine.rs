@@ -1,0 +1,550 @@
+//! The engine: what it holds, and the order of its work.
+
+use crate::alerts::Alerts;
+use crate::demand::LinkActivity;
+use crate::holds::{Holds, Reservations};
+use crate::input::Input;
+use crate::journal::{Entry, Journal};
+use crate::output::Output;
+use crate::planning::{self, Forecasts, Situation};
+use crate::summary;
+use allocate::{FloorGate, is_worth_applying};
+use devices::{ChangeKind, Registry, RegistrySettings};
+use forecast::{Forecaster, Series};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use vocab::{
+    Actor, Aggregate, AlertKind, BitRate, CaptureCounts, DecisionKind, DeviceId, Directed, Direction, Division,
+    FlowSummary, ForecastRecord, Horizon, Link, LinkId, Mode, Plan, PlanId, Policy, Record, Sample, Shaping, SourceKind,
+    Subject, Timestamp, TrafficClass, Usage,
+};
+
+/// Planning follows the windows of the samples.
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// How long after a window's end the workers' samples of it are waited for.
+const SETTLE: Duration = Duration::from_millis(50);
+
+/// Forecasts and scores are kept in history this often; the engine itself uses every one.
+const KEEP_FORECASTS_EVERY: u64 = 15;
+
+/// The longest wait between two tries of a plan that the kernel refused.
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
+
+/// Outputs kept at most while nobody takes them.
+const OUTPUTS_KEPT: usize = 100_000;
+
+/// The control loop as one value.
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) policy: Policy,
+    pub(crate) links: BTreeMap<LinkId, LinkState>,
+    pub(crate) forecaster: Forecaster,
+    pub(crate) registry: Registry,
+    pub(crate) alerts: Alerts,
+    pub(crate) journal: Journal,
+    pub(crate) capture: CaptureCounts,
+    pub(crate) source: SourceKind,
+    pub(crate) flows: Arc<[FlowSummary]>,
+    pub(crate) flows_of: BTreeMap<DeviceId, u32>,
+    pub(crate) started: Timestamp,
+    pub(crate) sequence: u64,
+    next_tick: Timestamp,
+    replan: bool,
+    next_plan: u64,
+    outputs: VecDeque<Output>,
+}
+
+/// One link and what is known of it.
+#[derive(Debug)]
+pub(crate) struct LinkState {
+    pub link: Link,
+    pub activity: LinkActivity,
+    pub shaping: Shaping,
+    pub plans_applied: u64,
+    forecasts: Forecasts,
+    gates: Directed<FloorGate>,
+    in_force: Option<Arc<Plan>>,
+    in_flight: Option<Arc<Plan>>,
+    suggested: Option<Arc<Plan>>,
+    early_yielding: Directed<bool>,
+    retry: Option<Retry>,
+    holds: Holds,
+    reservations: Reservations,
+}
+
+/// When a refused plan is tried again.
+#[derive(Clone, Copy, Debug)]
+struct Retry {
+    at: Timestamp,
+    wait: Duration,
+}
+
+/// What a change would do: each device's rate before and after, at the demand foreseen now.
+pub type Preview = Vec<(DeviceId, Directed<BitRate>, Directed<BitRate>)>;
+
+impl LinkState {
+    fn new(link: Link) -> LinkState {
+        LinkState {
+            link,
+            activity: LinkActivity::default(),
+            shaping: Shaping::Off,
+            plans_applied: 0,
+            forecasts: Forecasts::new(),
+            gates: Directed::default(),
+            in_force: None,
+            in_flight: None,
+            suggested: None,
+            early_yielding: Directed::default(),
+            retry: None,
+            holds: Holds::default(),
+            reservations: Reservations::default(),
+        }
+    }
+
+    /// The plan that people are shown in `mode`.
+    pub fn shown_plan(&self, mode: Mode) -> Option<Arc<Plan>> {
+        match mode {
+            Mode::Observe => None,
+            Mode::Suggest => self.suggested.clone(),
+            Mode::Control => self.in_force.clone().or_else(|| self.suggested.clone()),
+        }
+    }
+
+    fn situation(&self, now: Timestamp) -> Situation<'_> {
+        Situation {
+            link: &self.link,
+            activity: &self.activity,
+            forecasts: &self.forecasts,
+            early_yielding: self.early_yielding,
+            now,
+        }
+    }
+
+    fn release(&mut self) {
+        self.in_force = None;
+        self.in_flight = None;
+        self.retry = None;
+        self.shaping = Shaping::Off;
+        self.gates = Directed::default();
+        self.holds = Holds::default();
+        self.activity.forget_queues();
+    }
+}
+
+impl Engine {
+    /// An engine that has seen nothing. Nothing happens before the first call of [`Engine::handle_timeout`].
+    pub fn new(policy: Policy, links: Vec<Link>, forecaster: Forecaster, now: Timestamp) -> Engine {
+        let mut registry = Registry::new(RegistrySettings::default());
+        name_devices(&mut registry, &policy);
+        Engine {
+            policy,
+            links: links.into_iter().map(|link| (link.id, LinkState::new(link))).collect(),
+            forecaster,
+            registry,
+            alerts: Alerts::default(),
+            journal: Journal::default(),
+            capture: CaptureCounts::default(),
+            source: SourceKind::default(),
+            flows: Arc::from(Vec::new()),
+            flows_of: BTreeMap::new(),
+            started: now,
+            sequence: 0,
+            next_tick: next_tick_after(now),
+            replan: false,
+            next_plan: 1,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The links in force, in the order of their ids.
+    pub fn links(&self) -> impl Iterator<Item = &Link> {
+        self.links.values().map(|state| &state.link)
+    }
+
+    /// When it next wants [`Engine::handle_timeout`] to be called.
+    pub fn poll_timeout(&self) -> Timestamp {
+        if self.replan { Timestamp::default() } else { self.next_tick }
+    }
+
+    /// What it wants done next.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Takes in one input. Cheap; the work is done by [`Engine::handle_timeout`].
+    pub fn handle_input(&mut self, input: Input, now: Timestamp) {
+        match input {
+            Input::Samples(samples) => self.samples(samples),
+            Input::Queues(readings) => {
+                for reading in readings {
+                    if let Some(state) = self.links.get_mut(&reading.link) {
+                        state.activity.queue(&reading);
+                    }
+                }
+            }
+            Input::Flows { open, ended } => {
+                for flow in &ended {
+                    self.emit(Output::Record(Record::Flow(flow.clone())));
+                }
+                self.flows_of = summary::count_flows(&open);
+                self.flows = open.into();
+            }
+            Input::Capture(counts) => self.capture(counts, now),
+            Input::SourceChanged(source) => self.source = source,
+            Input::PolicyChanged { policy, by } => self.policy_changed(policy, by, now),
+            Input::LinkChanged(link) => self.link_changed(link, now),
+            Input::DeviceSeen(sighting) => self.device_seen(sighting, now),
+            Input::DevicesKnown(records) => {
+                for record in &records {
+                    self.registry.restore(record);
+                }
+            }
+            Input::PlanApplied { plan, changes, leaf } => self.plan_applied(plan, changes, leaf, now),
+            Input::PlanFailed { plan, reason } => self.plan_failed(plan, reason, now),
+            Input::Recording(fault) => {
+                let kind = AlertKind::RecordingStopped { reason: fault.clone().unwrap_or_default() };
+                if fault.is_some() {
+                    self.raise(kind, Subject::Service, now);
+                } else {
+                    self.end(&kind, Subject::Service, now);
+                }
+            }
+        }
+    }
+
+    /// Closes the window, forecasts, plans and publishes, if it is time; does nothing before
+    /// [`Engine::poll_timeout`].
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        if now >= self.next_tick {
+            self.close_windows(now);
+            self.next_tick = next_tick_after(now);
+        } else if !self.replan {
+            return;
+        }
+        self.replan = false;
+        for id in self.links.keys().copied().collect::<Vec<_>>() {
+            self.plan(id, now);
+        }
+        let snapshot = summary::snapshot(self, now);
+        self.emit(Output::Publish(Arc::new(snapshot)));
+    }
+
+    /// What `policy` would give every device at the demand foreseen now, beside what the one in force gives.
+    /// Devices whose rates stay are left out; the largest change comes first.
+    pub fn preview(&self, policy: &Policy, now: Timestamp) -> Preview {
+        let mut effects: Preview = Vec::new();
+        for state in self.links.values() {
+            let situation = state.situation(now);
+            let [before, after] = [&self.policy, policy].map(|policy| planning::divide(policy, &situation));
+            for &device in state.activity.devices.keys() {
+                let rate = |divided: &Directed<Division>| {
+                    divided.as_ref().map(|division| {
+                        summary::allocation_of(division, device).map_or(BitRate::ZERO, |allocation| allocation.rate)
+                    })
+                };
+                let (before, after) = (rate(&before), rate(&after));
+                if before != after {
+                    effects.push((device, before, after));
+                }
+            }
+        }
+        let change = |(_, before, after): &(DeviceId, Directed<BitRate>, Directed<BitRate>)| {
+            Direction::ALL.map(|direction| after[direction].as_bps().abs_diff(before[direction].as_bps())).iter().sum::<u64>()
+        };
+        effects.sort_by_key(|effect| std::cmp::Reverse(change(effect)));
+        effects
+    }
+
+    fn emit(&mut self, output: Output) {
+        // Nobody drains the outputs: keep the newest, never the memory.
+        if self.outputs.len() == OUTPUTS_KEPT {
+            self.outputs.pop_front();
+        }
+        self.outputs.push_back(output);
+    }
+
+    fn samples(&mut self, samples: Vec<Sample>) {
+        for sample in &samples {
+            if let Some(state) = self.links.get_mut(&sample.link) {
+                state.activity.sample(sample);
+            }
+        }
+        if !samples.is_empty() {
+            self.emit(Output::Record(Record::Samples(samples)));
+        }
+    }
+
+    fn capture(&mut self, counts: CaptureCounts, now: Timestamp) {
+        let lost = |counts: &CaptureCounts| counts.dropped_kernel.saturating_add(counts.dropped_channel);
+        let new = lost(&counts).saturating_sub(lost(&self.capture));
+        if new > 0 {
+            self.raise(AlertKind::CaptureLoss { packets: new }, Subject::Service, now);
+        } else {
+            self.end(&AlertKind::CaptureLoss { packets: 0 }, Subject::Service, now);
+        }
+        if counts.flows_evicted > self.capture.flows_evicted {
+            self.raise(AlertKind::FlowTableFull, Subject::Service, now);
+        } else {
+            self.end(&AlertKind::FlowTableFull, Subject::Service, now);
+        }
+        self.capture = counts;
+    }
+
+    fn policy_changed(&mut self, policy: Policy, by: Actor, now: Timestamp) {
+        if policy == self.policy {
+            return;
+        }
+        let before = std::mem::replace(&mut self.policy, policy);
+        let (from, to) = (before.mode, self.policy.mode);
+        if from != to {
+            self.decide(Entry::asked(DecisionKind::ModeChanged { from, to }, Subject::Service, by.clone()), now);
+        }
+        let mut told = from != to;
+        let devices: Vec<DeviceId> = before.devices.keys().chain(self.policy.devices.keys()).copied().collect();
+        for device in devices {
+            let (from, to) = (before.share_of(device).priority, self.policy.share_of(device).priority);
+            let decided = self.journal.iter().last().is_some_and(|last| {
+                last.at == now && last.kind == DecisionKind::PriorityChanged { from, to } && last.subject == Subject::Device(device)
+            });
+            if from != to && !decided {
+                let kind = DecisionKind::PriorityChanged { from, to };
+                self.decide(Entry::asked(kind, Subject::Device(device), by.clone()), now);
+                told = true;
+            }
+        }
+        if !told {
+            self.decide(Entry::asked(DecisionKind::PolicyChanged, Subject::Service, by), now);
+        }
+        if from == Mode::Control && to != Mode::Control {
+            for id in self.links.keys().copied().collect::<Vec<_>>() {
+                self.emit(Output::Release(id));
+            }
+            self.links.values_mut().for_each(LinkState::release);
+        }
+        name_devices(&mut self.registry, &self.policy);
+        self.replan = true;
+    }
+
+    fn link_changed(&mut self, link: Link, now: Timestamp) {
+        let subject = Subject::Link(link.id);
+        let to = link.capacity();
+        let from = self.links.get(&link.id).map(|state| state.link.capacity());
+        self.links.entry(link.id).or_insert_with(|| LinkState::new(link.clone())).link = link;
+        if let Some(from) = from.filter(|from| *from != to) {
+            for direction in Direction::ALL.into_iter().filter(|direction| from[*direction] != to[*direction]) {
+                let entry = Entry {
+                    direction: Some(direction),
+                    from: from[direction],
+                    to: to[direction],
+                    ..Entry::asked(DecisionKind::CapacityChanged, subject, Actor::Configuration)
+                };
+                self.decide(entry, now);
+            }
+        }
+        self.replan = true;
+    }
+
+    fn device_seen(&mut self, sighting: devices::Sighting, now: Timestamp) {
+        let Some(change) = self.registry.observe(sighting, now) else { return };
+        if let Some(identity) = self.registry.get(change.device) {
+            let record = identity.record();
+            self.emit(Output::Record(Record::Device(record)));
+        }
+        match change.kind {
+            ChangeKind::Appeared { .. } => {
+                self.raise(AlertKind::NewDevice, Subject::Device(change.device), now);
+                // News, not a state: it is told and over.
+                self.end(&AlertKind::NewDevice, Subject::Device(change.device), now);
+            }
+            ChangeKind::Renamed | ChangeKind::AddressAdded | ChangeKind::Recognised => {}
+        }
+    }
+
+    fn plan_applied(&mut self, plan: PlanId, changes: u32, leaf: &'static str, now: Timestamp) {
+        let Some(state) = self.links.values_mut().find(|state| is(&state.in_flight, plan)) else { return };
+        state.in_force = state.in_flight.take();
+        state.plans_applied += 1;
+        state.retry = None;
+        state.shaping = Shaping::On { leaf };
+        let subject = Subject::Link(state.link.id);
+        self.emit(Output::Record(Record::PlanApplied { plan, at: now, changes }));
+        self.end(&AlertKind::PlanFailed { reason: String::new() }, subject, now);
+    }
+
+    fn plan_failed(&mut self, plan: PlanId, reason: String, now: Timestamp) {
+        let Some(state) = self.links.values_mut().find(|state| is(&state.in_flight, plan)) else { return };
+        state.in_flight = None;
+        let wait = state.retry.map_or(WINDOW, |retry| (retry.wait * 2).min(LONGEST_RETRY));
+        state.retry = Some(Retry { at: now + wait, wait });
+        state.shaping = Shaping::Failed { reason: reason.clone() };
+        let subject = Subject::Link(state.link.id);
+        self.raise(AlertKind::PlanFailed { reason }, subject, now);
+    }
+
+    fn close_windows(&mut self, now: Timestamp) {
+        let end = now.floor(WINDOW);
+        let (links, forecaster) = (&mut self.links, &mut self.forecaster);
+        for state in links.values_mut() {
+            state.activity.close(end, WINDOW);
+        }
+        for (series, usage) in usages(links) {
+            forecaster.observe(series, usage, end);
+        }
+        for state in links.values_mut() {
+            state.forecasts = forecast_aggregates(forecaster, &state.activity, end);
+            for direction in Direction::ALL {
+                let forecast = forecaster.known(Series::Link(state.link.id, direction), end);
+                let capacity = state.link.capacity()[direction];
+                let yielding = state.early_yielding[direction];
+                state.early_yielding[direction] =
+                    planning::yields_early(&self.policy, capacity, forecast.as_ref(), yielding);
+            }
+        }
+        self.keep_forecasts(end);
+    }
+
+    fn keep_forecasts(&mut self, now: Timestamp) {
+        let scores = self.forecaster.take_scores();
+        let is_kept = |at: Timestamp| at.as_unix_secs().is_multiple_of(KEEP_FORECASTS_EVERY);
+        let scores: Vec<_> = scores
+            .into_iter()
+            .filter(|record| record.score.horizon == Horizon::Mean15s && is_kept(record.score.said_at))
+            .collect();
+        if !scores.is_empty() {
+            self.emit(Output::Record(Record::Scores(scores)));
+        }
+        if is_kept(now) {
+            let forecasts: Vec<ForecastRecord> = self
+                .links
+                .values()
+                .flat_map(|state| &state.forecasts)
+                .map(|(&(aggregate, direction), &forecast)| ForecastRecord { aggregate, direction, forecast })
+                .collect();
+            if !forecasts.is_empty() {
+                self.emit(Output::Record(Record::Forecasts(forecasts)));
+            }
+        }
+    }
+
+    fn plan(&mut self, id: LinkId, now: Timestamp) {
+        let Some(state) = self.links.get_mut(&id) else { return };
+        if self.policy.mode == Mode::Observe {
+            state.suggested = None;
+            return;
+        }
+        let divided = planning::divide(&self.policy, &state.situation(now));
+        let Directed { download, upload } = divided;
+        let directions = Directed {
+            download: state.gates.download.settle(download, now),
+            upload: state.gates.upload.settle(upload, now),
+        };
+        let plan = Arc::new(Plan { id: PlanId(self.next_plan), link: id, at: now, directions });
+        self.next_plan += 1;
+        let mut entries = state.reservations.entries(&plan, &state.forecasts);
+        state.suggested = Some(Arc::clone(&plan));
+        if self.policy.mode == Mode::Control {
+            entries.extend(state.holds.entries(&plan, &state.activity));
+            let due = state.retry.is_none_or(|retry| now >= retry.at);
+            let wanted = state.in_force.as_ref().is_none_or(|in_force| is_worth_applying(in_force, &plan));
+            if state.in_flight.is_none() && due && wanted {
+                state.in_flight = Some(Arc::clone(&plan));
+                self.emit(Output::Apply(plan));
+            }
+        }
+        for entry in entries {
+            self.decide(entry, now);
+        }
+        self.check_guarantees(id, now);
+    }
+
+    /// Alerts where a device waits, is owed more, and did not get it for several windows.
+    fn check_guarantees(&mut self, id: LinkId, now: Timestamp) {
+        let Some(state) = self.links.get_mut(&id) else { return };
+        let Some(plan) = state.in_force.clone() else { return };
+        for (device, verdict) in state.holds.guarantees(&plan, &state.activity) {
+            let subject = Subject::Device(device);
+            match verdict {
+                Some((owed, got)) => self.raise(AlertKind::GuaranteeMissed { owed, got }, subject, now),
+                None => {
+                    let kind = AlertKind::GuaranteeMissed { owed: BitRate::ZERO, got: BitRate::ZERO };
+                    self.end(&kind, subject, now);
+                }
+            }
+        }
+    }
+
+    fn decide(&mut self, entry: Entry, now: Timestamp) {
+        let decision = self.journal.add(entry, now);
+        self.emit(Output::Record(Record::Decision(decision)));
+    }
+
+    fn raise(&mut self, kind: AlertKind, subject: Subject, now: Timestamp) {
+        if let Some(alert) = self.alerts.raise(kind, subject, now) {
+            self.emit(Output::Record(Record::Alert(alert.clone())));
+            self.emit(Output::Notify(alert));
+        }
+    }
+
+    fn end(&mut self, kind: &AlertKind, subject: Subject, now: Timestamp) {
+        if let Some(alert) = self.alerts.end(kind, subject, now) {
+            self.emit(Output::Record(Record::Alert(alert)));
+        }
+    }
+}
+
+fn is(plan: &Option<Arc<Plan>>, id: PlanId) -> bool {
+    plan.as_ref().is_some_and(|plan| plan.id == id)
+}
+
+fn next_tick_after(now: Timestamp) -> Timestamp {
+    let tick = now.floor(WINDOW) + SETTLE;
+    if tick > now { tick } else { tick + WINDOW }
+}
+
+fn name_devices(registry: &mut Registry, policy: &Policy) {
+    for (&device, of_device) in &policy.devices {
+        registry.set_name(device, of_device.name.clone());
+    }
+}
+
+/// What every series moved in the last closed window, zeros too; devices and classes over all links.
+fn usages(links: &BTreeMap<LinkId, LinkState>) -> BTreeMap<Series, Usage> {
+    let mut usages = BTreeMap::new();
+    let mut add = |series, usage: Usage| {
+        usages.entry(series).and_modify(|sum: &mut Usage| *sum = sum.plus(usage)).or_insert(usage);
+    };
+    for (&link, state) in links {
+        for direction in Direction::ALL {
+            for (device, class, activity) in state.activity.aggregates() {
+                add(Series::Aggregate(Aggregate { device, class }, direction), activity.usage(direction));
+            }
+            for (&device, activity) in &state.activity.devices {
+                add(Series::Device(device, direction), activity.usage(direction));
+            }
+            for class in TrafficClass::ALL {
+                add(Series::Class(class, direction), state.activity.class_usage(class, direction));
+            }
+            add(Series::Link(link, direction), state.activity.link_usage(direction));
+        }
+    }
+    usages
+}
+
+fn forecast_aggregates(forecaster: &mut Forecaster, activity: &LinkActivity, now: Timestamp) -> Forecasts {
+    let mut forecasts = Forecasts::new();
+    for (device, class, _) in activity.aggregates() {
+        for direction in Direction::ALL {
+            let aggregate = Aggregate { device, class };
+            let forecast = forecaster.forecast(Series::Aggregate(aggregate, direction), now);
+            forecasts.insert((aggregate, direction), forecast);
+        }
+    }
+    forecasts
+}

@@ -1,0 +1,147 @@
+//! The snapshot: everything the UI shows, put together from what the engine holds.
+
+use crate::demand::LinkActivity;
+use crate::engine::{Engine, LinkState};
+use crate::holds::class_floor;
+use forecast::Series;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use vocab::{
+    Bound, ClassSnapshot, DeviceAllocation, DeviceId, DeviceSnapshot, Directed, Direction, Division, Hold, LinkSnapshot,
+    Mode, QueueState, Snapshot, Timestamp, TrafficClass,
+};
+
+/// Takes a snapshot of `engine` at `now`.
+pub(crate) fn snapshot(engine: &mut Engine, now: Timestamp) -> Snapshot {
+    let links = engine.links.keys().copied().collect::<Vec<_>>();
+    let links = links.into_iter().map(|id| link_snapshot(engine, id, now)).collect();
+    let devices = engine.registry.iter().map(|identity| identity.device).collect::<Vec<_>>();
+    let devices = devices.into_iter().map(|device| device_snapshot(engine, device, now)).collect();
+    engine.sequence += 1;
+    Snapshot {
+        sequence: engine.sequence,
+        at: now,
+        started: engine.started,
+        mode: engine.policy.mode,
+        source: engine.source,
+        capture: engine.capture,
+        links,
+        devices,
+        flows: Arc::clone(&engine.flows),
+        decisions: engine.journal.iter().cloned().collect(),
+        alerts: engine.alerts.iter().cloned().collect(),
+        hit_permille: engine.forecaster.hit_permille(),
+    }
+}
+
+fn link_snapshot(engine: &mut Engine, id: vocab::LinkId, now: Timestamp) -> LinkSnapshot {
+    let forecaster = &mut engine.forecaster;
+    let state = &engine.links[&id];
+    let plan = state.shown_plan(engine.policy.mode);
+    let classes = TrafficClass::ALL
+        .into_iter()
+        .map(|class| ClassSnapshot {
+            class,
+            usage: Directed::from_fn(|direction| state.activity.class_usage(class, direction).rate()),
+            forecast: Directed::from_fn(|direction| forecaster.known(Series::Class(class, direction), now)),
+            reserved: Directed::from_fn(|direction| {
+                plan.as_ref().map_or_else(Default::default, |plan| class_floor(&plan.directions[direction], class))
+            }),
+            queue: Directed::from_fn(|direction| class_queue(state, class, direction)),
+            flows: state.activity.aggregates().filter(|(_, of, _)| *of == class).map(|(_, _, a)| a.flows).sum(),
+        })
+        .collect();
+    LinkSnapshot {
+        link: state.link.clone(),
+        usage: Directed::from_fn(|direction| state.activity.total(direction)),
+        forecast: Directed::from_fn(|direction| forecaster.known(Series::Link(id, direction), now)),
+        classes,
+        plan,
+        plans_applied: state.plans_applied,
+        shaping: state.shaping.clone(),
+    }
+}
+
+fn class_queue(state: &LinkState, class: TrafficClass, direction: Direction) -> QueueState {
+    let of_class = state.activity.aggregates().filter(|(_, of, _)| *of == class);
+    of_class.fold(QueueState::default(), |sum, (_, _, activity)| {
+        let queue = activity.queue[direction];
+        QueueState {
+            backlog: sum.backlog + queue.backlog,
+            drops: sum.drops + queue.drops,
+            drops_total: sum.drops_total + queue.drops_total,
+        }
+    })
+}
+
+fn device_snapshot(engine: &mut Engine, device: DeviceId, now: Timestamp) -> DeviceSnapshot {
+    let identity = engine.registry.get(device).expect("the registry gave this id").clone();
+    let mode = engine.policy.mode;
+    let mut classes = [Directed::default(); TrafficClass::COUNT];
+    let mut volume_today = Directed::default();
+    let (mut allocation, mut hold) = (Directed::default(), Directed::default());
+    let mut last_seen = identity.last_seen;
+    for state in engine.links.values() {
+        if let Some(activity) = state.activity.devices.get(&device) {
+            for (class, of_class) in &activity.classes {
+                classes[class.index()] += of_class.usage;
+            }
+            volume_today += activity.volume_today;
+            last_seen = last_seen.max(activity.last_active);
+        }
+        if let Some(plan) = state.shown_plan(mode) {
+            for direction in Direction::ALL {
+                if let Some(given) = allocation_of(&plan.directions[direction], device) {
+                    allocation[direction] += (given.rate + given.headroom).min(given.ceiling);
+                    if mode == Mode::Control && hold[direction].is_none() {
+                        hold[direction] = hold_of(&state.activity, given, direction);
+                    }
+                }
+            }
+        }
+    }
+    let name = engine.policy.devices.get(&device).and_then(|of_device| of_device.name.clone()).unwrap_or(identity.name);
+    DeviceSnapshot {
+        device,
+        name,
+        vendor: identity.vendor,
+        kind: identity.kind.name().to_owned(),
+        addresses: identity.addresses,
+        first_seen: identity.first_seen,
+        last_seen,
+        share: engine.policy.share_of(device),
+        classes,
+        forecast: Directed::from_fn(|direction| engine.forecaster.known(Series::Device(device, direction), now)),
+        allocation,
+        hold,
+        volume_today,
+        flows: engine.flows_of.get(&device).copied().unwrap_or(0),
+    }
+}
+
+/// A device's part of a division.
+pub(crate) fn allocation_of(division: &Division, device: DeviceId) -> Option<&DeviceAllocation> {
+    let at = division.devices.binary_search_by_key(&device, |allocation| allocation.device).ok()?;
+    Some(&division.devices[at])
+}
+
+/// Whether a device is held back: one of its classes keeps waiting, and the plan gives it less than it wants.
+pub(crate) fn hold_of(activity: &LinkActivity, given: &DeviceAllocation, direction: Direction) -> Option<Hold> {
+    let activity = activity.devices.get(&given.device)?;
+    let held = given.aggregates.iter().filter(|allocation| match allocation.bound {
+        Bound::Demand => false,
+        Bound::Ceiling | Bound::DeviceCeiling | Bound::ProtectedCeiling | Bound::Guarantee | Bound::Share { .. } => {
+            activity.classes.get(&allocation.class).is_some_and(|class| class.hunger[direction].is_lasting())
+        }
+    });
+    let worst = held.max_by_key(|allocation| allocation.demand.saturating_sub(allocation.rate))?;
+    Some(Hold { demand: given.demand, rate: given.rate, bound: worst.bound })
+}
+
+/// How many open flows each device has.
+pub(crate) fn count_flows(flows: &[vocab::FlowSummary]) -> BTreeMap<DeviceId, u32> {
+    flows.iter().filter_map(|flow| flow.device).fold(BTreeMap::new(), |mut counts, device| {
+        *counts.entry(device).or_default() += 1;
+        counts
+    })
+}

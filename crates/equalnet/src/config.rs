@@ -1,0 +1,501 @@
+//! Configuration in two steps: TOML into what the operator wrote, then into values that are valid by
+//! construction. A fault names file, line, key, what is wrong and what would be right.
+
+mod quantity;
+mod written;
+
+pub use quantity::{guarantee_text, parse_guarantee, parse_rate, rate_text};
+
+use quantity::{parse_duration, parse_permille, parse_size};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use toml::Spanned;
+use vocab::{
+    BitRate, ByteCount, DeviceId, DevicePolicy, Directed, Direction, InterfaceName, Link, LinkId, Mode, Policy,
+    Priority, PriorityLevels, Share, Topology, TrafficClass, Weight,
+};
+use written::{Written, WrittenDevice, WrittenLink};
+
+/// The file that documents every key, itself valid.
+pub const DEFAULT_TOML: &str = include_str!("default.toml");
+
+/// Where the configuration lies unless `--config` says otherwise.
+pub const DEFAULT_PATH: &str = "/etc/equalnet/equalnet.toml";
+
+/// Everything the operator decided.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// What devices and classes are owed, and what to do about it.
+    pub policy: Policy,
+    /// What is divided.
+    pub links: Vec<Link>,
+    /// Where packets come from.
+    pub capture: CaptureConfig,
+    /// Where the API listens.
+    pub api: ApiConfig,
+    /// How much history is kept.
+    pub history: HistoryConfig,
+    /// What must survive a restart.
+    pub state_dir: PathBuf,
+    /// What lives as long as the system runs.
+    pub run_dir: PathBuf,
+}
+
+/// Where packets come from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CaptureConfig {
+    /// Which source.
+    pub source: SourceChoice,
+    /// Whether AF_PACKET also reads what is not for this machine.
+    pub promiscuous: bool,
+    /// Flows kept at most.
+    pub max_flows: usize,
+}
+
+/// Which source of packets.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SourceChoice {
+    /// eBPF where the kernel allows it, else AF_PACKET.
+    Auto,
+    /// eBPF or nothing.
+    Ebpf,
+    /// AF_PACKET.
+    AfPacket,
+    /// A capture file, replayed in its own time.
+    File(PathBuf),
+}
+
+/// Where the API listens.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ApiConfig {
+    /// TCP addresses.
+    pub listen: Vec<SocketAddr>,
+    /// The Unix socket.
+    pub socket: PathBuf,
+    /// Names by which browsers reach it.
+    pub allowed_hosts: Vec<String>,
+}
+
+/// How much history is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoryConfig {
+    /// Seconds are kept this long.
+    pub seconds_for: Duration,
+    /// Minutes are kept this long.
+    pub minutes_for: Duration,
+    /// Hours are kept this long.
+    pub hours_for: Duration,
+    /// The whole may grow to this.
+    pub max_size: ByteCount,
+    /// A folder for the rolling flow log.
+    pub flow_log: Option<PathBuf>,
+}
+
+/// What is wrong with a configuration, where, and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The file.
+    pub file: PathBuf,
+    /// Its line, from 1; 0 where the fault is not on one line.
+    pub line: usize,
+    /// The key, as `policy.levels`; empty where the file is no TOML.
+    pub key: String,
+    /// What is wrong.
+    pub wrong: String,
+    /// What would be right; may be empty.
+    pub right: String,
+}
+
+impl std::error::Error for ConfigError {}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        if self.line > 0 {
+            write!(f, ":{}", self.line)?;
+        }
+        if !self.key.is_empty() {
+            write!(f, ": {}", self.key)?;
+        }
+        write!(f, ": {}", self.wrong)?;
+        if !self.right.is_empty() {
+            write!(f, ". {}", self.right)?;
+        }
+        Ok(())
+    }
+}
+
+impl Config {
+    /// Reads `path`.
+    pub fn read(path: &Path) -> Result<Config, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
+            file: path.to_path_buf(),
+            line: 0,
+            key: String::new(),
+            wrong: format!("cannot be read: {error}"),
+            right: "Write one from the documented default: equalnet check-config --print-default".to_owned(),
+        })?;
+        Config::parse(&text, path)
+    }
+
+    /// Reads `text`, which stands in `file`.
+    pub fn parse(text: &str, file: &Path) -> Result<Config, ConfigError> {
+        let reader = Reader { text, file };
+        let written: Written = toml::from_str(text).map_err(|error| reader.toml_error(&error))?;
+        reader.config(written)
+    }
+}
+
+/// Devices set by hand, in the same form as in the configuration; kept in the state folder.
+pub fn parse_devices(text: &str, file: &Path) -> Result<BTreeMap<DeviceId, DevicePolicy>, ConfigError> {
+    Ok(Config::parse(text, file)?.policy.devices)
+}
+
+/// Turns what was written into what is valid, and knows where each value stands.
+struct Reader<'a> {
+    text: &'a str,
+    file: &'a Path,
+}
+
+impl Reader<'_> {
+    fn line(&self, at: usize) -> usize {
+        self.text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1
+    }
+
+    fn fault(&self, span: Range<usize>, key: &str, wrong: impl Into<String>, right: impl Into<String>) -> ConfigError {
+        ConfigError {
+            file: self.file.to_path_buf(),
+            line: self.line(span.start),
+            key: key.to_owned(),
+            wrong: wrong.into(),
+            right: right.into(),
+        }
+    }
+
+    fn toml_error(&self, error: &toml::de::Error) -> ConfigError {
+        let span = error.span().unwrap_or(0..0);
+        let message = error.message();
+        let key = match message.split('`').nth(1) {
+            Some(name) if message.starts_with("unknown field") => name.to_owned(),
+            _ => self.key_on_line(span.start),
+        };
+        let (wrong, right) = match message.split_once(", expected ") {
+            Some((wrong, right)) => (wrong.to_owned(), format!("Expected {right}")),
+            None => (message.to_owned(), String::new()),
+        };
+        self.fault(span, &key, wrong, right)
+    }
+
+    fn key_on_line(&self, at: usize) -> String {
+        let line = self.text.lines().nth(self.line(at) - 1).unwrap_or("");
+        line.split_once('=').map_or(String::new(), |(key, _)| key.trim().to_owned())
+    }
+
+    /// A value read by `parse`, or the fault with an example of what would be right.
+    fn value<T>(
+        &self,
+        key: &str,
+        written: &Spanned<String>,
+        right: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, ConfigError> {
+        let text = written.get_ref();
+        parse(text).ok_or_else(|| self.fault(written.span(), key, format!("`{text}` cannot be read"), right))
+    }
+
+    fn optional<T>(
+        &self,
+        key: &str,
+        written: &Option<Spanned<String>>,
+        right: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, ConfigError> {
+        written.as_ref().map(|written| self.value(key, written, right, parse)).transpose()
+    }
+
+    fn config(&self, written: Written) -> Result<Config, ConfigError> {
+        let mode = self
+            .optional("mode", &written.mode, "One of observe, suggest, control", Mode::from_name)?
+            .unwrap_or_default();
+        let links = written
+            .link
+            .iter()
+            .enumerate()
+            .map(|(index, link)| self.link(index, link))
+            .collect::<Result<Vec<_>, _>>()?;
+        let policy = self.policy(&written, mode)?;
+        let run_dir = written.run_dir.clone().unwrap_or_else(|| "/run/equalnet".into());
+        let config = Config {
+            policy,
+            links,
+            capture: self.capture(&written)?,
+            api: self.api(&written, &run_dir)?,
+            history: self.history(&written)?,
+            state_dir: written.state_dir.clone().unwrap_or_else(|| "/var/lib/equalnet".into()),
+            run_dir,
+        };
+        for link in &config.links {
+            if let Err(refused) = allocate::check_policy(&config.policy, link.capacity()) {
+                let right = "Lower a guarantee, or give it in per cent: percentages shrink together";
+                return Err(ConfigError { line: 0, ..self.fault(0..0, "device", refused.to_string(), right) });
+            }
+        }
+        Ok(config)
+    }
+
+    fn link(&self, index: usize, written: &WrittenLink) -> Result<Link, ConfigError> {
+        let interface = |key: &str, name: &Spanned<String>| {
+            InterfaceName::new(name.get_ref()).map_err(|error| {
+                self.fault(name.span(), key, error.to_string(), "`equalnet interfaces` lists what there is")
+            })
+        };
+        let topology = match (&written.lan, &written.wan, &written.interface) {
+            (Some(lan), Some(wan), None) => {
+                if lan.get_ref() == wan.get_ref() {
+                    let wrong = "`lan` and `wan` are the same interface";
+                    return Err(self.fault(wan.span(), "link.wan", wrong, "With one interface, write `interface`"));
+                }
+                Topology::Router { lan: interface("link.lan", lan)?, wan: interface("link.wan", wan)? }
+            }
+            (None, None, Some(only)) => Topology::Host { interface: interface("link.interface", only)? },
+            _ => {
+                let span = written.download.span();
+                let right = "A router names `lan` and `wan`, a machine with one interface names `interface`";
+                return Err(self.fault(span, "link", "it is not clear which interfaces it has", right));
+            }
+        };
+        let rate = |key: &str, written: &Spanned<String>| {
+            let right = "A rate above zero such as `100 Mbit/s`";
+            self.value(key, written, right, |text| parse_rate(text).filter(|rate| *rate >= BitRate::from_kbps(64)))
+        };
+        let margin = self.optional("link.margin", &written.margin, "A part below 50 %, such as `5 %`", |text| {
+            parse_permille(text).filter(|permille| *permille < 500)
+        })?;
+        Ok(Link {
+            id: LinkId(index as u16),
+            name: written.name.clone().unwrap_or_else(|| "internet".to_owned()),
+            topology,
+            line_rate: Directed {
+                download: rate("link.download", &written.download)?,
+                upload: rate("link.upload", &written.upload)?,
+            },
+            margin_permille: margin.unwrap_or(50),
+        })
+    }
+
+    fn policy(&self, written: &Written, mode: Mode) -> Result<Policy, ConfigError> {
+        let from = &written.policy;
+        let mut policy = Policy { mode, ..Policy::default() };
+        if let Some(levels) = &from.levels {
+            policy.levels = match levels.get_ref() {
+                5 => PriorityLevels::Five,
+                10 => PriorityLevels::Ten,
+                other => {
+                    let wrong = format!("there are no {other} levels");
+                    return Err(self.fault(levels.span(), "policy.levels", wrong, "5 or 10"));
+                }
+            };
+        }
+        let last = policy.levels.last();
+        if let Some(priority) = &from.default_priority {
+            policy.default_share.priority = self.priority("policy.default_priority", priority, last)?;
+        }
+        let minimum = self
+            .optional("policy.minimum", &from.minimum, "A part such as `10 %`, or a rate", parse_guarantee)?
+            .unwrap_or(vocab::Guarantee::Permille(100));
+        policy.default_share.guarantee = Directed { download: minimum, upload: minimum };
+        let part = |key, written, default| {
+            self.optional(key, written, "A part from 0 % to 100 %", parse_permille).map(|part| part.unwrap_or(default))
+        };
+        policy.protected_permille = part("policy.protected", &from.protected, 500)?;
+        policy.early_yield_permille = part("policy.early_yield", &from.early_yield, 800)?;
+        for (name, class) in &from.class {
+            let Ok(which) = name.get_ref().parse::<TrafficClass>() else {
+                let right = format!("One of {}", TrafficClass::ALL.map(TrafficClass::name).join(", "));
+                let wrong = format!("`{}` is no traffic class", name.get_ref());
+                return Err(self.fault(name.span(), "policy.class", wrong, right));
+            };
+            for direction in Direction::ALL {
+                let (key, written) = match direction {
+                    Direction::Download => ("guarantee_download", &class.guarantee_download),
+                    Direction::Upload => ("guarantee_upload", &class.guarantee_upload),
+                };
+                let key = format!("policy.class.{which}.{key}");
+                if let Some(rate) = self.optional(&key, written, "A rate such as `200 kbit/s`", parse_rate)? {
+                    policy.classes[which.index()].guarantee[direction] = rate;
+                }
+            }
+        }
+        for device in &written.device {
+            let (id, device_policy) = self.device(device, &policy, last)?;
+            if policy.devices.insert(id, device_policy).is_some() {
+                let wrong = format!("{id} stands twice");
+                return Err(self.fault(device.id.span(), "device.id", wrong, "One [[device]] for each device"));
+            }
+        }
+        Ok(policy)
+    }
+
+    fn priority(&self, key: &str, written: &Spanned<u8>, last: u8) -> Result<Priority, ConfigError> {
+        let level = *written.get_ref();
+        Priority::new(level).filter(|_| level <= last).ok_or_else(|| {
+            self.fault(written.span(), key, format!("priority {level} is out of range"), format!("1 to {last}"))
+        })
+    }
+
+    fn device(
+        &self,
+        written: &WrittenDevice,
+        policy: &Policy,
+        last: u8,
+    ) -> Result<(DeviceId, DevicePolicy), ConfigError> {
+        let right = "A MAC address such as `a4:5e:60:00:00:01`, or an IP address";
+        let id = self.value("device.id", &written.id, right, |text| text.parse::<DeviceId>().ok())?;
+        let mut share: Share = policy.default_share;
+        if let Some(priority) = &written.priority {
+            share.priority = self.priority("device.priority", priority, last)?;
+        }
+        if let Some(weight) = &written.weight {
+            let wrong = format!("weight {} is out of range", weight.get_ref());
+            share.weight = Weight::from_ratio(*weight.get_ref())
+                .ok_or_else(|| self.fault(weight.span(), "device.weight", wrong, "0.001 to 1000"))?;
+        }
+        let guarantees = [&written.guarantee_download, &written.guarantee_upload];
+        let ceilings = [&written.ceiling_download, &written.ceiling_upload];
+        for ((direction, guarantee), ceiling) in Direction::ALL.into_iter().zip(guarantees).zip(ceilings) {
+            let right = "A rate such as `4 Mbit/s`, or a part such as `10 %`";
+            let key = format!("device.guarantee_{direction}");
+            if let Some(guarantee) = self.optional(&key, guarantee, right, parse_guarantee)? {
+                share.guarantee[direction] = guarantee;
+            }
+            let key = format!("device.ceiling_{direction}");
+            if let Some(rate) = self.optional(&key, ceiling, "A rate such as `50 Mbit/s`", parse_rate)? {
+                share.ceiling[direction] = rate;
+            }
+        }
+        Ok((id, DevicePolicy { name: written.name.clone(), share, classes: BTreeMap::new() }))
+    }
+
+    fn capture(&self, written: &Written) -> Result<CaptureConfig, ConfigError> {
+        let from = &written.capture;
+        let source = match from.source.as_ref().map(|source| (source, source.get_ref().as_str())) {
+            None | Some((_, "auto")) => SourceChoice::Auto,
+            Some((_, "ebpf")) => SourceChoice::Ebpf,
+            Some((_, "af_packet")) => SourceChoice::AfPacket,
+            Some((source, "file")) => match &from.file {
+                Some(file) => SourceChoice::File(file.clone()),
+                None => {
+                    let wrong = "a file is to be replayed, but none is named";
+                    return Err(self.fault(source.span(), "capture.source", wrong, "Add `file = \"…\"`"));
+                }
+            },
+            Some((source, other)) => {
+                let wrong = format!("`{other}` is no source");
+                return Err(self.fault(source.span(), "capture.source", wrong, "auto, ebpf, af_packet or file"));
+            }
+        };
+        let max_flows = match &from.max_flows {
+            Some(flows) if (1_024..=16_777_216).contains(flows.get_ref()) => *flows.get_ref(),
+            Some(flows) => {
+                return Err(self.fault(flows.span(), "capture.max_flows", "out of range", "1024 to 16777216"));
+            }
+            None => 65_536,
+        };
+        Ok(CaptureConfig { source, promiscuous: from.promiscuous.unwrap_or(false), max_flows })
+    }
+
+    fn api(&self, written: &Written, run_dir: &Path) -> Result<ApiConfig, ConfigError> {
+        let from = &written.api;
+        let listen = match &from.listen {
+            None => vec![SocketAddr::from(([127, 0, 0, 1], 8091))],
+            Some(addresses) => addresses
+                .iter()
+                .map(|address| {
+                    let right = "An address with a port, such as `127.0.0.1:8091`";
+                    self.value("api.listen", address, right, |text| text.parse().ok())
+                })
+                .collect::<Result<_, _>>()?,
+        };
+        let socket = from.socket.clone().unwrap_or_else(|| run_dir.join("api.sock"));
+        Ok(ApiConfig { listen, socket, allowed_hosts: from.allowed_hosts.clone().unwrap_or_default() })
+    }
+
+    fn history(&self, written: &Written) -> Result<HistoryConfig, ConfigError> {
+        let from = &written.history;
+        const DAY: u64 = 86_400;
+        let time = |key, written, days: u64| {
+            self.optional(key, written, "A time such as `7 days` or `3 years`", parse_duration)
+                .map(|time| time.unwrap_or(Duration::from_secs(days * DAY)))
+        };
+        Ok(HistoryConfig {
+            seconds_for: time("history.seconds_for", &from.seconds_for, 7)?,
+            minutes_for: time("history.minutes_for", &from.minutes_for, 90)?,
+            hours_for: time("history.hours_for", &from.hours_for, 3 * 365)?,
+            max_size: self
+                .optional("history.max_size", &from.max_size, "A size such as `2 GB`", parse_size)?
+                .unwrap_or(ByteCount(2_000_000_000)),
+            flow_log: from.flow_log.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::parse(text, Path::new("equalnet.toml"))
+    }
+
+    #[test]
+    fn the_documented_default_is_the_default() {
+        assert_eq!(parse(DEFAULT_TOML).unwrap(), parse("").unwrap());
+    }
+
+    #[test]
+    fn every_example_in_the_default_is_valid() {
+        let lines: Vec<&str> = DEFAULT_TOML
+            .lines()
+            .map(|line| line.strip_prefix("# ").filter(|rest| rest.starts_with('[') || rest.contains(" = ")).unwrap_or(line))
+            .collect();
+        let examples = lines.join("\n");
+        let config = parse(&examples).unwrap_or_else(|error| panic!("{error}\n{examples}"));
+        assert_eq!(config.links.len(), 2);
+        assert_eq!(config.policy.devices.len(), 1);
+    }
+
+    fn check_fault(text: &str, line: usize, key: &str, says: &str) {
+        let error = parse(text).expect_err(text);
+        let shown = error.to_string();
+        assert_eq!((error.line, error.key.as_str()), (line, key), "{shown}");
+        assert!(shown.contains(says), "{shown}");
+    }
+
+    #[test]
+    fn a_fault_names_line_key_and_what_would_be_right() {
+        check_fault("mode = \"on\"", 1, "mode", "observe, suggest, control");
+        check_fault("\nmod = \"control\"", 2, "mod", "unknown field");
+        check_fault("[policy]\nlevels = 7", 2, "policy.levels", "5 or 10");
+        check_fault("[policy]\nlevels = \"5\"", 2, "levels", "invalid type");
+        check_fault("[policy]\ndefault_priority = 6", 2, "policy.default_priority", "1 to 5");
+        check_fault("[[device]]\nid = \"laptop\"", 2, "device.id", "MAC address");
+        check_fault("[policy.class.video]\nguarantee_download = \"1 Mbit/s\"", 1, "policy.class", "streaming");
+        let link = "[[link]]\nlan = \"br0\"\nwan = \"eth0\"\ndownload = \"10 Mbit/s\"\nupload = \"fast\"";
+        check_fault(link, 5, "link.upload", "`100 Mbit/s`");
+        check_fault("[capture]\nsource = \"file\"", 2, "capture.source", "file = ");
+        check_fault("[[link]\n", 1, "", "");
+    }
+
+    #[test]
+    fn guarantees_that_no_link_can_carry_are_refused() {
+        let text = "[[link]]\nlan=\"a\"\nwan=\"b\"\ndownload=\"10 Mbit/s\"\nupload=\"10 Mbit/s\"\nmargin=\"0 %\"\n\
+            [[device]]\nid=\"02:00:00:00:00:01\"\nguarantee_download=\"6 Mbit/s\"\n\
+            [[device]]\nid=\"02:00:00:00:00:02\"\nguarantee_download=\"6 Mbit/s\"";
+        let shown = parse(text).expect_err("too much is promised").to_string();
+        assert!(shown.contains("12.0 Mbit/s") && shown.contains("10.0 Mbit/s"), "{shown}");
+    }
+}

@@ -1,0 +1,90 @@
+//! What the operator wrote, as TOML has it.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use toml::Spanned;
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Written {
+    pub mode: Option<Spanned<String>>,
+    pub state_dir: Option<PathBuf>,
+    pub run_dir: Option<PathBuf>,
+    pub link: Vec<WrittenLink>,
+    pub capture: WrittenCapture,
+    pub api: WrittenApi,
+    pub policy: WrittenPolicy,
+    pub device: Vec<WrittenDevice>,
+    pub history: WrittenHistory,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenLink {
+    pub name: Option<String>,
+    pub lan: Option<Spanned<String>>,
+    pub wan: Option<Spanned<String>>,
+    pub interface: Option<Spanned<String>>,
+    pub download: Spanned<String>,
+    pub upload: Spanned<String>,
+    pub margin: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct WrittenCapture {
+    pub source: Option<Spanned<String>>,
+    pub promiscuous: Option<bool>,
+    pub file: Option<PathBuf>,
+    pub max_flows: Option<Spanned<usize>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct WrittenApi {
+    pub listen: Option<Vec<Spanned<String>>>,
+    pub socket: Option<PathBuf>,
+    pub allowed_hosts: Option<Vec<String>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct WrittenPolicy {
+    pub levels: Option<Spanned<u8>>,
+    pub default_priority: Option<Spanned<u8>>,
+    pub minimum: Option<Spanned<String>>,
+    pub protected: Option<Spanned<String>>,
+    pub early_yield: Option<Spanned<String>>,
+    pub class: BTreeMap<Spanned<String>, WrittenClass>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenClass {
+    pub guarantee_download: Option<Spanned<String>>,
+    pub guarantee_upload: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenDevice {
+    pub id: Spanned<String>,
+    pub name: Option<String>,
+    pub priority: Option<Spanned<u8>>,
+    pub weight: Option<Spanned<f64>>,
+    pub guarantee_download: Option<Spanned<String>>,
+    pub guarantee_upload: Option<Spanned<String>>,
+    pub ceiling_download: Option<Spanned<String>>,
+    pub ceiling_upload: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct WrittenHistory {
+    pub seconds_for: Option<Spanned<String>>,
+    pub minutes_for: Option<Spanned<String>>,
+    pub hours_for: Option<Spanned<String>>,
+    pub max_size: Option<Spanned<String>>,
+    pub flow_log: Option<PathBuf>,
+}
