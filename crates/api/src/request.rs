@@ -1,0 +1,104 @@
+//! What the control loop is asked, and what it answers.
+//!
+//! The API changes nothing by itself: it sends a [`Request`] and waits for the reply. Whoever receives a
+//! request answers it once; a dropped reply is answered to the caller as "busy".
+
+use tokio::sync::oneshot;
+use vocab::{BitRate, DeviceId, Directed, Guarantee, Mode, PolicyRefused, Priority, Weight};
+
+/// Where an answer goes. Sending never blocks; nobody may be waiting any more.
+pub type Reply<T> = oneshot::Sender<Result<T, Refused>>;
+
+/// What the control loop is asked.
+#[derive(Debug)]
+pub enum Request {
+    /// Another mode.
+    SetMode {
+        /// Which.
+        mode: Mode,
+        /// Who asks, by login name (`root` for the local socket).
+        by: String,
+        /// Answered when the mode is saved and in force.
+        reply: Reply<()>,
+    },
+    /// Another share or name for one device.
+    ChangeDevice {
+        /// Which.
+        device: DeviceId,
+        /// What to change.
+        patch: DevicePatch,
+        /// Who asks, by login name (`root` for the local socket).
+        by: String,
+        /// Answered when the policy is saved and the link divided anew.
+        reply: Reply<Effect>,
+    },
+    /// What such a change would mean; nothing is changed.
+    PreviewDevice {
+        /// Which.
+        device: DeviceId,
+        /// What would be changed.
+        patch: DevicePatch,
+        /// Answered with the division that would be.
+        reply: Reply<Effect>,
+    },
+}
+
+/// What to change about a device; what is `None` stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DevicePatch {
+    /// The name people give it; `Some(None)` leaves it to what the device says.
+    pub name: Option<Option<String>>,
+    /// Its tier among all devices.
+    pub priority: Option<Priority>,
+    /// Its part inside the tier.
+    pub weight: Option<Weight>,
+    /// What it gets whenever it asks.
+    pub guarantee: Option<Directed<Guarantee>>,
+    /// What it never exceeds, layer 2; [`BitRate::MAX`] for no ceiling.
+    pub ceiling: Option<Directed<BitRate>>,
+}
+
+/// Whom a change gives what, at the demand foreseen now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effect {
+    /// Whether it is in force.
+    pub standing: Standing,
+    /// Devices whose rate it changes, in any order.
+    pub devices: Vec<DeviceEffect>,
+    /// What would undo it; `None` for a preview.
+    pub undo: Option<DevicePatch>,
+}
+
+/// Whether a change is in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is.
+    Applied,
+    /// It was only computed.
+    Previewed,
+}
+
+/// What a change means for one device, layer 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceEffect {
+    /// Which.
+    pub device: DeviceId,
+    /// What the plan gave it.
+    pub before: Directed<BitRate>,
+    /// What the plan gives it.
+    pub after: Directed<BitRate>,
+}
+
+/// Why the control loop does not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The policy could not hold.
+    #[error(transparent)]
+    Policy(#[from] PolicyRefused),
+    /// Nobody ever saw it.
+    #[error("no device {0} was ever seen")]
+    UnknownDevice(DeviceId),
+    /// Something else stands against it: what, in words of the operator.
+    #[error("{0}")]
+    Other(String),
+}
