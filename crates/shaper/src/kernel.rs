@@ -1,0 +1,358 @@
+//! The questions and orders the shaper has for the kernel, in our words.
+
+use crate::diff::Op;
+use crate::error::ShaperError;
+use crate::leaf::LeafKind;
+use crate::netlink::{Netlink, Refusal};
+use crate::state::{BeforeQueue, QueueSort};
+use crate::tc::{
+    self, Counters, Object, Options, RTM_DELQDISC, RTM_DELTCLASS, RTM_GETQDISC, RTM_GETTCLASS, RTM_GETTFILTER,
+    RTM_NEWQDISC, RTM_NEWTCLASS, Request, attribute, attributes, htb, u32_at,
+};
+use crate::tree::{LeafQdisc, QueueTree};
+use datapath::DEFAULT_MINOR;
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
+use std::collections::BTreeMap;
+use vocab::InterfaceName;
+
+const RTM_NEWLINK: u16 = 16;
+const RTM_DELLINK: u16 = 17;
+const RTM_GETLINK: u16 = 18;
+const IFLA_IFNAME: u16 = 3;
+const IFLA_MTU: u16 = 4;
+const IFLA_LINKINFO: u16 = 18;
+const IFLA_INFO_KIND: u16 = 1;
+const IFF_UP: u32 = 1;
+/// struct ifinfomsg: family, padding, type, index, flags, change.
+const LINK_HEADER: usize = 16;
+
+/// errno-base.h.
+pub(crate) const ENOENT: i32 = 2;
+const EEXIST: i32 = 17;
+
+/// An interface as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Interface {
+    pub name: String,
+    pub index: i32,
+    /// The largest IP packet, bytes.
+    pub mtu: u32,
+}
+
+/// What stands at the root of an interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Root {
+    /// What the kernel puts there itself.
+    Default,
+    /// What we put there.
+    Ours(QueueTree),
+    /// What somebody else put there.
+    Foreign { kind: String, major: u16 },
+}
+
+/// The kernel's queues in the network namespace of the thread that opened it.
+pub(crate) struct Kernel {
+    netlink: Netlink,
+}
+
+impl Kernel {
+    pub(crate) fn open() -> Result<Kernel, ShaperError> {
+        Ok(Kernel { netlink: Netlink::open()? })
+    }
+
+    /// All interfaces.
+    pub(crate) fn interfaces(&mut self) -> Result<Vec<Interface>, ShaperError> {
+        let bodies = self.netlink.dump(&Request { kind: RTM_GETLINK, flags: 0, body: vec![0; LINK_HEADER] })?;
+        let read = |body: &Vec<u8>| {
+            let mut interface = Interface { name: String::new(), index: u32_at(body, 1)? as i32, mtu: 1_500 };
+            for (kind, value) in attributes(body.get(LINK_HEADER..)?) {
+                match kind {
+                    IFLA_IFNAME => interface.name = String::from_utf8_lossy(value).trim_end_matches('\0').to_owned(),
+                    IFLA_MTU => interface.mtu = u32_at(value, 0)?,
+                    _ => {}
+                }
+            }
+            Some(interface)
+        };
+        Ok(bodies.iter().filter_map(read).collect())
+    }
+
+    pub(crate) fn interface(&mut self, name: &InterfaceName) -> Result<Interface, ShaperError> {
+        let found = self.interfaces()?.into_iter().find(|interface| interface.name == name.as_str());
+        found.ok_or_else(|| ShaperError::InterfaceMissing { interface: name.clone() })
+    }
+
+    /// Makes an interface of `kind`, up; it may be there already.
+    pub(crate) fn make_interface(&mut self, name: &InterfaceName, kind: &str) -> Result<(), ShaperError> {
+        let mut body = vec![0; LINK_HEADER];
+        body[8..12].copy_from_slice(&IFF_UP.to_ne_bytes());
+        body[12..16].copy_from_slice(&IFF_UP.to_ne_bytes());
+        attribute(&mut body, IFLA_IFNAME, &[name.as_str().as_bytes(), &[0]].concat());
+        let mut info = Vec::new();
+        attribute(&mut info, IFLA_INFO_KIND, kind.as_bytes());
+        attribute(&mut body, IFLA_LINKINFO, &info);
+        let request = Request { kind: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, body };
+        match self.netlink.send_one(request)? {
+            Ok(()) => Ok(()),
+            Err(refusal) if refusal.errno == EEXIST => Ok(()),
+            Err(refusal) => Err(refused(name, format!("make an interface of kind {kind}"), refusal)),
+        }
+    }
+
+    pub(crate) fn remove_interface(&mut self, name: &InterfaceName) -> Result<(), ShaperError> {
+        let mut body = vec![0; LINK_HEADER];
+        body[4..8].copy_from_slice(&self.interface(name)?.index.to_ne_bytes());
+        let outcome = self.netlink.send_one(Request { kind: RTM_DELLINK, flags: 0, body })?;
+        outcome.map_err(|refusal| refused(name, "remove the interface".to_owned(), refusal))
+    }
+
+    /// All qdiscs of all interfaces.
+    pub(crate) fn qdiscs(&mut self) -> Result<Vec<Object>, ShaperError> {
+        // The kernel has no filter by interface here (`tc_dump_qdisc` in net/sched/sch_api.c).
+        self.objects(RTM_GETQDISC, 0, 0)
+    }
+
+    fn objects(&mut self, kind: u16, index: i32, parent: u32) -> Result<Vec<Object>, ShaperError> {
+        let request = tc::request(kind, 0, index, parent, 0, None);
+        self.netlink.dump(&request)?.iter().map(|body| tc::object(body)).collect()
+    }
+
+    fn classes(&mut self, index: i32) -> Result<Vec<Object>, ShaperError> {
+        self.objects(RTM_GETTCLASS, index, 0)
+    }
+
+    /// What stands at the root of the interface; a tree of ours is known by its handle.
+    pub(crate) fn root(&mut self, index: i32, major: u16) -> Result<Root, ShaperError> {
+        let qdiscs: Vec<Object> = self.qdiscs()?.into_iter().filter(|qdisc| qdisc.index == index).collect();
+        // What the kernel made itself has no handle.
+        let Some(root) = qdiscs.iter().find(|qdisc| qdisc.parent == tc::ROOT && qdisc.handle != 0) else {
+            return Ok(Root::Default);
+        };
+        let default = htb::default_of(&root.options.payload);
+        if root.options.kind != "htb" || root.handle != u32::from(major) << 16 || default != Some(DEFAULT_MINOR) {
+            let (kind, major) = (root.options.kind.clone(), (root.handle >> 16) as u16);
+            return Ok(Root::Foreign { kind, major });
+        }
+        let mut tree = QueueTree::default();
+        for class in self.classes(index)? {
+            let parent = if class.parent == tc::ROOT { 0 } else { class.parent as u16 };
+            if let Some(read) = htb::read_class(parent, &class.options.payload) {
+                tree.classes.insert(class.handle as u16, read);
+            }
+        }
+        for qdisc in &qdiscs {
+            let kind = LeafKind::ALL.into_iter().find(|kind| kind.name() == qdisc.options.kind);
+            if let Some(kind) = kind.filter(|_| qdisc.parent >> 16 == u32::from(major) && qdisc.handle != 0) {
+                let limit = match kind {
+                    LeafKind::Bfifo => tc::bfifo::read(&qdisc.options.payload).unwrap_or(0),
+                    LeafKind::Cake | LeafKind::FqCodel => 0,
+                };
+                tree.leaves.insert(qdisc.parent as u16, LeafQdisc { kind, limit });
+            }
+        }
+        Ok(Root::Ours(tree))
+    }
+
+    /// Puts an empty HTB at the root, in the place of what stands there. Until it has classes, it holds nothing
+    /// back.
+    pub(crate) fn set_root(&mut self, name: &InterfaceName, index: i32, major: u16) -> Result<(), ShaperError> {
+        let (handle, options) = (u32::from(major) << 16, htb::qdisc(DEFAULT_MINOR));
+        let flags = NLM_F_CREATE | NLM_F_REPLACE;
+        let request = tc::request(RTM_NEWQDISC, flags, index, tc::ROOT, handle, Some(&options));
+        let outcome = self.netlink.send_one(request)?;
+        outcome.map_err(|refusal| refused(name, format!("add root qdisc {major:x}: htb"), refusal))
+    }
+
+    /// Takes the root qdisc away; the kernel puts its default there.
+    pub(crate) fn remove_root(&mut self, name: &InterfaceName, index: i32) -> Result<(), ShaperError> {
+        let request = tc::request(RTM_DELQDISC, 0, index, tc::ROOT, 0, None);
+        match self.netlink.send_one(request)? {
+            Err(refusal) if refusal.errno != ENOENT => Err(refused(name, "remove the root qdisc".to_owned(), refusal)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes the steps, group by group; the steps of groups after a refusal are not taken.
+    pub(crate) fn execute(
+        &mut self,
+        name: &InterfaceName,
+        index: i32,
+        major: u16,
+        groups: &[Vec<Op>],
+    ) -> Result<(), ShaperError> {
+        for group in groups {
+            let requests: Vec<Request> = group.iter().map(|op| request(op, index, major)).collect();
+            for (op, outcome) in group.iter().zip(self.netlink.send(&requests)?) {
+                outcome.map_err(|refusal| refused(name, describe(op, major), refusal))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What each class of the interface has counted, by minor number.
+    pub(crate) fn counters(
+        &mut self,
+        index: i32,
+        major: u16,
+        leaf: LeafKind,
+    ) -> Result<BTreeMap<u16, Counters>, ShaperError> {
+        let ours = |handle: u32| handle >> 16 == u32::from(major);
+        let classes = self.classes(index)?.into_iter().filter(|class| ours(class.handle));
+        let mut counters: BTreeMap<u16, Counters> =
+            classes.map(|class| (class.handle as u16, class.counters)).collect();
+        match leaf {
+            LeafKind::Bfifo => {}
+            // These drop also when they dequeue, which the class does not see.
+            LeafKind::Cake | LeafKind::FqCodel => {
+                for qdisc in self.qdiscs()?.into_iter().filter(|qdisc| qdisc.index == index && ours(qdisc.parent)) {
+                    if let Some(counters) = counters.get_mut(&(qdisc.parent as u16)) {
+                        counters.drops = qdisc.counters.drops;
+                    }
+                }
+            }
+        }
+        Ok(counters)
+    }
+
+    /// The queues of an interface as they are, so that [`Kernel::restore`] can put them back.
+    pub(crate) fn save(&mut self, name: &InterfaceName, index: i32) -> Result<Vec<BeforeQueue>, ShaperError> {
+        let mut qdiscs: Vec<Object> =
+            self.qdiscs()?.into_iter().filter(|qdisc| qdisc.index == index && qdisc.handle != 0).collect();
+        qdiscs.retain(|qdisc| qdisc.parent != CLSACT_PARENT);
+        let Some(root) = qdiscs.iter().find(|qdisc| qdisc.parent == tc::ROOT) else { return Ok(Vec::new()) };
+        let cannot =
+            |reason| ShaperError::CannotSave { interface: name.clone(), kind: root.options.kind.clone(), reason };
+        if !self.objects(RTM_GETTFILTER, index, root.handle)?.is_empty() {
+            return Err(cannot("it has filters"));
+        }
+        let mut left: Vec<BeforeQueue> =
+            qdiscs.iter().cloned().map(|qdisc| BeforeQueue::new(QueueSort::Qdisc, qdisc)).collect();
+        // A class of another kind than HTB stands for a band of its qdisc and comes with it.
+        let classes = self.classes(index)?.into_iter().filter(|class| class.options.kind == "htb");
+        left.extend(classes.map(|mut class| {
+            if class.parent == tc::ROOT {
+                class.parent = class.handle & 0xffff_0000;
+            }
+            BeforeQueue::new(QueueSort::Class, class)
+        }));
+        // Parents first: what has its parent among the saved, or is the root.
+        let mut saved: Vec<BeforeQueue> = Vec::new();
+        while !left.is_empty() {
+            let ready = |queue: &BeforeQueue| {
+                queue.parent == tc::ROOT
+                    || saved.iter().any(|above| {
+                        above.handle == queue.parent
+                            || (queue.is == QueueSort::Qdisc
+                                && above.is == QueueSort::Qdisc
+                                && above.kind != "htb"
+                                && above.handle >> 16 == queue.parent >> 16)
+                    })
+            };
+            let Some(place) = left.iter().position(ready) else { return Err(cannot("its parts do not hang together")) };
+            saved.push(left.remove(place));
+        }
+        Ok(saved)
+    }
+
+    /// Puts back what [`Kernel::save`] found.
+    pub(crate) fn restore(
+        &mut self,
+        name: &InterfaceName,
+        index: i32,
+        queues: &[BeforeQueue],
+    ) -> Result<(), ShaperError> {
+        for queue in queues {
+            let kind = match queue.is {
+                QueueSort::Qdisc => RTM_NEWQDISC,
+                QueueSort::Class => RTM_NEWTCLASS,
+            };
+            let payload = match (queue.is, queue.kind.as_str()) {
+                // HTB says its version with the minor number and wants it back without (`htb_init`).
+                (QueueSort::Qdisc, "htb") => htb::qdisc(htb::default_of(&queue.options).unwrap_or(0)).payload,
+                _ => queue.options.clone(),
+            };
+            let options = Options { kind: queue.kind.clone(), payload };
+            let flags = NLM_F_CREATE | NLM_F_REPLACE;
+            let request = tc::request(kind, flags, index, queue.parent, queue.handle, Some(&options));
+            let step = || format!("put back `{}` {:x}:{:x}", queue.kind, queue.handle >> 16, queue.handle & 0xffff);
+            self.netlink.send_one(request)?.map_err(|refusal| refused(name, step(), refusal))?;
+        }
+        Ok(())
+    }
+
+    /// The best leaf qdisc this kernel has, found out on `scratch`, an interface made for it and removed.
+    pub(crate) fn probe_leaf(&mut self, scratch: &InterfaceName) -> Result<LeafKind, ShaperError> {
+        let made = ["ifb", "dummy", "veth"].into_iter().find_map(|kind| match self.make_interface(scratch, kind) {
+            Ok(()) => Some(Ok(())),
+            Err(ShaperError::Refused { .. }) => None,
+            Err(other) => Some(Err(other)),
+        });
+        match made {
+            Some(made) => made?,
+            // Nowhere to try: the plain queue is in every kernel that has queues.
+            None => return Ok(LeafKind::Bfifo),
+        }
+        let index = self.interface(scratch)?.index;
+        let mut best = LeafKind::Bfifo;
+        for kind in LeafKind::ALL {
+            let options = kind.options(FIRST_LIMIT);
+            let request =
+                tc::request(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, index, tc::ROOT, 0x1_0000, Some(&options));
+            if self.netlink.send_one(request)?.is_ok() {
+                best = kind;
+                break;
+            }
+        }
+        self.remove_interface(scratch)?;
+        Ok(best)
+    }
+}
+
+/// `TC_H_CLSACT`, `TC_H_INGRESS`: no queues.
+const CLSACT_PARENT: u32 = 0xffff_fff1;
+/// Any size will do to try.
+const FIRST_LIMIT: u32 = 65_536;
+
+fn request(op: &Op, index: i32, major: u16) -> Request {
+    let handle = |minor: u16| u32::from(major) << 16 | u32::from(minor);
+    let create = NLM_F_CREATE | NLM_F_EXCL;
+    match op {
+        Op::AddClass(minor, class) => {
+            let options = htb::class(class);
+            tc::request(RTM_NEWTCLASS, create, index, handle(class.parent), handle(*minor), Some(&options))
+        }
+        Op::ChangeClass(minor, class) => {
+            let options = htb::class(class);
+            tc::request(RTM_NEWTCLASS, 0, index, handle(class.parent), handle(*minor), Some(&options))
+        }
+        Op::RemoveClass(minor) => tc::request(RTM_DELTCLASS, 0, index, 0, handle(*minor), None),
+        Op::SetLeaf(minor, leaf) => {
+            let options = leaf.kind.options(leaf.limit);
+            let flags = NLM_F_CREATE | NLM_F_REPLACE;
+            tc::request(RTM_NEWQDISC, flags, index, handle(*minor), 0, Some(&options))
+        }
+        Op::ResizeLeaf(minor, leaf) => {
+            let options = leaf.kind.options(leaf.limit);
+            tc::request(RTM_NEWQDISC, 0, index, handle(*minor), 0, Some(&options))
+        }
+    }
+}
+
+/// The step in words, for an error.
+fn describe(op: &Op, major: u16) -> String {
+    match op {
+        Op::AddClass(minor, class) => {
+            format!("add class {major:x}:{minor:x} under {major:x}:{:x} (rate {})", class.parent, class.rate)
+        }
+        Op::ChangeClass(minor, class) => format!("change class {major:x}:{minor:x} (rate {})", class.rate),
+        Op::RemoveClass(minor) => format!("remove class {major:x}:{minor:x}"),
+        Op::SetLeaf(minor, leaf) => format!("put {} into class {major:x}:{minor:x}", leaf.kind),
+        Op::ResizeLeaf(minor, leaf) => {
+            format!("resize the {} of class {major:x}:{minor:x} to {} bytes", leaf.kind, leaf.limit)
+        }
+    }
+}
+
+fn refused(interface: &InterfaceName, step: String, refusal: Refusal) -> ShaperError {
+    ShaperError::Refused { interface: interface.clone(), step, errno: refusal.errno, reason: refusal.reason }
+}

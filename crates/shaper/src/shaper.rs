@@ -1,0 +1,425 @@
+//! The queues of one link, and the plan they mean.
+
+use crate::diff::diff;
+use crate::error::ShaperError;
+use crate::kernel::{Kernel, Root};
+use crate::leaf::LeafKind;
+use crate::state::{self, Before, BeforeOffloads};
+use crate::steer::Steer;
+use crate::tree::{self, FRAME, LeafStyle, QueueTree, SUPER_PACKET, queue_tree};
+use datapath::sys::{self, Offload};
+use datapath::{Leaf, Slot};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use tracing::{info, warn};
+use vocab::{
+    BitRate, ByteCount, DeviceId, Directed, Direction, Division, InterfaceName, Link, LinkId, Plan, QueueReading,
+    Timestamp, Topology,
+};
+
+/// Below this capacity super-packets are switched off: one of 64 kB blocks a link of 100 Mbit/s for 5.2 ms,
+/// above it for less, and there the cost of single packets is felt first.
+const SLOW: BitRate = BitRate::from_mbps(100);
+/// How often a plan is tried before it is given up: the second time on what was read back from the kernel.
+const TRIES: usize = 2;
+
+/// What the operator decides about the shaper.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShaperSettings {
+    /// Where it keeps what stood on the interfaces before (`/var/lib/equalnet`); made if it is missing.
+    pub state_dir: PathBuf,
+    /// Whether an interface that somebody else shapes may be taken over: what stands there is put aside and
+    /// comes back with [`clear`]. If not, it is an error.
+    pub adopt: bool,
+}
+
+/// What became of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// How many steps it took: classes and leaf queues added, changed or removed. 0 if all was so already.
+    pub changes: u32,
+    /// The qdisc in the leaves.
+    pub leaf: LeafKind,
+    /// Devices of the plan that have no slot yet: their packets go to the default leaf until the next plan.
+    pub skipped: Vec<DeviceId>,
+}
+
+/// Makes the kernel's queues of one link match a plan. Dropping it leaves the last plan in force.
+pub struct Shaper<S> {
+    settings: ShaperSettings,
+    link: LinkId,
+    topology: Topology,
+    kernel: Kernel,
+    steering: S,
+    leaf: LeafKind,
+    before: Before,
+    sides: Directed<Side>,
+}
+
+/// One direction of the link.
+struct Side {
+    /// Where its packets leave and wait.
+    interface: InterfaceName,
+    index: i32,
+    major: u16,
+    installed: Installed,
+    /// The largest packet that may wait here, bytes.
+    packet: u32,
+    devices: BTreeMap<Slot, DeviceId>,
+    /// Leaves that steering knows of.
+    open: BTreeSet<u16>,
+}
+
+/// What is known of the kernel's queues.
+enum Installed {
+    /// They must be read back.
+    Unknown,
+    /// None of ours.
+    Nothing,
+    /// These.
+    Tree(QueueTree),
+}
+
+/// The interface where downloads of `link` wait: its LAN side, or the IFB that [`Shaper::open`] makes and the
+/// data path fills.
+pub fn download_interface(link: &Link) -> InterfaceName {
+    match &link.topology {
+        Topology::Router { lan, .. } => lan.clone(),
+        Topology::Host { .. } => numbered("enifb", link.id),
+    }
+}
+
+fn numbered(prefix: &str, link: LinkId) -> InterfaceName {
+    InterfaceName::new(&format!("{prefix}{}", link.0)).expect("a short prefix and at most five digits")
+}
+
+impl<S: Steer> Shaper<S> {
+    /// Reads back what is installed on the interfaces of `link` and finds out which leaf qdisc the kernel has.
+    ///
+    /// A tree of ours from an earlier run is taken over as it is, without a change. Changes nothing but, with
+    /// [`Topology::Host`], makes the IFB for downloads. Must run in the network namespace of the interfaces;
+    /// needs CAP_NET_ADMIN.
+    ///
+    /// # Errors
+    /// An interface is missing, or shaped by somebody else while `settings.adopt` is false; the kernel cannot be
+    /// asked; the state directory cannot be used.
+    pub fn open(settings: ShaperSettings, link: &Link, steering: S) -> Result<Shaper<S>, ShaperError> {
+        let mut kernel = Kernel::open()?;
+        let mut before = Before::load(&settings.state_dir, link.id.0)?;
+        let download = download_interface(link);
+        let upload = match &link.topology {
+            Topology::Router { wan, .. } => wan.clone(),
+            Topology::Host { interface } => interface.clone(),
+        };
+        kernel.interface(&upload)?;
+        if matches!(link.topology, Topology::Host { .. }) {
+            before.interface(download.as_str()).made_by_us = true;
+            before.save(&settings.state_dir, link.id.0)?;
+            kernel.make_interface(&download, "ifb")?;
+        }
+        let side = |direction, interface| Side {
+            interface,
+            index: 0,
+            major: datapath::major(direction),
+            installed: Installed::Unknown,
+            packet: SUPER_PACKET,
+            devices: BTreeMap::new(),
+            open: BTreeSet::new(),
+        };
+        let mut sides =
+            Directed { download: side(Direction::Download, download), upload: side(Direction::Upload, upload) };
+        for direction in Direction::ALL {
+            sides[direction].read_back(&mut kernel, &settings)?;
+        }
+        let leaf = kernel.probe_leaf(&numbered("enprobe", link.id))?;
+        info!(link = link.id.0, leaf = leaf.name(), "queues read back");
+        let topology = link.topology.clone();
+        Ok(Shaper { settings, link: link.id, topology, kernel, steering, leaf, before, sides })
+    }
+
+    /// The qdisc in the leaves, as the kernel has it.
+    pub fn leaf(&self) -> LeafKind {
+        self.leaf
+    }
+
+    /// How many classes of ours stand in the kernel, per direction, as far as known.
+    pub fn classes(&self) -> Directed<usize> {
+        self.sides.as_ref().map(|side| match &side.installed {
+            Installed::Tree(tree) => tree.classes.len(),
+            Installed::Unknown | Installed::Nothing => 0,
+        })
+    }
+
+    /// Puts `plan` in force: only what differs is touched, no packet is lost, and at no moment do the rates
+    /// under a class add up to more than its own.
+    ///
+    /// What the kernel refuses is tried once more on what was read back from it.
+    ///
+    /// # Errors
+    /// The kernel refused a step (which class, and why), steering did, or the plan is for another link. The
+    /// kernel then holds a valid tree, the old one or a part of the way to the new one, and the next call goes
+    /// on from what it reads back.
+    pub fn apply(&mut self, plan: &Plan) -> Result<Applied, ShaperError> {
+        if plan.link != self.link {
+            return Err(ShaperError::OtherLink { got: plan.link.0, own: self.link.0 });
+        }
+        let mut applied = Applied { changes: 0, leaf: self.leaf, skipped: Vec::new() };
+        for direction in Direction::ALL {
+            self.slow_down(direction, plan.directions[direction].capacity)?;
+            let mut tries = 1;
+            let (changes, skipped) = loop {
+                match self.apply_direction(direction, &plan.directions[direction]) {
+                    Ok(done) => break done,
+                    Err(error) => {
+                        self.sides[direction].installed = Installed::Unknown;
+                        match error {
+                            ShaperError::Refused { .. } | ShaperError::Socket(_) if tries < TRIES => {
+                                warn!(%error, %direction, "reading the queues back and trying again");
+                                tries += 1;
+                            }
+                            error => return Err(error),
+                        }
+                    }
+                }
+            };
+            applied.changes += changes;
+            applied.skipped.extend(skipped);
+        }
+        applied.skipped.sort();
+        applied.skipped.dedup();
+        self.steering.start().map_err(ShaperError::Steering)?;
+        Ok(applied)
+    }
+
+    fn apply_direction(
+        &mut self,
+        direction: Direction,
+        division: &Division,
+    ) -> Result<(u32, Vec<DeviceId>), ShaperError> {
+        let side = &mut self.sides[direction];
+        if matches!(side.installed, Installed::Unknown) {
+            side.read_back(&mut self.kernel, &self.settings)?;
+        }
+        let mut slots = BTreeMap::new();
+        for device in &division.devices {
+            if let Some(slot) = self.steering.slot_of(device.device).map_err(ShaperError::Steering)? {
+                slots.insert(device.device, slot);
+            }
+        }
+        let style = LeafStyle { kind: self.leaf, packet: side.packet };
+        let build = |draining: &BTreeSet<u16>| {
+            queue_tree(division, style, draining, |device| slots.get(&device).copied()).ok_or_else(|| {
+                ShaperError::NoCapacity { interface: side.interface.clone(), capacity: division.capacity }
+            })
+        };
+        let mut built = build(&BTreeSet::new())?;
+        let wanted: BTreeSet<u16> = built.tree.leaves.keys().copied().collect();
+
+        if matches!(side.installed, Installed::Nothing) {
+            let queues = if self.settings.adopt { self.kernel.save(&side.interface, side.index)? } else { Vec::new() };
+            self.before.interface(side.interface.as_str()).queues = queues;
+            self.before.save(&self.settings.state_dir, self.link.0)?;
+            self.kernel.set_root(&side.interface, side.index, side.major)?;
+            side.installed = Installed::Tree(QueueTree::default());
+        }
+        let Installed::Tree(installed) = &side.installed else { unreachable!("read back above") };
+
+        // A leaf that no plan names any more goes in two steps: first no packet is sent there, then, once it is
+        // empty, it is removed. What still waits in it is sent.
+        let leaving: BTreeSet<u16> = installed.leaves.keys().filter(|minor| !wanted.contains(minor)).copied().collect();
+        if !leaving.is_empty() {
+            for &minor in &leaving {
+                set_leaf(&mut self.steering, minor, direction, Leaf::Absent)?;
+                side.open.remove(&minor);
+            }
+            let counters = self.kernel.counters(side.index, side.major, self.leaf)?;
+            let waits = |minor: &u16| counters.get(minor).is_some_and(|counters| counters.waiting > 0);
+            let draining: BTreeSet<u16> = leaving.into_iter().filter(waits).collect();
+            if !draining.is_empty() {
+                built = build(&draining)?;
+            }
+        }
+
+        let groups = diff(installed, &built.tree);
+        self.kernel.execute(&side.interface, side.index, side.major, &groups)?;
+        side.installed = Installed::Tree(built.tree);
+        side.devices = built.devices;
+        for minor in wanted {
+            if !side.open.contains(&minor) {
+                set_leaf(&mut self.steering, minor, direction, Leaf::Present)?;
+                side.open.insert(minor);
+            }
+        }
+        Ok((groups.iter().map(Vec::len).sum::<usize>() as u32, built.skipped))
+    }
+
+    /// Switches super-packets off where they would block a slow link, and finds out how large packets may be.
+    fn slow_down(&mut self, direction: Direction, capacity: BitRate) -> Result<(), ShaperError> {
+        let (into, out) = match &self.topology {
+            Topology::Router { lan, wan } => match direction {
+                Direction::Download => (Some(wan.clone()), Some(lan.clone())),
+                Direction::Upload => (Some(lan.clone()), Some(wan.clone())),
+            },
+            Topology::Host { interface } => match direction {
+                Direction::Download => (Some(interface.clone()), None),
+                Direction::Upload => (None, Some(interface.clone())),
+            },
+        };
+        let mut packet = FRAME;
+        // What comes in is merged by GRO, what is sent from here is split late by GSO and TSO.
+        for (interface, arrives) in [(into, Arrives::FromOutside), (out, Arrives::FromHere)] {
+            let Some(interface) = interface else { continue };
+            let mtu = self.kernel.interface(&interface)?.mtu;
+            packet = packet.max(mtu.saturating_add(FRAME - 1_500).min(SUPER_PACKET));
+            match self.single_packets(&interface, arrives, capacity < SLOW) {
+                Ok(true) => {}
+                Ok(false) => packet = SUPER_PACKET,
+                Err(Offloading::State(error)) => return Err(error),
+                Err(Offloading::Unknown(error)) => {
+                    warn!(%interface, %error, "cannot switch offloads; queues are sized for super-packets");
+                    packet = SUPER_PACKET;
+                }
+            }
+        }
+        self.sides[direction].packet = packet;
+        Ok(())
+    }
+
+    /// Whether no super-packet arrives on `interface` this way, after switching them off if `wanted`.
+    fn single_packets(
+        &mut self,
+        interface: &InterfaceName,
+        arrives: Arrives,
+        wanted: bool,
+    ) -> Result<bool, Offloading> {
+        let is = sys::offloads(interface).map_err(Offloading::Unknown)?;
+        let mut off = is;
+        match arrives {
+            Arrives::FromOutside => off.gro = Offload::Off,
+            Arrives::FromHere => (off.gso, off.tso) = (Offload::Off, Offload::Off),
+        }
+        if is == off || !wanted {
+            return Ok(is == off);
+        }
+        let known = self.before.interface(interface.as_str());
+        if known.offloads.is_none() {
+            known.offloads = Some(BeforeOffloads::from(is));
+            self.before.save(&self.settings.state_dir, self.link.0).map_err(Offloading::State)?;
+        }
+        sys::set_offloads(interface, off).map_err(Offloading::Unknown)?;
+        info!(%interface, "super-packets switched off");
+        Ok(sys::offloads(interface).map_err(Offloading::Unknown)? == off)
+    }
+
+    /// What every queue of the plan in force says at `now`; nothing before the first plan.
+    ///
+    /// # Errors
+    /// The kernel cannot be asked.
+    pub fn read(&mut self, now: Timestamp) -> Result<Vec<QueueReading>, ShaperError> {
+        let mut readings = Vec::new();
+        for direction in Direction::ALL {
+            let side = &self.sides[direction];
+            if side.devices.is_empty() {
+                continue;
+            }
+            for (minor, counters) in self.kernel.counters(side.index, side.major, self.leaf)? {
+                if let Some(aggregate) = tree::aggregate(minor, &side.devices) {
+                    readings.push(QueueReading {
+                        link: self.link,
+                        aggregate,
+                        direction,
+                        at: now,
+                        backlog: ByteCount(u64::from(counters.backlog)),
+                        sent: ByteCount(counters.bytes),
+                        sent_packets: counters.packets,
+                        drops: u64::from(counters.drops),
+                    });
+                }
+            }
+        }
+        Ok(readings)
+    }
+}
+
+/// Where packets that leave through a queue come from.
+#[derive(Clone, Copy)]
+enum Arrives {
+    FromOutside,
+    FromHere,
+}
+
+enum Offloading {
+    Unknown(std::io::Error),
+    State(ShaperError),
+}
+
+impl Side {
+    fn read_back(&mut self, kernel: &mut Kernel, settings: &ShaperSettings) -> Result<(), ShaperError> {
+        self.index = kernel.interface(&self.interface)?.index;
+        self.open.clear();
+        self.installed = match kernel.root(self.index, self.major)? {
+            Root::Default => Installed::Nothing,
+            Root::Ours(tree) => Installed::Tree(tree),
+            Root::Foreign { .. } if settings.adopt => Installed::Nothing,
+            Root::Foreign { kind, major } => {
+                return Err(ShaperError::ForeignQdisc { interface: self.interface.clone(), kind, major });
+            }
+        };
+        Ok(())
+    }
+}
+
+/// Tells steering about a leaf of a device; the reserved leaves need no word.
+fn set_leaf(steering: &mut impl Steer, minor: u16, direction: Direction, leaf: Leaf) -> Result<(), ShaperError> {
+    match Slot::from_minor(minor) {
+        Some((slot, Some(class))) => steering.set_leaf(slot, class, direction, leaf).map_err(ShaperError::Steering),
+        Some((_, None)) | None => Ok(()),
+    }
+}
+
+/// Takes everything away that any [`Shaper`] with this `state_dir` has put on interfaces, also of runs that
+/// crashed, and puts back what stood there before: queues, offloads. Says which interfaces it touched.
+///
+/// Stop the data path's steering first: what it sends to an IFB that is gone is lost.
+///
+/// # Errors
+/// The kernel refused a step or the state cannot be read; what was not put back stays in the state directory,
+/// so that it can be tried again.
+pub fn clear(state_dir: &Path) -> Result<Vec<InterfaceName>, ShaperError> {
+    let mut kernel = Kernel::open()?;
+    let mut touched = BTreeSet::new();
+    let interfaces = kernel.interfaces()?;
+    let named = |name: &str| InterfaceName::new(name).ok();
+    // Our trees are known by their handles, even where the state is lost.
+    let ours = Direction::ALL.map(|direction| u32::from(datapath::major(direction)) << 16);
+    for qdisc in kernel.qdiscs()? {
+        if qdisc.parent == crate::tc::ROOT
+            && qdisc.options.kind == "htb"
+            && ours.contains(&qdisc.handle)
+            && let Some(interface) = interfaces.iter().find(|interface| interface.index == qdisc.index)
+            && let Some(name) = named(&interface.name)
+        {
+            kernel.remove_root(&name, qdisc.index)?;
+            touched.insert(name);
+        }
+    }
+    for (path, before) in state::load_all(state_dir)? {
+        for saved in &before.interfaces {
+            // An interface that has gone took its queues along.
+            let Some(interface) = interfaces.iter().find(|interface| interface.name == saved.name) else { continue };
+            let Some(name) = named(&saved.name) else { continue };
+            if saved.made_by_us {
+                kernel.remove_interface(&name)?;
+            } else {
+                kernel.restore(&name, interface.index, &saved.queues)?;
+                if let Some(offloads) = saved.offloads {
+                    sys::set_offloads(&name, offloads.into())
+                        .map_err(|source| ShaperError::Offloads { interface: name.clone(), source })?;
+                }
+            }
+            touched.insert(name);
+        }
+        state::forget(&path)?;
+    }
+    Ok(touched.into_iter().collect())
+}

@@ -1,0 +1,317 @@
+//! From a plan to the queue tree that means it, purely: docs/law.md, "What HTB is told".
+
+use crate::leaf::LeafKind;
+use datapath::{DEFAULT_MINOR, LOCAL_MINOR, ROOT_MINOR, Slot};
+use std::collections::{BTreeMap, BTreeSet};
+use vocab::{Aggregate, BitRate, DeviceId, Division, Tier, TrafficClass};
+
+/// A class of HTB, in the kernel's own precision: rates are whole bytes per second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Class {
+    /// The minor number of the class it borrows from; 0 for the root qdisc.
+    pub parent: u16,
+    /// Served before anybody borrows. Bit/s, layer 2.
+    pub rate: BitRate,
+    /// Never exceeded. Bit/s, layer 2.
+    pub ceil: BitRate,
+    /// Who borrows first: 0 to 7, 0 first. Only leaves have one.
+    pub prio: u8,
+    /// Bytes served per turn among those of one prio. Only leaves have one.
+    pub quantum: u32,
+    /// How long `rate` may be saved up, in ticks of 64 ns.
+    pub burst: u32,
+    /// How long `ceil` may be saved up, in ticks of 64 ns.
+    pub cburst: u32,
+}
+
+/// The qdisc in a leaf class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeafQdisc {
+    /// Its kind.
+    pub kind: LeafKind,
+    /// The most it holds, in bytes; 0 where the kind decides itself.
+    pub limit: u32,
+}
+
+/// What one direction of a link should look like in the kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueueTree {
+    /// By minor number.
+    pub classes: BTreeMap<u16, Class>,
+    /// What stands in the classes that have no children, by the minor number of the class.
+    pub leaves: BTreeMap<u16, LeafQdisc>,
+}
+
+impl QueueTree {
+    /// The first class whose children's rates add up to more than its own: its cap would not hold.
+    pub fn overcommitted(&self) -> Option<u16> {
+        let mut sums: BTreeMap<u16, BitRate> = BTreeMap::new();
+        for class in self.classes.values() {
+            *sums.entry(class.parent).or_default() += class.rate;
+        }
+        sums.into_iter()
+            .find(|(parent, sum)| self.classes.get(parent).is_some_and(|class| *sum > class.rate))
+            .map(|(parent, _)| parent)
+    }
+}
+
+/// What all leaves of an interface have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LeafStyle {
+    /// Their qdisc.
+    pub kind: LeafKind,
+    /// The largest packet that may come, in bytes: a frame, or a super-packet where offloads are on.
+    pub packet: u32,
+}
+
+/// A frame of 1,500 bytes with its Ethernet header.
+pub(crate) const FRAME: u32 = 1_514;
+/// The most a super-packet holds (`GSO_LEGACY_MAX_SIZE` in linux/netdevice.h).
+pub(crate) const SUPER_PACKET: u32 = 65_536;
+/// Above it the kernel's rounds grow coarse, below a frame they cannot be kept (measured: docs/law.md).
+const QUANTUM_MAX: u32 = 60_000;
+/// The rate of a class that is owed nothing: HTB has no zero. One frame in 1.5 s.
+const RATE_MIN: u64 = 8_000;
+/// What unknown devices are owed at most; they borrow what is free.
+const DEFAULT_RATE_MAX: u64 = 1_000_000;
+/// The rate of what the gateway itself sends to the local side: it does not cross the link.
+const LOCAL_RATE: BitRate = BitRate::from_mbps(10_000);
+/// How long a bfifo may hold a packet at the rate its class is expected to be served.
+const LEAF_MS: u64 = 20;
+
+/// A tree, and who could not be placed in it.
+pub(crate) struct Built {
+    pub tree: QueueTree,
+    /// Devices without a slot.
+    pub skipped: Vec<DeviceId>,
+    /// Who is meant by each slot.
+    pub devices: BTreeMap<Slot, DeviceId>,
+}
+
+/// One leaf before its rates are fitted.
+struct Claim {
+    slot: Slot,
+    class: TrafficClass,
+    floor: u64,
+    ceiling: BitRate,
+    surplus: u64,
+    prio: u8,
+    limit: u32,
+}
+
+/// The tree that means `division`; `None` if the capacity cannot hold even the least rates of its classes.
+///
+/// `draining` are leaves that no plan names any more but that still hold packets: they stay, owed nothing.
+/// Children's rates always add up to less than their parent's: where the floors and the least rates (8 kbit/s
+/// for each leaf, HTB has no zero) exceed the capacity, what is above the least shrinks by one factor.
+pub(crate) fn queue_tree(
+    division: &Division,
+    style: LeafStyle,
+    draining: &BTreeSet<u16>,
+    slot_of: impl Fn(DeviceId) -> Option<Slot>,
+) -> Option<Built> {
+    let capacity = BitRate::from_bps(whole_bytes(division.capacity.as_bps()));
+    let prio_of = prios(division);
+    let (mut claims, mut skipped, mut devices) = (Vec::new(), Vec::new(), BTreeMap::new());
+    let (mut device_floors, mut device_ceilings) = (BTreeMap::new(), BTreeMap::new());
+    for device in &division.devices {
+        if device.aggregates.is_empty() {
+            continue;
+        }
+        let Some(slot) = slot_of(device.device) else {
+            skipped.push(device.device);
+            continue;
+        };
+        devices.insert(slot, device.device);
+        device_floors.insert(slot, device.floor.as_bps());
+        device_ceilings.insert(slot, device.ceiling);
+        for allocation in &device.aggregates {
+            let ceiling = allocation.ceiling.min(device.ceiling).min(capacity);
+            claims.push(Claim {
+                slot,
+                class: allocation.class,
+                floor: allocation.floor.as_bps(),
+                ceiling,
+                surplus: allocation.rate.saturating_sub(allocation.floor).as_bps(),
+                prio: prio_of(allocation.tier),
+                limit: leaf_limit(allocation.rate + device.headroom, ceiling, style),
+            });
+        }
+    }
+    for &minor in draining {
+        if let Some((slot, Some(class))) = Slot::from_minor(minor)
+            && !claims.iter().any(|claim| claim.slot == slot && claim.class == class)
+        {
+            let limit = leaf_limit(capacity, capacity, style);
+            claims.push(Claim { slot, class, floor: 0, ceiling: capacity, surplus: 0, prio: 7, limit });
+        }
+    }
+
+    let default_rate = (capacity.as_bps() / 100).clamp(RATE_MIN, DEFAULT_RATE_MAX).min(capacity.as_bps() / 8);
+    // One byte per second stays free, so that the children are strictly less than the parent.
+    let room = capacity.as_bps().saturating_sub(whole_bytes(default_rate) + 8);
+    let fit = Fit::new(room, &claims, &device_floors)?;
+    let quanta = quanta(&claims, style);
+
+    let mut tree = QueueTree::default();
+    let mut add = |minor, parent, rate: u64, ceil: BitRate, prio, quantum| {
+        let rate = BitRate::from_bps(whole_bytes(rate));
+        let ceil = BitRate::from_bps(whole_bytes(ceil.as_bps())).max(rate);
+        let (burst, cburst) = (burst::of(rate), burst::of(ceil));
+        tree.classes.insert(minor, Class { parent, rate, ceil, prio, quantum, burst, cburst });
+    };
+    add(ROOT_MINOR, 0, capacity.as_bps(), capacity, 0, FRAME);
+    add(LOCAL_MINOR, 0, LOCAL_RATE.as_bps(), LOCAL_RATE, 0, QUANTUM_MAX);
+    add(DEFAULT_MINOR, ROOT_MINOR, default_rate, capacity, 7, FRAME);
+    let mut sums: BTreeMap<Slot, u64> = BTreeMap::new();
+    for (claim, quantum) in claims.iter().zip(quanta) {
+        let rate = fit.leaf(claim.floor);
+        *sums.entry(claim.slot).or_default() += rate;
+        let minor = claim.slot.class_minor(claim.class);
+        add(minor, claim.slot.device_minor(), rate, claim.ceiling, claim.prio, quantum);
+    }
+    for (slot, sum) in sums {
+        let rate = fit.device(slot, sum);
+        let ceiling = device_ceilings.get(&slot).copied().unwrap_or(capacity).min(capacity);
+        add(slot.device_minor(), ROOT_MINOR, rate, ceiling, 0, FRAME);
+    }
+
+    let mut leaf = |minor, limit| tree.leaves.insert(minor, LeafQdisc { kind: style.kind, limit });
+    leaf(DEFAULT_MINOR, leaf_limit(capacity, capacity, style));
+    leaf(LOCAL_MINOR, leaf_limit(LOCAL_RATE, LOCAL_RATE, style));
+    for claim in &claims {
+        leaf(claim.slot.class_minor(claim.class), claim.limit);
+    }
+    Some(Built { tree, skipped, devices })
+}
+
+/// HTB counts in bytes per second.
+const fn whole_bytes(bps: u64) -> u64 {
+    bps - bps % 8
+}
+
+/// How floors become rates that fit.
+struct Fit {
+    /// The least rate of a leaf.
+    unit: u64,
+    /// What is above the least shrinks to `room / wanted`.
+    room: u64,
+    wanted: u64,
+    /// What each device is owed beyond its leaves.
+    extra: BTreeMap<Slot, u64>,
+}
+
+impl Fit {
+    fn new(room: u64, claims: &[Claim], device_floors: &BTreeMap<Slot, u64>) -> Option<Fit> {
+        let count = claims.len() as u64;
+        let unit = whole_bytes(RATE_MIN.min(room / (2 * count).max(1)));
+        if unit == 0 {
+            return None;
+        }
+        let mut sums: BTreeMap<Slot, u64> = BTreeMap::new();
+        let mut wanted = 0u64;
+        for claim in claims {
+            let sum = sums.entry(claim.slot).or_default();
+            *sum = sum.saturating_add(claim.floor.max(unit));
+            wanted = wanted.saturating_add(claim.floor.saturating_sub(unit));
+        }
+        let mut extra = BTreeMap::new();
+        for (slot, sum) in sums {
+            let beyond = device_floors.get(&slot).copied().unwrap_or(0).saturating_sub(sum);
+            wanted = wanted.saturating_add(beyond);
+            extra.insert(slot, beyond);
+        }
+        Some(Fit { unit, room: room - count * unit, wanted, extra })
+    }
+
+    /// Never more than `rate`.
+    fn shrunk(&self, rate: u64) -> u64 {
+        let rate = BitRate::from_bps(rate);
+        whole_bytes(if self.wanted <= self.room { rate } else { rate.mul_ratio(self.room, self.wanted) }.as_bps())
+    }
+
+    fn leaf(&self, floor: u64) -> u64 {
+        self.unit + self.shrunk(floor.saturating_sub(self.unit))
+    }
+
+    fn device(&self, slot: Slot, leaves: u64) -> u64 {
+        leaves + self.shrunk(self.extra.get(&slot).copied().unwrap_or(0))
+    }
+}
+
+/// From tier to prio: 0 stays 0; with tiers up to 7 in use a tier is its prio, else the tiers in use are
+/// numbered from 1, and with more than 7 of them neighbours share one.
+fn prios(division: &Division) -> impl Fn(Tier) -> u8 {
+    let tiers =
+        division.devices.iter().flat_map(|device| &device.aggregates).map(|allocation| allocation.tier.number());
+    let used: BTreeSet<u8> = tiers.filter(|&tier| tier > 0).collect();
+    move |tier| {
+        let tier = tier.number();
+        if tier == 0 || used.last().is_none_or(|&last| last <= 7) {
+            return tier;
+        }
+        let rank = used.range(..tier).count();
+        let prio = if used.len() <= 7 { rank } else { rank * 7 / used.len() };
+        1 + prio as u8
+    }
+}
+
+/// The planned surplus of each claim as bytes per turn, in proportion among the leaves of one prio.
+///
+/// Where the smallest surplus can be one frame without the largest leaving the range, it is: short turns,
+/// short waits. Where super-packets come, turns are as long as they may be, because a turn shorter than a
+/// packet weighs nothing.
+fn quanta(claims: &[Claim], style: LeafStyle) -> Vec<u32> {
+    let mut range: BTreeMap<u8, (u64, u64)> = BTreeMap::new();
+    for claim in claims.iter().filter(|claim| claim.surplus > 0) {
+        let (least, most) = range.entry(claim.prio).or_insert((u64::MAX, 0));
+        (*least, *most) = ((*least).min(claim.surplus), (*most).max(claim.surplus));
+    }
+    let quantum = |claim: &Claim| {
+        let Some(&(least, most)) = range.get(&claim.prio).filter(|_| claim.surplus > 0) else { return FRAME };
+        let by_least = BitRate::from_bps(claim.surplus).mul_ratio(u64::from(FRAME), least).as_bps();
+        let by_most = BitRate::from_bps(claim.surplus).mul_ratio(u64::from(QUANTUM_MAX), most).as_bps();
+        let quantum = if style.packet > FRAME { by_most } else { by_least.min(by_most) };
+        (quantum as u32).clamp(FRAME, QUANTUM_MAX)
+    };
+    claims.iter().map(quantum).collect()
+}
+
+/// How many bytes a bfifo holds: 20 ms of the rate at which its class is expected to be served (`service`: what
+/// the plan gives it, with the headroom it may take), of an eighth of its ceiling at least, because the plan
+/// may be wrong, and at least two of the largest packets, because it drops what is larger than itself.
+///
+/// In steps of an eighth to a quarter, so that the noise of plans changes nothing. Other kinds bound themselves.
+fn leaf_limit(service: BitRate, ceiling: BitRate, style: LeafStyle) -> u32 {
+    if style.kind != LeafKind::Bfifo {
+        return 0;
+    }
+    let rate = service.min(ceiling).max(ceiling.mul_ratio(1, 8));
+    let bytes = rate.mul_ratio(LEAF_MS, 8_000).as_bps().clamp(u64::from(2 * style.packet), 1 << 26);
+    let step = (1u64 << bytes.ilog2()) / 4;
+    bytes.next_multiple_of(step) as u32
+}
+
+/// How much may be saved up.
+pub(crate) mod burst {
+    use super::FRAME;
+    use vocab::BitRate;
+
+    /// The time of `bytes` at `rate` in ticks of 64 ns (`PSCHED_SHIFT` in net/pkt_sched.h), rounded down.
+    pub(crate) fn ticks(bytes: u64, rate: BitRate) -> u32 {
+        let ticks = u128::from(bytes) * 8 * 1_000_000_000 / 64 / u128::from(rate.as_bps().max(1));
+        u32::try_from(ticks).unwrap_or(u32::MAX)
+    }
+
+    /// 4 ms of `rate`, so that a late timer costs no rate (measured: 99.3 % at 10 Mbit/s, 99.8 % at 50 to
+    /// 1000), and at least two frames.
+    pub(crate) fn of(rate: BitRate) -> u32 {
+        ticks(u64::from(2 * FRAME), rate).max(4_000_000 / 64)
+    }
+}
+
+/// Whose queue the leaf class `minor` is, where `devices` says who has which slot.
+pub(crate) fn aggregate(minor: u16, devices: &BTreeMap<Slot, DeviceId>) -> Option<Aggregate> {
+    let (slot, class) = Slot::from_minor(minor)?;
+    Some(Aggregate { device: *devices.get(&slot)?, class: class? })
+}
