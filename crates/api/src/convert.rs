@@ -6,10 +6,9 @@ mod sentences;
 
 use crate::problem::Problem;
 use crate::request::{DevicePatch, Effect, Standing};
-use sentences::clip;
 use std::collections::{BTreeMap, HashMap};
 use vocab::{
-    Actor, Alert, AlertKind, BitRate, Because, Bound, ByteCount, Decision, DecisionKind, DeviceAllocation, DeviceId,
+    Actor, Alert, AlertKind, BitRate, Because, ByteCount, Decision, DecisionKind, DeviceAllocation, DeviceId,
     DeviceSnapshot, Directed, Direction, Division, FlowSummary, Forecast, Guarantee, Horizon, LinkId, LinkSnapshot,
     Mode, Part, Plan, Policy, Priority, Quantile, Quantiles, Severity, Shaping, Snapshot, Subject, Timestamp, Topology,
     TrafficClass, Weight,
