@@ -25,7 +25,6 @@
 #define PACKET_OTHERHOST 3
 #define AF_INET 2
 #define AF_INET6 10
-#define FIB_NOT_FORWARDED 4	 /* BPF_FIB_LKUP_RET_NOT_FWDED */
 
 #define MAP(name, kind, key_type, value_type, entries)		\
 	struct {						\
@@ -306,7 +305,13 @@ static __always_inline int ends_here(struct __sk_buff *skb, const struct packet 
 		__builtin_memcpy(route.ipv6_src, &p->source, 16);
 		__builtin_memcpy(route.ipv6_dst, &p->destination, 16);
 	}
-	return bpf_fib_lookup(skb, &route, sizeof(route), 0) == FIB_NOT_FORWARDED;
+	switch (bpf_fib_lookup(skb, &route, sizeof(route), 0)) {
+	case BPF_FIB_LKUP_RET_NOT_FWDED:
+	case BPF_FIB_LKUP_RET_FWD_DISABLED:
+		return 1;
+	default:
+		return 0;
+	}
 }
 
 /*

@@ -13,10 +13,12 @@ mod readings;
 mod slot;
 mod steering;
 pub mod sys;
+mod trial;
 
 pub use error::DatapathError;
 pub use events::{Event, Events};
-pub use load::{Adopted, Datapath, DatapathSettings};
+pub use load::{Adopted, Datapath, DatapathSettings, Hook};
 pub use readings::{ClassCount, ClassMap, Counted, FlowMap, FlowReading, Stats};
 pub use slot::*;
 pub use steering::{Leaf, Steering, SteeringMode};
+pub use trial::{Setting, Trial};

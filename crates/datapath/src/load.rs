@@ -101,18 +101,26 @@ impl Maps {
 
 /// Which program hooks into an interface, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Hook {
+pub enum Hook {
+    /// Frames from the devices: uploads.
     LanIngress,
+    /// Frames to the devices: downloads.
     LanEgress,
+    /// Towards the bottleneck: uploads go into their class.
     WanEgress,
+    /// One interface: downloads.
     HostIngress,
+    /// One interface: uploads.
     HostEgress,
 }
 
 impl Hook {
-    const ALL: [Hook; 5] = [Hook::LanIngress, Hook::LanEgress, Hook::WanEgress, Hook::HostIngress, Hook::HostEgress];
+    /// All.
+    pub const ALL: [Hook; 5] =
+        [Hook::LanIngress, Hook::LanEgress, Hook::WanEgress, Hook::HostIngress, Hook::HostEgress];
 
-    const fn program(self) -> &'static str {
+    /// The name of its program.
+    pub const fn program(self) -> &'static str {
         match self {
             Hook::LanIngress => "lan_ingress",
             Hook::LanEgress => "lan_egress",
@@ -142,7 +150,7 @@ pub(crate) enum Mechanism {
 /// The loaded programs and their maps. Dropping it changes nothing in the kernel.
 #[derive(Debug)]
 pub struct Datapath {
-    ebpf: Ebpf,
+    pub(crate) ebpf: Ebpf,
     maps: Arc<Maps>,
     events: Option<Events>,
     pin_dir: PathBuf,
@@ -181,19 +189,28 @@ fn story(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 fn prepare_pin_directory(path: &Path) -> Result<(), DatapathError> {
-    let failed = |source| DatapathError::PinDirectory { path: path.to_owned(), source };
-    // A bpffs may be mounted further up, where a plain mkdir makes what we need.
-    fs::create_dir_all(path).map_err(failed)?;
-    if sys::is_bpffs(path).map_err(failed)? {
-        return Ok(());
-    }
-    sys::mount_bpffs(path).map_err(|source| {
-        if is(&source, libc::EPERM) {
-            DatapathError::Permission { what: "mounting a bpffs for pinned maps" }
+    let failed = |source: io::Error| {
+        if is(&source, libc::EPERM) || is(&source, libc::EACCES) {
+            DatapathError::Permission { what: "making a place for pinned maps" }
         } else {
-            failed(source)
+            DatapathError::PinDirectory { path: path.to_owned(), source }
         }
-    })
+    };
+    // The usual place is a directory of sysfs, in which nothing can be made before a bpffs is mounted on it.
+    let usual = Path::new("/sys/fs/bpf");
+    let mount_point = if path.starts_with(usual) {
+        usual
+    } else {
+        fs::create_dir_all(path).map_err(failed)?;
+        path
+    };
+    // One at a time: a second bpffs mounted on the first would hide what is pinned there.
+    let lock = fs::File::open(mount_point).map_err(failed)?;
+    lock.lock().map_err(failed)?;
+    if !sys::is_bpffs(mount_point).map_err(failed)? {
+        sys::mount_bpffs(mount_point).map_err(failed)?;
+    }
+    fs::create_dir_all(path).map_err(failed)
 }
 
 fn take<K: Plain, V: Plain>(ebpf: &mut Ebpf, name: &'static str) -> Result<KernelMap<K, V>, DatapathError> {
@@ -264,6 +281,14 @@ impl Datapath {
                 Some(libc::ENOSYS) => DatapathError::NoBpf,
                 _ => DatapathError::Load { reason: story(&error) },
             })?;
+        // Before any map is taken: the programs name them by the descriptors that `ebpf` holds.
+        for hook in Hook::ALL {
+            let program = program(&mut ebpf, hook)?;
+            program.load().map_err(|error| match os_error(&error) {
+                Some(libc::EPERM) => DatapathError::Permission { what: "loading an eBPF program" },
+                _ => DatapathError::Program { program: hook.program(), reason: story(&error) },
+            })?;
+        }
         let cpus = sys::possible_cpus().map_err(|source| DatapathError::Call { call: "possible CPUs", source })?;
         let configuration: KernelMap<u32, RawConfig> = take(&mut ebpf, "configuration")?;
         let config = configuration
@@ -297,13 +322,6 @@ impl Datapath {
             .ok_or_else(|| DatapathError::Load { reason: "map `events` is not in the object".to_owned() })?;
         let ring = RingBuf::try_from(ring)
             .map_err(|error| DatapathError::Load { reason: format!("map `events`: {}", story(&error)) })?;
-        for hook in Hook::ALL {
-            let program = program(&mut ebpf, hook)?;
-            program.load().map_err(|error| match os_error(&error) {
-                Some(libc::EPERM) => DatapathError::Permission { what: "loading an eBPF program" },
-                _ => DatapathError::Program { program: hook.program(), reason: story(&error) },
-            })?;
-        }
         Ok(Datapath {
             ebpf,
             maps: Arc::new(maps),
@@ -501,7 +519,7 @@ impl Datapath {
     }
 }
 
-fn program(ebpf: &mut Ebpf, hook: Hook) -> Result<&mut SchedClassifier, DatapathError> {
+pub(crate) fn program(ebpf: &mut Ebpf, hook: Hook) -> Result<&mut SchedClassifier, DatapathError> {
     let missing = || DatapathError::Program { program: hook.program(), reason: "it is not in the object".to_owned() };
     ebpf.program_mut(hook.program()).ok_or_else(missing)?.try_into().map_err(|_| missing())
 }

@@ -274,17 +274,6 @@ pub(crate) fn mount_bpffs(path: &Path) -> io::Result<()> {
     if result != 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Takes away the bpffs on `path`.
-#[cfg(test)]
-pub(crate) fn unmount(path: &Path) -> io::Result<()> {
-    let path = c_path(path)?;
-    // SAFETY: the path ends in NUL.
-    if unsafe { libc::umount2(path.as_ptr(), libc::MNT_DETACH) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
-}
-
 /// The clocks of one instant, in nanoseconds: what the kernel's programs read, and the time of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clocks {
