@@ -67,3 +67,107 @@ fn depth_of(tree: &QueueTree, class: &Class) -> usize {
         Some(_) => 2,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::queue_tree;
+    use crate::tree::tests::{STYLE, any_division, slot};
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+    use vocab::{BitRate, Division};
+
+    /// Does what the kernel does.
+    fn take(tree: &mut QueueTree, op: Op) {
+        match op {
+            Op::AddClass(minor, class) => {
+                assert!(class.parent == 0 || tree.classes.contains_key(&class.parent), "{minor:x} has its parent");
+                assert_eq!(tree.classes.insert(minor, class), None, "{minor:x} was not there");
+            }
+            Op::ChangeClass(minor, class) => {
+                let old = tree.classes.insert(minor, class).expect("only what is there is changed");
+                assert_eq!(old.parent, class.parent, "the kernel moves no class");
+            }
+            Op::RemoveClass(minor) => {
+                assert!(!tree.classes.values().any(|class| class.parent == minor), "{minor:x} has children");
+                tree.classes.remove(&minor).expect("only what is there is removed");
+                tree.leaves.remove(&minor);
+            }
+            Op::SetLeaf(minor, leaf) => {
+                assert!(tree.classes.contains_key(&minor));
+                assert!(!tree.classes.values().any(|class| class.parent == minor), "{minor:x} is a leaf");
+                tree.leaves.insert(minor, leaf);
+            }
+            Op::ResizeLeaf(minor, leaf) => {
+                let old = tree.leaves.insert(minor, leaf).expect("only what is there is resized");
+                assert_eq!(old.kind, leaf.kind);
+            }
+        }
+    }
+
+    fn tree(division: &Division) -> Option<QueueTree> {
+        queue_tree(division, STYLE, &BTreeSet::new(), slot).map(|built| built.tree)
+    }
+
+    proptest! {
+        #[test]
+        fn every_step_keeps_every_cap_and_the_last_one_arrives(
+            from in any_division(), to in any_division(), from_nothing in any::<bool>(), turn in any::<usize>(),
+        ) {
+            let from = if from_nothing { Some(QueueTree::default()) } else { tree(&from) };
+            let (Some(mut tree), Some(desired)) = (from, tree(&to)) else { return Ok(()) };
+            for mut group in diff(&tree, &desired) {
+                // Inside a group any order must do: turned and, half of the time, backwards.
+                let turn_by = turn % group.len();
+                group.rotate_left(turn_by);
+                if turn % 2 == 1 {
+                    group.reverse();
+                }
+                for op in group {
+                    take(&mut tree, op);
+                    prop_assert_eq!(tree.overcommitted(), None, "after {:?}", op);
+                }
+            }
+            prop_assert_eq!(tree, desired);
+        }
+
+        #[test]
+        fn nothing_changed_no_steps(division in any_division()) {
+            let Some(tree) = tree(&division) else { return Ok(()) };
+            prop_assert_eq!(diff(&tree, &tree), Vec::<Vec<Op>>::new());
+        }
+
+        #[test]
+        fn only_what_differs_is_touched(division in any_division(), pick in any::<proptest::sample::Index>()) {
+            let Some(installed) = tree(&division) else { return Ok(()) };
+            let mut desired = installed.clone();
+            let minor = *pick.get(&desired.classes.keys().copied().collect::<Vec<_>>());
+            let class = desired.classes.get_mut(&minor).unwrap();
+            class.ceil = class.ceil + BitRate::from_bps(8);
+            let changed = *class;
+            prop_assert_eq!(diff(&installed, &desired), [[Op::ChangeClass(minor, changed)]]);
+        }
+    }
+
+    #[test]
+    fn a_class_under_another_parent_goes_and_comes() {
+        let class = |parent, rate| Class {
+            parent,
+            rate: BitRate::from_kbps(rate),
+            ceil: BitRate::from_kbps(rate),
+            prio: 0,
+            quantum: 1_514,
+            burst: 1,
+            cburst: 1,
+        };
+        let tree = |parent| QueueTree {
+            classes: [(1, class(0, 100)), (0x10, class(1, 40)), (0x20, class(1, 40)), (0x11, class(parent, 20))].into(),
+            ..QueueTree::default()
+        };
+        let (mut installed, desired) = (tree(0x20), tree(0x10));
+        for op in diff(&installed, &desired).into_iter().flatten() {
+            take(&mut installed, op);
+        }
+        assert_eq!(installed, desired);
+    }
+}

@@ -315,3 +315,220 @@ pub(crate) fn aggregate(minor: u16, devices: &BTreeMap<Slot, DeviceId>) -> Optio
     let (slot, class) = Slot::from_minor(minor)?;
     Some(Aggregate { device: *devices.get(&slot)?, class: class? })
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use vocab::{Allocation, Bound, DeviceAllocation, MacAddress};
+
+    pub(crate) const STYLE: LeafStyle = LeafStyle { kind: LeafKind::Bfifo, packet: FRAME };
+
+    pub(crate) fn device(number: u8) -> DeviceId {
+        DeviceId::Mac(MacAddress([2, 0, 0, 0, 0, number]))
+    }
+
+    pub(crate) fn slot(device: DeviceId) -> Option<Slot> {
+        match device {
+            DeviceId::Mac(mac) => Slot::new(u16::from(mac.0[5])),
+            DeviceId::Ip(_) => None,
+        }
+    }
+
+    /// Any division, also such as no law would make: floors above the capacity, above the ceiling, above the rate.
+    pub(crate) fn any_division() -> impl Strategy<Value = Division> {
+        let rate = || prop_oneof![Just(0), 0..100_000u64, 0..200_000_000u64, 0..200_000_000_000u64];
+        let allocation = (0..TrafficClass::COUNT, 0..=10u8, rate(), rate(), rate());
+        let device = (rate(), rate(), rate(), proptest::collection::vec(allocation, 0..6));
+        let capacity = prop_oneof![40_000..5_000_000u64, 5_000_000..400_000_000u64, 400_000_000..120_000_000_000u64];
+        let devices = proptest::collection::btree_map(1..20u8, device, 0..8);
+        (capacity, devices).prop_map(|(capacity, devices)| Division {
+            capacity: BitRate::from_bps(capacity),
+            devices: devices
+                .into_iter()
+                .map(|(number, (floor, ceiling, headroom, classes))| {
+                    let classes: BTreeMap<usize, _> = classes.into_iter().map(|class| (class.0, class)).collect();
+                    DeviceAllocation {
+                        device: self::device(number),
+                        demand: BitRate::ZERO,
+                        rate: BitRate::ZERO,
+                        floor: BitRate::from_bps(floor),
+                        ceiling: BitRate::from_bps(ceiling),
+                        headroom: BitRate::from_bps(headroom),
+                        aggregates: classes
+                            .into_values()
+                            .map(|(class, tier, rate, floor, ceiling)| allocation_of(class, tier, rate, floor, ceiling))
+                            .collect(),
+                    }
+                })
+                .collect(),
+            ..Division::default()
+        })
+    }
+
+    fn allocation_of(class: usize, tier: u8, rate: u64, floor: u64, ceiling: u64) -> Allocation {
+        Allocation {
+            class: TrafficClass::from_index(class).unwrap(),
+            tier: Tier::new(tier).unwrap(),
+            demand: BitRate::from_bps(rate),
+            rate: BitRate::from_bps(rate),
+            floor: BitRate::from_bps(floor),
+            ceiling: BitRate::from_bps(ceiling),
+            bound: Bound::Demand,
+        }
+    }
+
+    /// Devices from 1, each with a floor, and its leaves: (class index, tier, rate, floor), all in kbit/s.
+    fn division(capacity: u64, devices: &[(u64, &[(usize, u8, u64, u64)])]) -> Division {
+        let devices = devices.iter().enumerate().map(|(index, (floor, leaves))| DeviceAllocation {
+            device: device(index as u8 + 1),
+            demand: BitRate::ZERO,
+            rate: BitRate::ZERO,
+            floor: BitRate::from_kbps(*floor),
+            ceiling: BitRate::MAX,
+            headroom: BitRate::ZERO,
+            aggregates: leaves
+                .iter()
+                .map(|&(class, tier, rate, floor)| allocation_of(class, tier, rate * 1000, floor * 1000, u64::MAX))
+                .collect(),
+        });
+        Division { capacity: BitRate::from_kbps(capacity), devices: devices.collect(), ..Division::default() }
+    }
+
+    /// One line for each class of a device: minor, parent, rate and ceil in kbit/s, prio, quantum.
+    fn check(division: &Division, expected: &[&str]) {
+        let built = queue_tree(division, STYLE, &BTreeSet::new(), slot).unwrap();
+        let lines = built.tree.classes.iter().filter(|(minor, _)| Slot::from_minor(**minor).is_some());
+        let lines: Vec<String> = lines
+            .map(|(minor, class)| {
+                let (rate, ceil) = (class.rate.as_kbps(), class.ceil.as_kbps());
+                format!("{minor:x} of {:x}: {rate} to {ceil}, {}, {}", class.parent, class.prio, class.quantum)
+            })
+            .collect();
+        assert_eq!(lines, expected);
+        assert_eq!(built.tree.overcommitted(), None);
+    }
+
+    #[test]
+    fn the_measured_case_of_the_law() {
+        let five: Vec<_> = [4, 5, 6, 7, 8].map(|class| (class, 3, 2_000, 500)).into();
+        check(
+            &division(20_000, &[(500, &[(4, 3, 10_000, 500)]), (2_500, &five)]),
+            &[
+                "10 of 1: 500 to 20000, 0, 1514",
+                "15 of 10: 500 to 20000, 3, 9588",
+                "20 of 1: 2500 to 20000, 0, 1514",
+                "25 of 20: 500 to 20000, 3, 1514",
+                "26 of 20: 500 to 20000, 3, 1514",
+                "27 of 20: 500 to 20000, 3, 1514",
+                "28 of 20: 500 to 20000, 3, 1514",
+                "29 of 20: 500 to 20000, 3, 1514",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_device_is_owed_what_its_leaves_are_or_more() {
+        check(
+            &division(100_000, &[(10_000, &[(0, 0, 100, 100), (4, 1, 70_000, 3_000)]), (0, &[(9, 5, 0, 0)])]),
+            &[
+                "10 of 1: 10000 to 100000, 0, 1514",
+                "11 of 10: 100 to 100000, 0, 1514",
+                "15 of 10: 3000 to 100000, 1, 1514",
+                "20 of 1: 8 to 100000, 0, 1514",
+                "2a of 20: 8 to 100000, 5, 1514",
+            ],
+        );
+    }
+
+    #[test]
+    fn floors_that_do_not_fit_shrink_alike() {
+        // 1,000 less 10 for the default leaf and a byte; what is above 8 each shrinks by one factor.
+        check(
+            &division(1_000, &[(800, &[(4, 1, 800, 800)]), (800, &[(4, 1, 800, 800)])]),
+            &[
+                "10 of 1: 494 to 1000, 0, 1514",
+                "15 of 10: 494 to 1000, 1, 1514",
+                "20 of 1: 494 to 1000, 0, 1514",
+                "25 of 20: 494 to 1000, 1, 1514",
+            ],
+        );
+    }
+
+    #[test]
+    fn more_than_seven_tiers_share_prios_in_order() {
+        let prio = |tiers: &[u8]| {
+            let leaves: Vec<_> = tiers.iter().map(|&tier| [(4, tier, 1, 0)]).collect();
+            let devices: Vec<_> = leaves.iter().map(|leaves| (0, &leaves[..])).collect();
+            let built = queue_tree(&division(100_000, &devices), STYLE, &BTreeSet::new(), slot).unwrap();
+            let leaves = built.tree.classes.iter().filter(|(minor, _)| *minor & 0xf == 5);
+            leaves.map(|(_, class)| class.prio).collect::<Vec<_>>()
+        };
+        assert_eq!(prio(&[0, 2, 7]), [0, 2, 7]);
+        assert_eq!(prio(&[0, 2, 10]), [0, 1, 2]);
+        assert_eq!(prio(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), [1, 1, 2, 3, 3, 4, 5, 5, 6, 7]);
+    }
+
+    #[test]
+    fn a_queue_is_as_long_as_its_rate_and_its_packets_ask() {
+        let limit = |service, ceiling, packet| {
+            let style = LeafStyle { kind: LeafKind::Bfifo, packet };
+            leaf_limit(BitRate::from_kbps(service), BitRate::from_kbps(ceiling), style)
+        };
+        assert_eq!(limit(20_000, 20_000, FRAME), 57_344); // 50,000 bytes, a step up
+        assert_eq!(limit(1_000, 20_000, FRAME), 7_168); // an eighth of the ceiling
+        assert_eq!(limit(100, 100, FRAME), 3_072); // two frames
+        assert_eq!(limit(20_000, 20_000, SUPER_PACKET), 131_072);
+        let fq_codel = LeafStyle { kind: LeafKind::FqCodel, packet: FRAME };
+        assert_eq!(leaf_limit(BitRate::from_mbps(1), BitRate::from_mbps(1), fq_codel), 0);
+    }
+
+    #[test]
+    fn who_has_no_slot_is_named() {
+        let mut division = division(10_000, &[(0, &[(4, 1, 1, 0)])]);
+        division.devices[0].device = DeviceId::Ip([10, 0, 0, 1].into());
+        let built = queue_tree(&division, STYLE, &BTreeSet::new(), slot).unwrap();
+        assert_eq!(built.skipped, [division.devices[0].device]);
+        assert_eq!(built.tree.classes.len(), 3);
+    }
+
+    #[test]
+    fn a_capacity_too_small_for_its_leaves_is_refused() {
+        let division = division(0, &[(0, &[(4, 1, 1, 0)])]);
+        assert!(queue_tree(&division, STYLE, &BTreeSet::new(), slot).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn every_tree_keeps_every_cap(division in any_division(), super_packets in any::<bool>()) {
+            let packet = if super_packets { SUPER_PACKET } else { FRAME };
+            let built = queue_tree(&division, LeafStyle { packet, ..STYLE }, &BTreeSet::new(), slot);
+            let Some(Built { tree, .. }) = built else { return Ok(()) };
+            prop_assert_eq!(tree.overcommitted(), None);
+            let under_root: BitRate = tree.classes.values().filter(|class| class.parent == ROOT_MINOR).map(|class| class.rate).sum();
+            prop_assert!(under_root < tree.classes[&ROOT_MINOR].rate, "strictly less than the capacity");
+            for (minor, class) in &tree.classes {
+                prop_assert!(class.rate.as_bps() >= 8 && class.rate.as_bps() % 8 == 0, "{minor:x} {class:?}");
+                prop_assert!(class.ceil >= class.rate && class.prio <= 7);
+                prop_assert!((FRAME..=QUANTUM_MAX).contains(&class.quantum));
+                prop_assert!(*minor == LOCAL_MINOR || class.ceil <= division.capacity, "{minor:x} {class:?}");
+                let children = tree.classes.values().any(|child| child.parent == *minor);
+                prop_assert!(children != tree.leaves.contains_key(minor) || *minor == ROOT_MINOR, "{minor:x}");
+            }
+            for leaf in tree.leaves.values() {
+                prop_assert!(leaf.limit >= 2 * packet);
+            }
+        }
+
+        #[test]
+        fn floors_that_fit_are_kept(floors in proptest::collection::vec(0..900u64, 1..10)) {
+            let leaves: Vec<_> = floors.iter().map(|&floor| [(4, 2, floor, floor)]).collect();
+            let devices: Vec<_> = leaves.iter().map(|leaves| (0, &leaves[..])).collect();
+            let built = queue_tree(&division(10_000, &devices), STYLE, &BTreeSet::new(), slot).unwrap();
+            for (place, floor) in floors.iter().enumerate() {
+                let minor = slot(device(place as u8 + 1)).unwrap().class_minor(TrafficClass::Web);
+                prop_assert_eq!(built.tree.classes[&minor].rate.as_kbps(), (*floor).max(8));
+            }
+        }
+    }
+}
