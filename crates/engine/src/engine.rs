@@ -16,8 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use vocab::{
     Actor, Aggregate, AlertKind, BitRate, CaptureCounts, DecisionKind, DeviceId, Directed, Direction, Division,
-    FlowSummary, ForecastRecord, Horizon, Link, LinkId, Mode, Plan, PlanId, Policy, Record, Sample, Shaping, SourceKind,
-    Subject, Timestamp, TrafficClass, Usage,
+    FlowSummary, ForecastRecord, Horizon, Link, LinkId, Mode, Plan, PlanId, Policy, Record, Sample, Shaping,
+    SourceKind, Subject, Timestamp, TrafficClass, Usage,
 };
 
 /// Planning follows the windows of the samples.
@@ -256,7 +256,10 @@ impl Engine {
             }
         }
         let change = |(_, before, after): &(DeviceId, Directed<BitRate>, Directed<BitRate>)| {
-            Direction::ALL.map(|direction| after[direction].as_bps().abs_diff(before[direction].as_bps())).iter().sum::<u64>()
+            Direction::ALL
+                .map(|direction| after[direction].as_bps().abs_diff(before[direction].as_bps()))
+                .iter()
+                .sum::<u64>()
         };
         effects.sort_by_key(|effect| std::cmp::Reverse(change(effect)));
         effects
@@ -311,7 +314,9 @@ impl Engine {
         for device in devices {
             let (from, to) = (before.share_of(device).priority, self.policy.share_of(device).priority);
             let decided = self.journal.iter().last().is_some_and(|last| {
-                last.at == now && last.kind == DecisionKind::PriorityChanged { from, to } && last.subject == Subject::Device(device)
+                last.at == now
+                    && last.kind == DecisionKind::PriorityChanged { from, to }
+                    && last.subject == Subject::Device(device)
             });
             if from != to && !decided {
                 let kind = DecisionKind::PriorityChanged { from, to };

@@ -204,7 +204,8 @@ pub(crate) fn class_floor(division: &Division, class: TrafficClass) -> BitRate {
 
 /// The need foreseen of a class's aggregates. Their sum: quantiles do not add up, but each floor is made of one.
 fn foreseen(forecasts: &Forecasts, class: TrafficClass, direction: Direction) -> Quantiles {
-    let of_class = |((aggregate, of), _): &(&(Aggregate, Direction), &Forecast)| aggregate.class == class && *of == direction;
+    let of_class =
+        |((aggregate, of), _): &(&(Aggregate, Direction), &Forecast)| aggregate.class == class && *of == direction;
     let sum = |quantile| {
         let forecasts = forecasts.iter().filter(of_class);
         forecasts.map(|(_, forecast)| forecast.at(Horizon::Mean15s).at(quantile)).sum()

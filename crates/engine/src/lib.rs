@@ -16,5 +16,5 @@ mod planning;
 mod summary;
 
 pub use engine::{Engine, Preview};
-pub use input::{DevicePatch, Input};
+pub use input::Input;
 pub use output::Output;

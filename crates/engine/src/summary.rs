@@ -7,8 +7,8 @@ use forecast::Series;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use vocab::{
-    Bound, ClassSnapshot, DeviceAllocation, DeviceId, DeviceSnapshot, Directed, Direction, Division, Hold, LinkSnapshot,
-    Mode, QueueState, Snapshot, Timestamp, TrafficClass,
+    Bound, ClassSnapshot, DeviceAllocation, DeviceId, DeviceSnapshot, Directed, Direction, Division, Hold,
+    LinkSnapshot, Mode, QueueState, Snapshot, Timestamp, TrafficClass,
 };
 
 /// Takes a snapshot of `engine` at `now`.

@@ -4,8 +4,6 @@
 mod quantity;
 mod written;
 
-pub use quantity::{guarantee_text, parse_guarantee, parse_rate, rate_text};
-
 use quantity::{parse_duration, parse_permille, parse_size};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -270,7 +268,7 @@ impl Reader<'_> {
         };
         let rate = |key: &str, written: &Spanned<String>| {
             let right = "A rate above zero such as `100 Mbit/s`";
-            self.value(key, written, right, |text| parse_rate(text).filter(|rate| *rate >= BitRate::from_kbps(64)))
+            self.value(key, written, right, |text| text.parse().ok().filter(|rate| *rate >= BitRate::from_kbps(64)))
         };
         let margin = self.optional("link.margin", &written.margin, "A part below 50 %, such as `5 %`", |text| {
             parse_permille(text).filter(|permille| *permille < 500)
@@ -305,7 +303,7 @@ impl Reader<'_> {
             policy.default_share.priority = self.priority("policy.default_priority", priority, last)?;
         }
         let minimum = self
-            .optional("policy.minimum", &from.minimum, "A part such as `10 %`, or a rate", parse_guarantee)?
+            .optional("policy.minimum", &from.minimum, "A part such as `10 %`, or a rate", |text| text.parse().ok())?
             .unwrap_or(vocab::Guarantee::Permille(100));
         policy.default_share.guarantee = Directed { download: minimum, upload: minimum };
         let part = |key, written, default| {
@@ -325,7 +323,7 @@ impl Reader<'_> {
                     Direction::Upload => ("guarantee_upload", &class.guarantee_upload),
                 };
                 let key = format!("policy.class.{which}.{key}");
-                if let Some(rate) = self.optional(&key, written, "A rate such as `200 kbit/s`", parse_rate)? {
+                if let Some(rate) = self.optional(&key, written, "A rate such as `200 kbit/s`", |text| text.parse().ok())? {
                     policy.classes[which.index()].guarantee[direction] = rate;
                 }
             }
@@ -369,11 +367,11 @@ impl Reader<'_> {
         for ((direction, guarantee), ceiling) in Direction::ALL.into_iter().zip(guarantees).zip(ceilings) {
             let right = "A rate such as `4 Mbit/s`, or a part such as `10 %`";
             let key = format!("device.guarantee_{direction}");
-            if let Some(guarantee) = self.optional(&key, guarantee, right, parse_guarantee)? {
+            if let Some(guarantee) = self.optional(&key, guarantee, right, |text| text.parse().ok())? {
                 share.guarantee[direction] = guarantee;
             }
             let key = format!("device.ceiling_{direction}");
-            if let Some(rate) = self.optional(&key, ceiling, "A rate such as `50 Mbit/s`", parse_rate)? {
+            if let Some(rate) = self.optional(&key, ceiling, "A rate such as `50 Mbit/s`", |text| text.parse().ok())? {
                 share.ceiling[direction] = rate;
             }
         }

@@ -1,1 +1,184 @@
-fn main() {}
+//! EqualNet divides a network link fairly and lets everyone see it.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
+
+mod accounts;
+mod clock;
+mod config;
+mod control_loop;
+mod daemon;
+mod kept_devices;
+mod offline;
+mod privileges;
+mod shaping;
+mod signals;
+mod worker;
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+use config::{Config, DEFAULT_PATH, DEFAULT_TOML};
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(
+    name = "equalnet",
+    version,
+    about = "Divides a network link fairly and lets everyone see it",
+    long_about = "EqualNet watches the traffic of a network, learns what each device will need next, and divides \
+                  the link so that what matters is never starved.",
+    after_help = "Start here:\n  equalnet demo                     a household, before and with EqualNet (root: real queues)\n  \
+                  equalnet interfaces               which links there are\n  equalnet analyze capture.pcap     what is in a capture\n  \
+                  equalnet check-config             whether the configuration is right\n  equalnet run                      the daemon; \
+                  it observes until told otherwise\n\nExit codes: 0 fine, 1 a problem, 2 an error.",
+    max_term_width = 100
+)]
+struct Arguments {
+    #[command(flatten)]
+    global: console::Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the daemon in the foreground (systemd starts it so)
+    Run(ConfigFile),
+    /// List the network interfaces with their addresses, speeds and what they move now
+    Interfaces,
+    /// Read capture files at full speed: packets, flows, classes, top talkers
+    Analyze(offline::analyze::Arguments),
+    /// Divide a link by the law, from a file, and show who gets what and why
+    Plan(offline::plan_command::Arguments),
+    /// Check a configuration file and say what is wrong, where, and what would be right
+    CheckConfig(CheckConfig),
+    /// Set the dashboard's password
+    Passwd(ConfigFile),
+    /// Take away everything EqualNet put into the kernel, and put back what stood there before
+    Clear(ConfigFile),
+    /// Show the main job on real packets: a household, before and with EqualNet
+    Demo(offline::demo::Arguments),
+    /// Print the API's description (OpenAPI 3.1)
+    #[command(hide = true)]
+    Openapi,
+    /// What a device or server of the lab's household runs
+    #[command(hide = true)]
+    LabAgent(offline::demo::AgentArguments),
+    #[command(flatten)]
+    Console(console::Command),
+}
+
+#[derive(Args)]
+struct ConfigFile {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH)]
+    config: PathBuf,
+}
+
+#[derive(Args)]
+struct CheckConfig {
+    /// The configuration file
+    #[arg(value_name = "FILE", default_value = DEFAULT_PATH)]
+    file: PathBuf,
+    /// Print the documented default configuration instead
+    #[arg(long)]
+    print_default: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("equalnet: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<ExitCode> {
+    let json = arguments.global.json;
+    match arguments.command {
+        Command::Run(file) => daemon::run(&file.config).map(|()| ExitCode::SUCCESS),
+        Command::Interfaces => offline::interfaces::run(json),
+        Command::Analyze(arguments) => offline::analyze::run(&arguments, json),
+        Command::Plan(arguments) => offline::plan_command::run(&arguments, json),
+        Command::CheckConfig(arguments) => check_config(&arguments, json),
+        Command::Passwd(file) => passwd(&file),
+        Command::Clear(file) => clear(&file, json),
+        Command::Demo(arguments) => offline::demo::run(&arguments),
+        Command::Openapi => {
+            println!("{}", api::openapi_json());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::LabAgent(arguments) => offline::demo::agent(&arguments),
+        Command::Console(command) => console::run(command, &arguments.global),
+    }
+}
+
+fn check_config(arguments: &CheckConfig, json: bool) -> Result<ExitCode> {
+    if arguments.print_default {
+        print!("{DEFAULT_TOML}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let checked = Config::read(&arguments.file);
+    if json {
+        let body = match &checked {
+            Ok(_) => serde_json::json!({ "valid": true }),
+            Err(error) => serde_json::json!({
+                "valid": false, "file": error.file, "line": error.line, "key": error.key,
+                "wrong": error.wrong, "right": error.right,
+            }),
+        };
+        println!("{body}");
+    }
+    match checked {
+        Ok(config) => {
+            if !json {
+                println!("{}: right. Mode {}.", arguments.file.display(), config.policy.mode);
+                for link in &config.links {
+                    let capacity = link.capacity();
+                    println!("  {}: {} down, {} up to divide", link.name, capacity.download, capacity.upload);
+                }
+                if config.links.is_empty() {
+                    println!("  No [[link]] is named: EqualNet has nothing to watch. `equalnet interfaces` lists them.");
+                }
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => {
+            if !json {
+                eprintln!("{error}");
+            }
+            Ok(ExitCode::from(1))
+        }
+    }
+}
+
+fn passwd(file: &ConfigFile) -> Result<ExitCode> {
+    let config = if file.config.exists() { Config::read(&file.config)? } else { Config::parse("", &file.config)? };
+    let mut line = String::new();
+    if std::io::stdin().is_terminal() {
+        print!("New password for the dashboard (it is shown as you type): ");
+        std::io::stdout().flush()?;
+    }
+    std::io::stdin().read_line(&mut line).context("no password was given")?;
+    accounts::set(&config.state_dir, line.trim_end_matches(['\n', '\r']))?;
+    println!("The password is set. It is asked for at the next login; restart EqualNet to end logins that are open.");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn clear(file: &ConfigFile, json: bool) -> Result<ExitCode> {
+    let config = if file.config.exists() { Config::read(&file.config)? } else { Config::parse("", &file.config)? };
+    datapath::Datapath::clear(&config.run_dir.join("bpf")).context("the eBPF programs could not be taken away")?;
+    let touched = shaper::clear(&config.state_dir).context("the queues could not be taken away")?;
+    let names: Vec<&str> = touched.iter().map(vocab::InterfaceName::as_str).collect();
+    if json {
+        println!("{}", serde_json::json!({ "cleared": names }));
+    } else if names.is_empty() {
+        println!("There were no queues of EqualNet; its eBPF programs are gone.");
+    } else {
+        println!("Cleared: {}. What stood there before is back.", names.join(", "));
+    }
+    Ok(ExitCode::SUCCESS)
+}

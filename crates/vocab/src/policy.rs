@@ -358,3 +358,45 @@ mod tests {
         }
     }
 }
+
+/// A change of what one device is owed; what is `None` stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DevicePatch {
+    /// The name people give it; `Some(None)` for the name it gives itself.
+    pub name: Option<Option<String>>,
+    /// Another priority.
+    pub priority: Option<Priority>,
+    /// Another weight.
+    pub weight: Option<Weight>,
+    /// Another guarantee.
+    pub guarantee: Option<Directed<Guarantee>>,
+    /// Another ceiling.
+    pub ceiling: Option<Directed<BitRate>>,
+}
+
+impl DevicePatch {
+    /// `policy` with this change, and the change that would undo it.
+    pub fn apply(&self, policy: &Policy, device: DeviceId) -> (Policy, DevicePatch) {
+        let mut changed = policy.clone();
+        let default_share = changed.default_share;
+        let known = changed
+            .devices
+            .entry(device)
+            .or_insert_with(|| DevicePolicy { share: default_share, ..DevicePolicy::default() });
+        let undo = DevicePatch {
+            name: self.name.as_ref().map(|_| known.name.clone()),
+            priority: self.priority.map(|_| known.share.priority),
+            weight: self.weight.map(|_| known.share.weight),
+            guarantee: self.guarantee.map(|_| known.share.guarantee),
+            ceiling: self.ceiling.map(|_| known.share.ceiling),
+        };
+        if let Some(name) = &self.name {
+            known.name.clone_from(name);
+        }
+        known.share.priority = self.priority.unwrap_or(known.share.priority);
+        known.share.weight = self.weight.unwrap_or(known.share.weight);
+        known.share.guarantee = self.guarantee.unwrap_or(known.share.guarantee);
+        known.share.ceiling = self.ceiling.unwrap_or(known.share.ceiling);
+        (changed, undo)
+    }
+}

@@ -442,8 +442,8 @@ mod tests {
         check(
             r#"{"capacity_bps": 1000000, "claims": [
                 {"id": "a", "tier": 1, "weight": 0.00125, "demand_bps": 1000000},
-                {"id": "b", "tier": 1, "weight": 0.00375, "demand_bps": 1000000}]}"#,
-            &["a 250000 share", "b 750000 share"],
+                {"id": "b", "tier": 1, "weight": 0.005, "demand_bps": 1000000}]}"#,
+            &["a 200000 share", "b 800000 share"],
         );
     }
 

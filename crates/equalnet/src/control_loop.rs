@@ -1,0 +1,206 @@
+//! The control plane's runtime: inputs and requests in, the engine's outputs out.
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::kept_devices::KeptDevices;
+use crate::shaping::ShaperOrder;
+use api::{DeviceEffect, Effect, Refused, Request, Standing};
+use crossbeam_channel::{Receiver, Sender, select};
+use engine::{Engine, Input, Output};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use store::StoreSender;
+use tokio::sync::watch;
+use vocab::{Actor, AlertKind, DeviceId, DevicePatch, Policy, Severity, Snapshot};
+
+/// How long the loop sleeps at most: long enough to idle, short enough to notice that it shall end.
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
+
+/// What the loop is told beside inputs and requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Read the configuration again (SIGHUP).
+    Reload,
+    /// End; the last plan stays in force (SIGTERM, SIGINT).
+    Stop,
+}
+
+/// Where the loop's inputs come from.
+pub struct Inlets {
+    /// From workers, shaper and store.
+    pub inputs: Receiver<Input>,
+    /// From the API.
+    pub requests: Receiver<Request>,
+    /// From the system.
+    pub signals: Receiver<Signal>,
+}
+
+/// Where the engine's outputs go.
+pub struct Outlets {
+    /// To the shaper's thread.
+    pub shaper: Sender<ShaperOrder>,
+    /// To the store's thread; absent where no history is kept.
+    pub store: Option<StoreSender>,
+    /// To the API.
+    pub snapshots: watch::Sender<Arc<Snapshot>>,
+    /// To the API: the policy in force.
+    pub policy: watch::Sender<Arc<Policy>>,
+}
+
+/// The control loop.
+pub struct ControlLoop {
+    /// The decisions.
+    pub engine: Engine,
+    /// The time.
+    pub clock: Clock,
+    /// Where the configuration is read again.
+    pub config_file: PathBuf,
+    /// What was set by hand.
+    pub kept: KeptDevices,
+    /// What comes in.
+    pub inlets: Inlets,
+    /// What goes out.
+    pub outlets: Outlets,
+}
+
+impl ControlLoop {
+    /// Runs until [`Signal::Stop`], or until nobody is left to listen to.
+    pub fn run(mut self) {
+        loop {
+            let now = self.clock.now();
+            let wait = self.engine.poll_timeout().since(now).min(LONGEST_WAIT);
+            select! {
+                recv(self.inlets.inputs) -> input => match input {
+                    Ok(input) => self.engine.handle_input(input, self.clock.now()),
+                    Err(_) => return,
+                },
+                recv(self.inlets.requests) -> request => if let Ok(request) = request { self.answer(request) },
+                recv(self.inlets.signals) -> signal => match signal {
+                    Ok(Signal::Reload) => self.reload(),
+                    Ok(Signal::Stop) | Err(_) => return,
+                },
+                default(wait) => {}
+            }
+            self.engine.handle_timeout(self.clock.now());
+            while let Some(output) = self.engine.poll_output() {
+                self.send(output);
+            }
+            let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+        }
+    }
+
+    fn send(&mut self, output: Output) {
+        match output {
+            Output::Apply(plan) => self.order(ShaperOrder::Apply(plan)),
+            Output::Release(link) => self.order(ShaperOrder::Release(link)),
+            Output::Record(record) => {
+                if let Some(store) = &self.outlets.store
+                    && let Err(unsent) = store.record(record)
+                {
+                    tracing::debug!(%unsent, "a record was not kept");
+                }
+            }
+            Output::Publish(snapshot) => {
+                self.outlets.snapshots.send_replace(snapshot);
+            }
+            Output::Notify(alert) => {
+                let kind = name_of(&alert.kind);
+                match alert.severity {
+                    Severity::Info => tracing::info!(alert = kind, id = alert.id, "alert"),
+                    Severity::Warning => tracing::warn!(alert = kind, id = alert.id, "alert"),
+                    Severity::Critical => tracing::error!(alert = kind, id = alert.id, detail = ?alert.kind, "alert"),
+                }
+            }
+        }
+    }
+
+    /// The shaper answers each order before it gets the next: the channel never fills.
+    fn order(&mut self, order: ShaperOrder) {
+        if self.outlets.shaper.try_send(order).is_err() {
+            tracing::error!("the shaper takes no orders; the plan in force stays");
+        }
+    }
+
+    fn answer(&mut self, request: Request) {
+        let now = self.clock.now();
+        match request {
+            Request::SetMode { mode, by, reply } => {
+                let policy = Policy { mode, ..self.engine.policy().clone() };
+                let saved = self.kept.set_mode(mode).map_err(|error| Refused::Other(format!("{error:#}")));
+                if saved.is_ok() {
+                    self.put_in_force(policy, Actor::Person(by));
+                }
+                let _ = reply.send(saved);
+            }
+            Request::PreviewDevice { device, patch, reply } => {
+                let effect = self.check(device, &patch).map(|(policy, _)| Effect {
+                    standing: Standing::Previewed,
+                    devices: effects(self.engine.preview(&policy, now)),
+                    undo: None,
+                });
+                let _ = reply.send(effect);
+            }
+            Request::ChangeDevice { device, patch, by, reply } => {
+                let _ = reply.send(self.change(device, &patch, by));
+            }
+        }
+    }
+
+    fn change(&mut self, device: DeviceId, patch: &DevicePatch, by: String) -> Result<Effect, Refused> {
+        let now = self.clock.now();
+        let (policy, undo) = self.check(device, patch)?;
+        let devices = effects(self.engine.preview(&policy, now));
+        let of_device = policy.devices.get(&device).expect("a patched policy speaks of the device");
+        self.kept.set_device(device, of_device).map_err(|error| Refused::Other(format!("{error:#}")))?;
+        self.put_in_force(policy, Actor::Person(by));
+        Ok(Effect { standing: Standing::Applied, devices, undo: Some(undo) })
+    }
+
+    fn check(&self, device: DeviceId, patch: &DevicePatch) -> Result<(Policy, DevicePatch), Refused> {
+        let before = self.engine.policy();
+        let (policy, undo) = patch.apply(before, device);
+        for link in self.engine.links() {
+            allocate::check_change(before, &policy, link.capacity())?;
+        }
+        Ok((policy, undo))
+    }
+
+    fn put_in_force(&mut self, policy: Policy, by: Actor) {
+        self.outlets.policy.send_replace(Arc::new(policy.clone()));
+        self.engine.handle_input(Input::PolicyChanged { policy, by }, self.clock.now());
+    }
+
+    /// A bad file never replaces a good one in force.
+    fn reload(&mut self) {
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Reloading]);
+        match Config::read(&self.config_file) {
+            Ok(config) => {
+                let now = self.clock.now();
+                let policy = self.kept.over(config.policy);
+                for link in config.links {
+                    self.engine.handle_input(Input::LinkChanged(link), now);
+                }
+                self.put_in_force(policy, Actor::Configuration);
+                tracing::info!("the configuration was read again");
+            }
+            Err(error) => tracing::error!(%error, "the configuration is faulty; the one in force stays"),
+        }
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    }
+}
+
+fn effects(preview: engine::Preview) -> Vec<DeviceEffect> {
+    preview.into_iter().map(|(device, before, after)| DeviceEffect { device, before, after }).collect()
+}
+
+fn name_of(kind: &AlertKind) -> &'static str {
+    match kind {
+        AlertKind::PlanFailed { .. } => "plan_failed",
+        AlertKind::RecordingStopped { .. } => "recording_stopped",
+        AlertKind::CaptureLoss { .. } => "capture_loss",
+        AlertKind::NewDevice => "new_device",
+        AlertKind::GuaranteeMissed { .. } => "guarantee_missed",
+        AlertKind::FlowTableFull => "flow_table_full",
+    }
+}

@@ -1,0 +1,7 @@
+//! Verbs that need no daemon.
+
+pub mod analyze;
+pub mod demo;
+pub mod interfaces;
+pub mod plan;
+pub mod plan_command;

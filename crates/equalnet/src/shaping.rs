@@ -1,0 +1,97 @@
+//! The shaper's thread: one order after the other, and the queues' readings in between.
+
+use crate::clock::Clock;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use datapath::{Steering, SteeringMode};
+use engine::Input;
+use shaper::{Shaper, ShaperSettings};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use vocab::{Link, LinkId, Plan};
+
+/// How often the queues are read: once in each window of the samples.
+const READ_EVERY: Duration = Duration::from_secs(1);
+
+/// What the shaper is to do.
+#[derive(Clone, Debug)]
+pub enum ShaperOrder {
+    /// Put a plan in force.
+    Apply(Arc<Plan>),
+    /// Take the queues of a link away.
+    Release(LinkId),
+}
+
+/// What the shaper works with. Nothing is touched before the first plan.
+pub struct ShapingSettings {
+    /// Where it keeps what stood on the interfaces before.
+    pub shaper: ShaperSettings,
+    /// All links.
+    pub links: Vec<Link>,
+    /// What puts packets into classes, or why nothing does.
+    pub steering: Result<Steering, String>,
+}
+
+/// Carries out orders until their sender is gone; the queues stay as they are then.
+pub fn run(settings: &ShapingSettings, orders: &Receiver<ShaperOrder>, inputs: &Sender<Input>, clock: &Clock) {
+    let mut shapers: BTreeMap<LinkId, Shaper<Steering>> = BTreeMap::new();
+    let mut next_reading = clock.now();
+    loop {
+        match orders.recv_timeout(next_reading.since(clock.now())) {
+            Ok(ShaperOrder::Apply(plan)) => {
+                let answer = match apply(settings, &mut shapers, &plan) {
+                    Ok((changes, leaf)) => Input::PlanApplied { plan: plan.id, changes, leaf },
+                    Err(reason) => Input::PlanFailed { plan: plan.id, reason },
+                };
+                if inputs.send(answer).is_err() {
+                    return;
+                }
+            }
+            Ok(ShaperOrder::Release(link)) => {
+                shapers.remove(&link);
+                if let Err(reason) = release(settings) {
+                    tracing::error!(reason, "the queues could not be taken away; `equalnet clear` tries again");
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                next_reading = clock.now().floor(READ_EVERY) + READ_EVERY;
+                for shaper in shapers.values_mut() {
+                    match shaper.read(clock.now()) {
+                        Ok(readings) if readings.is_empty() => {}
+                        // Full: the loop is behind, and the next reading says more.
+                        Ok(readings) => drop(inputs.try_send(Input::Queues(readings))),
+                        Err(error) => tracing::warn!(%error, "the queues could not be read"),
+                    }
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+fn apply(
+    settings: &ShapingSettings,
+    shapers: &mut BTreeMap<LinkId, Shaper<Steering>>,
+    plan: &Plan,
+) -> Result<(u32, &'static str), String> {
+    let steering = settings.steering.as_ref().map_err(Clone::clone)?;
+    if !shapers.contains_key(&plan.link) {
+        let link = settings.links.iter().find(|link| link.id == plan.link).ok_or("no such link")?;
+        let shaper = Shaper::open(settings.shaper.clone(), link, steering.clone()).map_err(|error| error.to_string())?;
+        shapers.insert(plan.link, shaper);
+    }
+    let shaper = shapers.get_mut(&plan.link).expect("it was just opened");
+    let applied = shaper.apply(plan).map_err(|error| error.to_string())?;
+    if !applied.skipped.is_empty() {
+        tracing::debug!(devices = applied.skipped.len(), "devices without a slot wait for the next plan");
+    }
+    Ok((applied.changes, applied.leaf.name()))
+}
+
+/// Steering stops before the queues go: a packet for a class that is not there would be lost on an IFB.
+fn release(settings: &ShapingSettings) -> Result<(), String> {
+    if let Ok(steering) = &settings.steering {
+        steering.set_steering(SteeringMode::Off).map_err(|error| error.to_string())?;
+    }
+    shaper::clear(&settings.shaper.state_dir).map(drop).map_err(|error| error.to_string())
+}

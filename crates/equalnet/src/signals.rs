@@ -1,0 +1,23 @@
+//! What the system tells the daemon.
+
+use crate::control_loop::Signal;
+use anyhow::{Context, Result};
+use crossbeam_channel::Sender;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// Hands SIGHUP, SIGTERM and SIGINT to the control loop, until it is gone. Blocks.
+///
+/// # Errors
+/// The handlers cannot be set.
+pub fn watch(signals: &Sender<Signal>) -> Result<()> {
+    let mut arriving = Signals::new([SIGHUP, SIGTERM, SIGINT]).context("signals cannot be handled")?;
+    for signal in &mut arriving {
+        let told = if signal == SIGHUP { Signal::Reload } else { Signal::Stop };
+        // A full channel holds the same wish already.
+        if signals.try_send(told).is_err_and(|error| error.is_disconnected()) || told == Signal::Stop {
+            return Ok(());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,300 @@
+//! The data plane: one thread that owns the source, its flows and its meter.
+
+use crate::clock::Clock;
+use capture::{Counting, EbpfSource, Frame, Moved, Observation, Polled, Source};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
+use devices::Sighting;
+use engine::Input;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use traffic::{Counts, FlowTable, Malformed, Meter, Observed, Packet, Settlement, Transport};
+use vocab::{
+    Aggregate, CaptureCounts, DeviceId, Direction, FlowKey, IpProtocol, LinkId, SourceKind, Timestamp, TrafficClass,
+};
+
+/// One window, as everywhere.
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// The longest wait for packets: verdicts reach the kernel at least this often.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Open flows shown to people; all are counted.
+const FLOWS_SHOWN: usize = 2_000;
+
+/// A device that only sends is told once in this time: often enough for its addresses, not for every packet.
+const SEEN_EVERY: Duration = Duration::from_secs(10);
+
+/// Stations remembered for that; more are told each time.
+const SEEN_KEPT: usize = 8_192;
+
+/// IEEE 802 numbers: ARP.
+const ETHERTYPE_ARP: u16 = 0x0806;
+
+/// Two addresses and the ethertype; a tagged ARP is found by what else its device sends.
+const ETHERNET_HEADER: usize = 14;
+
+/// Where packets come from, and whether verdicts go back.
+pub enum Inlet {
+    /// The kernel counts and steers.
+    Ebpf(Box<EbpfSource>),
+    /// Frames only.
+    Frames(Box<dyn Source + Send>),
+}
+
+impl Inlet {
+    fn source(&mut self) -> &mut dyn Source {
+        match self {
+            Inlet::Ebpf(source) => source.as_mut(),
+            Inlet::Frames(source) => source.as_mut(),
+        }
+    }
+
+    /// Which of the three it is.
+    pub fn kind(&self) -> SourceKind {
+        match self {
+            Inlet::Ebpf(source) => source.kind(),
+            Inlet::Frames(source) => source.kind(),
+        }
+    }
+}
+
+/// The worker.
+pub struct Worker {
+    inlet: Inlet,
+    table: FlowTable,
+    meter: Meter,
+    counting: Counting,
+    clock: Clock,
+    inputs: Sender<Input>,
+    /// Time is the capture file's where one is replayed.
+    window: Timestamp,
+    now: Timestamp,
+    verdicts: Vec<(FlowKey, TrafficClass, bool)>,
+    seen: BTreeMap<DeviceId, Timestamp>,
+    counts: CaptureCounts,
+}
+
+impl Worker {
+    /// A worker for `link` over `inlet`.
+    pub fn new(inlet: Inlet, table: FlowTable, link: LinkId, clock: Clock, inputs: Sender<Input>) -> Worker {
+        let mut inlet = inlet;
+        let counting = inlet.source().counting();
+        let now = clock.now();
+        Worker {
+            inlet,
+            table,
+            meter: Meter::new(link),
+            counting,
+            clock,
+            inputs,
+            window: now.floor(WINDOW),
+            now,
+            verdicts: Vec::new(),
+            seen: BTreeMap::new(),
+            counts: CaptureCounts::default(),
+        }
+    }
+
+    /// Runs until `stop` is closed or the source has ended.
+    ///
+    /// # Errors
+    /// The source cannot be read any more.
+    pub fn run(mut self, stop: &Receiver<()>) -> anyhow::Result<()> {
+        while stop.try_recv() != Err(TryRecvError::Disconnected) {
+            let polled = self.poll()?;
+            self.now = self.clock.now();
+            self.hand_over_verdicts();
+            if self.now.since(self.window) >= WINDOW {
+                self.close_window()?;
+            }
+            if polled == Polled::Finished {
+                self.close_window()?;
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn poll(&mut self) -> anyhow::Result<Polled> {
+        let Worker { inlet, table, meter, counting, inputs, verdicts, seen, counts, .. } = self;
+        let mut desk = Desk { table, meter, counting: *counting, inputs, verdicts, seen, counts, new_devices: Vec::new() };
+        let timeout = (self.window + WINDOW).since(self.now).min(POLL);
+        let polled = inlet.source().poll(timeout, &mut |observation| desk.observe(&observation))?;
+        let new_devices = std::mem::take(&mut desk.new_devices);
+        if let Inlet::Ebpf(source) = inlet {
+            for device in new_devices {
+                if let Err(error) = source.assign(device) {
+                    tracing::warn!(%error, "a device has no slot; its packets wait in the default class");
+                }
+            }
+        }
+        Ok(polled)
+    }
+
+    /// The kernel steers the rest of each flow by its verdict.
+    fn hand_over_verdicts(&mut self) {
+        let verdicts = std::mem::take(&mut self.verdicts);
+        if verdicts.is_empty() {
+            return;
+        }
+        if let Inlet::Ebpf(source) = &mut self.inlet
+            && let Err(error) = source.set_verdicts(&verdicts)
+        {
+            tracing::warn!(%error, "verdicts did not reach the kernel");
+        }
+    }
+
+    fn close_window(&mut self) -> anyhow::Result<()> {
+        let Worker { inlet, table, meter, counting, inputs, verdicts, seen, counts, .. } = self;
+        let mut desk = Desk { table, meter, counting: *counting, inputs, verdicts, seen, counts, new_devices: Vec::new() };
+        inlet.source().read_counts(&mut |observation| desk.observe(&observation))?;
+        let samples = self.meter.close_window(self.window, WINDOW);
+        let ended = self.table.expire(self.now);
+        let open = self.table.summaries(FLOWS_SHOWN);
+        let source = self.inlet.source().counts()?;
+        let flows = self.table.counters();
+        self.counts = CaptureCounts {
+            packets: source.packets,
+            bytes: source.bytes,
+            dropped_kernel: source.dropped_kernel,
+            malformed: source.malformed + self.counts.malformed,
+            flows: flows.opened,
+            flows_evicted: flows.evicted,
+            dropped_channel: self.counts.dropped_channel,
+        };
+        let told = self.counts;
+        self.counts.malformed -= source.malformed;
+        self.window = self.now.floor(WINDOW);
+        for input in [Input::Samples(samples), Input::Flows { open, ended }, Input::Capture(told)] {
+            if let Err(TrySendError::Full(_)) = self.inputs.try_send(input) {
+                self.counts.dropped_channel += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the worker lends to the source while that hands over observations.
+struct Desk<'a> {
+    table: &'a mut FlowTable,
+    meter: &'a mut Meter,
+    counting: Counting,
+    inputs: &'a Sender<Input>,
+    verdicts: &'a mut Vec<(FlowKey, TrafficClass, bool)>,
+    seen: &'a mut BTreeMap<DeviceId, Timestamp>,
+    counts: &'a mut CaptureCounts,
+    new_devices: Vec<DeviceId>,
+}
+
+impl Desk<'_> {
+    fn observe(&mut self, observation: &Observation<'_>) {
+        match observation {
+            Observation::Frame(frame) => self.frame(frame),
+            Observation::FlowCounts(flow) => {
+                let counts = |moved: Moved| Counts { bytes: moved.bytes, packets: moved.packets };
+                let (low, high) = (counts(flow.from_low), counts(flow.from_high));
+                let observed = self.table.observe_counts(&flow.key, low, high, None, flow.last_seen);
+                if let (Some(device), true) = (flow.device, low.packets + high.packets > 0) {
+                    self.meter.observe_flow(Aggregate { device, class: flow.class });
+                }
+                self.follow(&observed);
+            }
+            Observation::AggregateCounts(counts) => {
+                let aggregate = Aggregate { device: counts.device, class: counts.class };
+                self.meter.observe(aggregate, counts.direction, counts.moved.bytes, counts.moved.packets);
+            }
+        }
+    }
+
+    fn frame(&mut self, frame: &Frame<'_>) {
+        let packet = match Packet::parse(frame.bytes, frame.link_type, frame.wire_len) {
+            Ok(packet) => packet,
+            Err(Malformed::NotIp(ethertype)) => {
+                if ethertype == ETHERTYPE_ARP
+                    && let Some(sighting) =
+                        frame.bytes.get(ETHERNET_HEADER..).and_then(|payload| Sighting::from_arp(payload, frame.at))
+                {
+                    self.sight(sighting);
+                }
+                return;
+            }
+            Err(Malformed::Truncated(_) | Malformed::Inconsistent(_) | Malformed::TooDeep) => {
+                self.counts.malformed += 1;
+                return;
+            }
+        };
+        self.sight_packet(&packet, frame.at);
+        let counted = match self.counting {
+            Counting::ByFrames => {
+                Counts { bytes: vocab::ByteCount(u64::from(frame.wire_len)), packets: u64::from(frame.packets) }
+            }
+            Counting::ByKernel => Counts::default(),
+        };
+        let observed = self.table.observe(&packet, counted, frame.direction, frame.at);
+        if let Some((device, direction)) = observed.owner {
+            let aggregate = Aggregate { device, class: observed.class };
+            if self.counting == Counting::ByFrames {
+                self.meter.observe(aggregate, direction, counted.bytes, counted.packets);
+                if observed.first_in_window {
+                    self.meter.observe_flow(aggregate);
+                }
+            }
+            self.meet(device, &packet, direction, frame.at);
+        }
+        self.follow(&observed);
+    }
+
+    fn follow(&mut self, observed: &Observed) {
+        if observed.class_changed || observed.settled_now {
+            self.verdicts.push((observed.key, observed.class, observed.settlement == Settlement::Settled));
+        }
+    }
+
+    /// A device that sends is there, whatever it says.
+    fn meet(&mut self, device: DeviceId, packet: &Packet<'_>, direction: Direction, at: Timestamp) {
+        let known = self.seen.get(&device).copied();
+        if direction == Direction::Download || known.is_some_and(|told| at.since(told) < SEEN_EVERY) {
+            return;
+        }
+        if known.is_none() {
+            self.new_devices.push(device);
+        }
+        if self.seen.len() < SEEN_KEPT || known.is_some() {
+            self.seen.insert(device, at);
+        }
+        let address = packet.source.address.ip();
+        let sighting = match device {
+            DeviceId::Mac(mac) => Sighting::from_packet(mac, address, at),
+            DeviceId::Ip(ip) => Sighting::from_address(ip, at),
+        };
+        if let Some(sighting) = sighting {
+            self.sight(sighting);
+        }
+    }
+
+    /// What a device says about itself: DHCP, mDNS, SSDP, neighbour discovery.
+    fn sight_packet(&mut self, packet: &Packet<'_>, at: Timestamp) {
+        let Some(mac) = packet.source_mac else { return };
+        let source = packet.source.address.ip();
+        let sighting = match packet.transport {
+            Transport::Udp => {
+                let ports = (packet.source.port, packet.destination.port);
+                Sighting::from_udp(mac, source, ports.0, ports.1, packet.payload, at)
+            }
+            Transport::Tcp(_) => None,
+            Transport::Other if packet.protocol == IpProtocol::ICMPV6 => {
+                Sighting::from_icmpv6(mac, source, packet.payload, at)
+            }
+            Transport::Other => None,
+        };
+        if let Some(sighting) = sighting {
+            self.sight(sighting);
+        }
+    }
+
+    fn sight(&mut self, sighting: Sighting) {
+        if let Err(TrySendError::Full(_)) = self.inputs.try_send(Input::DeviceSeen(sighting)) {
+            self.counts.dropped_channel += 1;
+        }
+    }
+}
