@@ -30,6 +30,9 @@ impl fmt::Display for IpProtocol {
             51 => "ah",
             58 => "icmpv6",
             89 => "ospf",
+            103 => "pim",
+            112 => "vrrp",
+            113 => "pgm",
             132 => "sctp",
             number => return write!(f, "{number}"),
         };

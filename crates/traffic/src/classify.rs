@@ -1,0 +1,436 @@
+//! What a flow is for: evidence is gathered per protocol and weighed in one place, [`weigh`].
+//!
+//! What goes in: the first bytes of each side of a TCP flow, the datagrams of any other, its ports, its
+//! counters, and what its device asked of DNS. What comes out: class, application, server name, confidence
+//! and the reason. Marks that a device sets itself (DSCP) are not believed.
+//!
+//! To recognise a new protocol: one file with a function `inspect(&View) -> Finding`, one line in [`TCP`] or
+//! [`DATAGRAM`]. To recognise a new service by its name: one row in `services.csv`.
+
+pub(crate) mod behavior;
+pub(crate) mod bittorrent;
+pub(crate) mod calls;
+pub(crate) mod databases;
+pub(crate) mod dns;
+pub(crate) mod dtls;
+pub(crate) mod files;
+pub(crate) mod games;
+pub(crate) mod http;
+pub(crate) mod industry;
+pub(crate) mod infrastructure;
+pub(crate) mod mail;
+pub(crate) mod messengers;
+pub(crate) mod ports;
+pub(crate) mod proxies;
+pub(crate) mod quic;
+pub(crate) mod remote;
+pub(crate) mod rtp;
+pub(crate) mod services;
+pub(crate) mod sip;
+pub(crate) mod ssh;
+pub(crate) mod streams;
+pub(crate) mod stun;
+pub(crate) mod tls;
+pub(crate) mod vpn;
+
+use services::{Service, Services};
+use vocab::TrafficClass;
+
+/// Which end of the flow sent the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sender {
+    /// The end that sent the first packet.
+    Initiator,
+    /// The other.
+    Responder,
+}
+
+/// What the bytes of a view are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layer {
+    /// The beginning of one side's TCP stream, contiguous.
+    Stream,
+    /// One datagram.
+    Datagram,
+}
+
+/// What an inspector sees.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<'a> {
+    pub(crate) layer: Layer,
+    pub(crate) bytes: &'a [u8],
+    pub(crate) sender: Sender,
+    /// The port of the end that sent `bytes`.
+    pub(crate) source_port: u16,
+    pub(crate) destination_port: u16,
+}
+
+impl View<'_> {
+    /// Whether either end uses `port`.
+    pub(crate) fn port(&self, port: u16) -> bool {
+        self.source_port == port || self.destination_port == port
+    }
+
+    /// Whether either end uses one of `ports`.
+    pub(crate) fn any_port(&self, ports: &[u16]) -> bool {
+        ports.iter().any(|&port| self.port(port))
+    }
+
+    /// The port of the end that did not begin.
+    pub(crate) fn responder_port(&self) -> u16 {
+        match self.sender {
+            Sender::Initiator => self.destination_port,
+            Sender::Responder => self.source_port,
+        }
+    }
+}
+
+/// Whether a server name may say more than the signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// The protocol carries anything (TLS, HTTP, QUIC): the service decides the class.
+    Refine,
+    /// The protocol is what it is for (DNS, SSH): the name is only shown.
+    Adorn,
+}
+
+/// What a protocol's inspector concluded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Signature {
+    pub(crate) application: &'static str,
+    pub(crate) class: TrafficClass,
+    pub(crate) names: Names,
+    /// In hundredths.
+    pub(crate) confidence: u8,
+    /// Completes "it is …, because of …".
+    pub(crate) why: &'static str,
+}
+
+/// Where a server name was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NameSource {
+    TlsHello,
+    TlsCertificate,
+    QuicInitial,
+    HttpHost,
+    Query,
+    DnsAnswer,
+}
+
+impl NameSource {
+    const fn place(self) -> &'static str {
+        match self {
+            NameSource::TlsHello => "in the TLS hello",
+            NameSource::TlsCertificate => "in the TLS certificate",
+            NameSource::QuicInitial => "in the QUIC hello",
+            NameSource::HttpHost => "in the HTTP request",
+            NameSource::Query => "in the DNS query",
+            NameSource::DnsAnswer => "that the device had asked DNS for",
+        }
+    }
+
+    /// How far the name speaks for the flow, in hundredths: an address is shared by many names.
+    const fn confidence(self) -> u8 {
+        match self {
+            NameSource::TlsHello | NameSource::QuicInitial | NameSource::HttpHost | NameSource::Query => 97,
+            NameSource::TlsCertificate => 92,
+            NameSource::DnsAnswer => 75,
+        }
+    }
+}
+
+/// Whether more packets could change the conclusion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// No.
+    Settle,
+    /// Yes: look at some more.
+    Watch,
+}
+
+/// A conclusion with what came along.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) signature: Signature,
+    pub(crate) name: Option<(Box<str>, NameSource)>,
+    pub(crate) next: Next,
+}
+
+/// What an inspector says about a view.
+#[derive(Clone, Debug)]
+pub(crate) enum Finding {
+    /// Not mine.
+    No,
+    /// Mine so far; I need more bytes of this side's stream.
+    More,
+    /// Mine.
+    Found(Found),
+}
+
+/// A conclusion that needs no more packets.
+pub(crate) fn found(application: &'static str, class: TrafficClass, why: &'static str) -> Finding {
+    Finding::Found(Found {
+        signature: Signature { application, class, names: Names::Adorn, confidence: 95, why },
+        name: None,
+        next: Next::Settle,
+    })
+}
+
+/// The same with a confidence of its own, in hundredths.
+pub(crate) fn likely(application: &'static str, class: TrafficClass, confidence: u8, why: &'static str) -> Finding {
+    Finding::Found(Found {
+        signature: Signature { application, class, names: Names::Adorn, confidence, why },
+        name: None,
+        next: Next::Settle,
+    })
+}
+
+type Inspect = fn(&View<'_>) -> Finding;
+
+/// Who looks at the beginning of TCP streams, in order: exact signatures first.
+pub(crate) const TCP: &[Inspect] = &[
+    tls::inspect,
+    http::inspect,
+    ssh::inspect,
+    dns::inspect,
+    mail::inspect,
+    files::inspect,
+    proxies::inspect,
+    sip::inspect,
+    bittorrent::inspect,
+    remote::inspect,
+    databases::inspect,
+    messengers::inspect,
+    streams::inspect,
+    calls::inspect,
+    vpn::inspect,
+    industry::inspect,
+    infrastructure::inspect,
+    games::inspect,
+    stun::inspect,
+];
+
+/// Who looks at datagrams (UDP, and what stands on IP itself), in order: exact signatures first.
+pub(crate) const DATAGRAM: &[Inspect] = &[
+    dns::inspect,
+    stun::inspect,
+    dtls::inspect,
+    infrastructure::inspect,
+    sip::inspect,
+    bittorrent::inspect,
+    calls::inspect,
+    games::inspect,
+    vpn::inspect,
+    industry::inspect,
+    remote::inspect,
+    streams::inspect,
+    files::inspect,
+    messengers::inspect,
+    http::inspect,
+    databases::inspect,
+];
+
+/// All that is known about what one flow is for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Evidence {
+    pub(crate) signature: Option<Signature>,
+    pub(crate) name: Option<(Box<str>, NameSource)>,
+    pub(crate) service: Option<Service>,
+    pub(crate) behavior: Option<Signature>,
+    /// What the ports say: the weakest witness.
+    pub(crate) port: Option<Signature>,
+}
+
+impl Evidence {
+    /// Takes in a conclusion; a weaker one never replaces a stronger one.
+    pub(crate) fn add(&mut self, found: Found, services: &Services) {
+        if self.signature.is_none_or(|known| known.confidence <= found.signature.confidence) {
+            self.signature = Some(found.signature);
+        }
+        if let Some((name, source)) = found.name {
+            self.learn_name(name, source, services);
+        }
+    }
+
+    /// Takes in a server name; what the flow itself says replaces what DNS said.
+    pub(crate) fn learn_name(&mut self, name: Box<str>, source: NameSource, services: &Services) {
+        let better = self.name.as_ref().is_none_or(|(_, known)| known.confidence() < source.confidence());
+        if better && !name.is_empty() {
+            self.service = services.find(&name);
+            self.name = Some((name, source));
+        }
+    }
+}
+
+/// Bytes of a flow so far, as seen from its initiator.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Volume {
+    pub(crate) to_initiator: u64,
+    pub(crate) from_initiator: u64,
+}
+
+/// A web flow that moves this much one way is no page: the median web page is 2.6 MB over all its flows, its
+/// 90th percentile 9 MB (HTTP Archive, Web Almanac 2024, page weight).
+const ELEPHANT: u64 = 12_000_000;
+
+/// Why a verdict is what it is; turned into words when somebody asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    Nothing,
+    Signature(&'static str),
+    Service(&'static str),
+    Name(&'static str),
+    Behavior(&'static str),
+    Port(&'static str),
+    Elephant(&'static str),
+}
+
+/// A verdict without its words.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Weighed {
+    pub(crate) class: TrafficClass,
+    pub(crate) application: &'static str,
+    /// In hundredths.
+    pub(crate) confidence: u8,
+    pub(crate) why: Why,
+}
+
+impl Weighed {
+    pub(crate) const UNKNOWN: Weighed =
+        Weighed { class: TrafficClass::Unclassified, application: "", confidence: 0, why: Why::Nothing };
+}
+
+/// The one place where evidence becomes a verdict.
+///
+/// A protocol that is its own purpose (DNS, SSH, RTP) decides. In a carrier (TLS, HTTP, QUIC) the service
+/// behind the name decides; a carrier without a known service is web until its volume says otherwise. Without
+/// a signature: the name from DNS, then behaviour, then the port.
+pub(crate) fn weigh(evidence: &Evidence, volume: Volume) -> Weighed {
+    let by_name = evidence.service.zip(evidence.name.as_ref()).map(|(service, (_, source))| Weighed {
+        class: service.class,
+        application: service.application,
+        confidence: source.confidence(),
+        why: Why::Service(source.place()),
+    });
+    let of = |signature: Signature, why: Why| Weighed {
+        class: signature.class,
+        application: signature.application,
+        confidence: signature.confidence,
+        why,
+    };
+    let weighed = match (evidence.signature, by_name) {
+        (Some(signature), _) if signature.names == Names::Adorn => of(signature, Why::Signature(signature.why)),
+        (_, Some(by_name)) if by_name.confidence > 90 => by_name,
+        (Some(signature), Some(by_name)) if signature.class == TrafficClass::Web => by_name,
+        (Some(signature), _) => {
+            let why = match &evidence.name {
+                Some((_, source)) if *source != NameSource::DnsAnswer => Why::Name(source.place()),
+                _ => Why::Signature(signature.why),
+            };
+            of(signature, why)
+        }
+        (None, by_name) => match (evidence.behavior, by_name, evidence.port) {
+            (Some(behavior), None, _) => of(behavior, Why::Behavior(behavior.why)),
+            (Some(behavior), Some(by_name), _) if behavior.confidence > by_name.confidence => {
+                of(behavior, Why::Behavior(behavior.why))
+            }
+            (_, Some(by_name), _) => by_name,
+            (None, None, Some(port)) => of(port, Why::Port(port.why)),
+            (None, None, None) => Weighed::UNKNOWN,
+        },
+    };
+    downgrade_elephant(weighed, volume)
+}
+
+/// A flow that was taken for web and moved more than any page becomes what such volumes are.
+fn downgrade_elephant(weighed: Weighed, volume: Volume) -> Weighed {
+    if weighed.class != TrafficClass::Web {
+        return weighed;
+    }
+    let (class, why) = if volume.to_initiator >= ELEPHANT {
+        (TrafficClass::Download, "it moved more than 12 MB one way, more than a page does")
+    } else if volume.from_initiator >= ELEPHANT {
+        (TrafficClass::Backup, "it sent more than 12 MB, more than a page does")
+    } else {
+        return weighed;
+    };
+    Weighed { class, confidence: weighed.confidence.min(80), why: Why::Elephant(why), ..weighed }
+}
+
+/// The reason in words a person understands.
+pub(crate) fn words(weighed: Weighed, name: &str) -> String {
+    match weighed.why {
+        Why::Nothing => "nothing is known about it yet".to_owned(),
+        Why::Signature(why) | Why::Behavior(why) | Why::Port(why) => why.to_owned(),
+        Why::Service(place) => format!("server name {name} {place}"),
+        Why::Name(place) => format!("{} to {name}, {place}", weighed.application),
+        Why::Elephant(why) if name.is_empty() => why.to_owned(),
+        Why::Elephant(why) => format!("server name {name}, but {why}"),
+    }
+}
+
+/// Entry points for fuzzing; see [`crate::parsers`].
+pub mod parsers {
+    use super::{Layer, Sender, View};
+
+    fn view(bytes: &[u8], layer: Layer, sender: Sender, port: u16) -> View<'_> {
+        View { layer, bytes, sender, source_port: 40_000, destination_port: port }
+    }
+
+    /// A DNS message over UDP and over TCP; returns how many answers it held.
+    pub fn dns(bytes: &[u8]) -> usize {
+        let mut answers = 0;
+        for (layer, message) in [(Layer::Datagram, bytes), (Layer::Stream, bytes.get(2..).unwrap_or(&[]))] {
+            super::dns::inspect(&view(bytes, layer, Sender::Responder, 53));
+            super::dns::answers(message, |_, _| answers += 1);
+        }
+        answers
+    }
+
+    /// A TLS stream from either end, alone and behind all other stream inspectors; returns the server name.
+    pub fn tls(bytes: &[u8]) -> Option<String> {
+        for sender in [Sender::Initiator, Sender::Responder] {
+            for inspect in super::TCP {
+                inspect(&view(bytes, Layer::Stream, sender, 443));
+            }
+        }
+        match super::tls::inspect(&view(bytes, Layer::Stream, Sender::Initiator, 443)) {
+            super::Finding::Found(found) => found.name.map(|(name, _)| name.into()),
+            super::Finding::No | super::Finding::More => None,
+        }
+    }
+
+    /// QUIC datagrams of one flow, split at each `0xff 0xfe 0xfd`; returns the server name.
+    pub fn quic(bytes: &[u8]) -> Option<String> {
+        let mut assembly = super::quic::Assembly::default();
+        let mut name = None;
+        let mut rest = bytes;
+        loop {
+            let end = memchr::memmem::find(rest, &[0xff, 0xfe, 0xfd]);
+            let datagram = &rest[..end.unwrap_or(rest.len())];
+            if let super::quic::Seen::Hello(hello) = assembly.observe(datagram) {
+                name = hello.server_name.map(String::from);
+            }
+            match end {
+                Some(end) => rest = &rest[end + 3..],
+                None => return name,
+            }
+        }
+    }
+
+    /// A datagram for STUN, DTLS, RTP and all other datagram inspectors; returns whether one knew it.
+    pub fn stun_rtp(bytes: &[u8]) -> bool {
+        let mut tracker = super::rtp::Tracker::default();
+        let mut known = false;
+        for (step, chunk) in bytes.chunks(200).enumerate() {
+            known |= tracker.observe(chunk, vocab::Timestamp::from_unix_millis(step as u64 * 20)).is_some();
+        }
+        for port in [3478, 5060, 53, 123, 443, 40_001] {
+            for inspect in super::DATAGRAM {
+                known |=
+                    matches!(inspect(&view(bytes, Layer::Datagram, Sender::Initiator, port)), super::Finding::Found(_));
+            }
+        }
+        known
+    }
+}

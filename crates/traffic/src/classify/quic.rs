@@ -1,0 +1,417 @@
+//! QUIC (RFC 9000, RFC 9001, RFC 9369, late drafts) and Google's own before it: the hello inside Initials.
+//!
+//! The keys of an Initial follow from the connection id in it (RFC 9001, 5.2), so anybody on the way can open
+//! it. Chrome's hello spans several packets with shuffled CRYPTO frames: they are put together here.
+
+use super::tls::{Hello, hello, valid_name};
+use super::{Names, Signature};
+use crate::packet::{be16, be32};
+use ring::{aead, hkdf};
+use vocab::TrafficClass;
+
+pub(crate) const QUIC: Signature = Signature {
+    application: "QUIC",
+    class: TrafficClass::Web,
+    names: Names::Refine,
+    confidence: 85,
+    why: "a QUIC handshake without a known server name",
+};
+
+/// More CRYPTO than any hello: kept bytes per flow.
+const MOST_CRYPTO: usize = 16_384;
+const MOST_FRAMES: usize = 64;
+
+/// What one datagram told.
+pub(crate) enum Seen<'a> {
+    /// Not QUIC.
+    Other,
+    /// QUIC, but nothing new in it.
+    Quic,
+    /// The hello is here.
+    Hello(Hello<'a>),
+}
+
+/// The hello of one flow, put together over its datagrams.
+#[derive(Default)]
+pub(crate) struct Assembly {
+    keys: Option<Box<Keys>>,
+    crypto: Vec<u8>,
+    have: Vec<(u32, u32)>,
+}
+
+struct Keys {
+    opening: aead::LessSafeKey,
+    iv: [u8; 12],
+    header: aead::quic::HeaderProtectionKey,
+}
+
+/// How a version protects its Initials.
+struct Version {
+    salt: [u8; 20],
+    key: &'static [u8],
+    iv: &'static [u8],
+    header: &'static [u8],
+    initial: u8,
+}
+
+const fn v1(salt: [u8; 20]) -> Version {
+    Version { salt, key: b"tls13 quic key", iv: b"tls13 quic iv", header: b"tls13 quic hp", initial: 0 }
+}
+
+fn version(number: u32) -> Option<Version> {
+    Some(match number {
+        // RFC 9001, 5.2.
+        1 => v1(*b"\x38\x76\x2c\xf7\xf5\x59\x34\xb3\x4d\x17\x9a\xe6\xa4\xc8\x0c\xad\xcc\xbb\x7f\x0a"),
+        // RFC 9369, 3.3 (and the number its drafts used).
+        0x6b33_43cf | 0x7090_20c4 => Version {
+            salt: *b"\x0d\xed\xe3\xde\xf7\x00\xa6\xdb\x81\x93\x81\xbe\x6e\x26\x9d\xcb\xf9\xbd\x2e\xd9",
+            key: b"tls13 quicv2 key",
+            iv: b"tls13 quicv2 iv",
+            header: b"tls13 quicv2 hp",
+            initial: 1,
+        },
+        // draft-ietf-quic-tls-29 to 34.
+        0xff00_001d..=0xff00_0022 => {
+            v1(*b"\xaf\xbf\xec\x28\x99\x93\xd2\x4c\x9e\x97\x86\xf1\x9c\x61\x11\xe0\x43\x90\xa8\x99")
+        }
+        // draft-ietf-quic-tls-23 to 28, and mvfst on draft 27.
+        0xff00_0017..=0xff00_001c | 0xface_b002 => {
+            v1(*b"\xc3\xee\xf7\x12\xc7\x2e\xbb\x5a\x11\xa7\xd2\x43\x2b\xb4\x63\x65\xbe\xf9\xf5\x02")
+        }
+        // Google's Q050, T050, T051 (quiche, crypto_utils.cc).
+        0x5130_3530 => v1(*b"\x50\x45\x74\xef\xd0\x66\xfe\x2f\x9d\x94\x5c\xfc\xdb\xd3\xa7\xf0\xd3\xb5\x6b\x45"),
+        0x5430_3530 => v1(*b"\x7f\xf5\x79\xe5\xac\xd0\x72\x91\x55\x80\x30\x4c\x43\xa2\x36\x7c\x60\x48\x83\x10"),
+        0x5430_3531 => v1(*b"\x7a\x4e\xde\xf4\xe7\xcc\xee\x5f\xa4\x50\x6c\x19\x12\x4f\xc8\xcc\xda\x6e\x03\x3d"),
+        _ => return None,
+    })
+}
+
+/// Whether a long header could carry this version number.
+fn is_version(number: u32) -> bool {
+    version(number).is_some()
+        || number == 0
+        || number & 0x0f0f_0f0f == 0x0a0a_0a0a
+        || (0xff00_0001..=0xff00_0022).contains(&number)
+        || (0xface_b000..=0xface_b01f).contains(&number)
+        || is_google(number)
+}
+
+/// `Q024` to `Q099` and `T0..`, as text.
+fn is_google(number: u32) -> bool {
+    let [kind, zero, tens, ones] = number.to_be_bytes();
+    matches!(kind, b'Q' | b'T') && zero == b'0' && tens.is_ascii_digit() && ones.is_ascii_digit()
+}
+
+impl Assembly {
+    /// Takes in the datagrams of one flow in the order they come, from either side.
+    pub(crate) fn observe(&mut self, datagram: &[u8]) -> Seen<'_> {
+        let Some(&first) = datagram.first() else { return Seen::Other };
+        if first & 0x80 == 0 {
+            return if google_public_header(datagram) { self.google(datagram) } else { Seen::Other };
+        }
+        let Some(number) = be32(datagram, 1) else { return Seen::Other };
+        let Some(&id_len) = datagram.get(5) else { return Seen::Other };
+        if !is_version(number) {
+            return Seen::Other;
+        }
+        if number == 0 && (id_len > 20 || datagram.len() < 11) {
+            return Seen::Other;
+        }
+        if is_google(number) && number & 0xff00_0000 == 0x5100_0000 && number < 0x5130_3530 {
+            return self.google(datagram);
+        }
+        // Datagrams coalesce packets (RFC 9000, 12.2).
+        let mut rest = datagram;
+        for _ in 0..8 {
+            match self.initial(rest) {
+                Some(used) if used > 0 && used < rest.len() => rest = &rest[used..],
+                _ => break,
+            }
+        }
+        self.result()
+    }
+
+    fn result(&self) -> Seen<'_> {
+        let contiguous = self.have.first().filter(|range| range.0 == 0).map_or(0, |range| range.1 as usize);
+        let crypto = &self.crypto[..contiguous.min(self.crypto.len())];
+        if let Some(name) = google_name(crypto) {
+            return Seen::Hello(Hello { server_name: Some(name), alpn: None });
+        }
+        let Some(&[1, high, middle, low]) = crypto.first_chunk() else { return Seen::Quic };
+        let stated = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
+        let body = &crypto[4..];
+        match hello(&body[..body.len().min(stated)]) {
+            Some(found) if found.server_name.is_some() || body.len() >= stated => Seen::Hello(found),
+            _ => Seen::Quic,
+        }
+    }
+
+    /// Opens one packet with a long header; gives its length, `None` if it cannot be told.
+    fn initial(&mut self, packet: &[u8]) -> Option<usize> {
+        let first = *packet.first()?;
+        if first & 0xc0 != 0xc0 {
+            return None;
+        }
+        let version = version(be32(packet, 1)?)?;
+        let id_len = usize::from(*packet.get(5)?);
+        let id = packet.get(6..6 + id_len).filter(|id| id.len() <= 20)?;
+        let mut at = 6 + id_len;
+        at += 1 + usize::from(*packet.get(at)?);
+        if (first >> 4) & 3 != version.initial {
+            // A handshake or early-data packet: length at once, no token.
+            let (length, used) = variable(packet, at)?;
+            return (at + used).checked_add(usize::try_from(length).ok()?);
+        }
+        let (token, used) = variable(packet, at)?;
+        at = at.checked_add(used)?.checked_add(usize::try_from(token).ok()?)?;
+        let (length, used) = variable(packet, at)?;
+        at += used;
+        let end = at.checked_add(usize::try_from(length).ok()?)?;
+        let body = packet.get(at..end)?;
+        // The same keys serve all Initials of a flow; a Retry, or a second flow on the ports, brings new ones.
+        let opened = self.keys.as_ref().and_then(|keys| open(keys, packet, at, body));
+        let plain = match opened {
+            Some(plain) => Some(plain),
+            None => {
+                let keys = derive(&version, id)?;
+                let plain = open(&keys, packet, at, body);
+                if plain.is_some() {
+                    self.keys = Some(Box::new(keys));
+                    self.crypto.clear();
+                    self.have.clear();
+                }
+                plain
+            }
+        };
+        if let Some(plain) = plain {
+            self.frames(&plain);
+        }
+        Some(end)
+    }
+
+    fn frames(&mut self, mut plain: &[u8]) {
+        for _ in 0..4_096 {
+            let Some(&kind) = plain.first() else { return };
+            match kind {
+                // PADDING, PING
+                0 | 1 => plain = &plain[1..],
+                // ACK
+                2 | 3 => {
+                    let Some(used) = ack_length(plain) else { return };
+                    plain = plain.get(used..).unwrap_or(&[]);
+                }
+                // CRYPTO
+                6 => {
+                    let Some((offset, used)) = variable(plain, 1) else { return };
+                    let Some((length, more)) = variable(plain, 1 + used) else { return };
+                    let start = 1 + used + more;
+                    let Ok(length) = usize::try_from(length) else { return };
+                    let Some(body) = start.checked_add(length).and_then(|end| plain.get(start..end)) else { return };
+                    self.keep(offset, body);
+                    plain = &plain[start + length..];
+                }
+                // Q050 and later of Google carry their hello in a STREAM-like frame: search it.
+                _ => {
+                    if let Some(at) = memchr::memmem::find(plain, b"CHLO") {
+                        self.keep(0, &plain[at..]);
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn keep(&mut self, offset: u64, body: &[u8]) {
+        let Ok(start) = usize::try_from(offset) else { return };
+        let Some(end) = start.checked_add(body.len()).filter(|&end| end <= MOST_CRYPTO) else { return };
+        if body.is_empty() || self.have.len() >= MOST_FRAMES {
+            return;
+        }
+        if self.crypto.len() < end {
+            self.crypto.resize(end, 0);
+        }
+        self.crypto[start..end].copy_from_slice(body);
+        self.have.push((start as u32, end as u32));
+        self.have.sort_unstable();
+        let mut merged: Vec<(u32, u32)> = Vec::with_capacity(self.have.len());
+        for &(start, end) in &self.have {
+            match merged.last_mut() {
+                Some(last) if start <= last.1 => last.1 = last.1.max(end),
+                _ => merged.push((start, end)),
+            }
+        }
+        self.have = merged;
+    }
+
+    /// Bytes kept for this flow.
+    pub(crate) fn size(&self) -> usize {
+        self.crypto.capacity() + self.have.capacity() * 8
+    }
+
+    /// Google's QUIC before Q050: the hello is in the clear.
+    fn google(&mut self, datagram: &[u8]) -> Seen<'_> {
+        if let Some(at) = memchr::memmem::find(&datagram[..datagram.len().min(200)], b"CHLO") {
+            self.keep(0, &datagram[at..]);
+        }
+        self.result()
+    }
+}
+
+/// A public header of Google's QUIC with version `Q0xx` (flag 0x01, connection id 0x08).
+fn google_public_header(datagram: &[u8]) -> bool {
+    let first = datagram[0];
+    first & 0x89 == 0x09 && be32(datagram, 9).is_some_and(is_google)
+}
+
+/// `SNI` in the tag table of a CHLO (quiche, crypto_framer.cc): tag, end offset, both little-endian.
+fn google_name(crypto: &[u8]) -> Option<&str> {
+    let table = crypto.strip_prefix(b"CHLO")?;
+    let count = usize::from(u16::from_le_bytes([*table.first()?, *table.get(1)?])).min(64);
+    let entries = table.get(4..4 + count * 8)?;
+    let values = &table[4 + count * 8..];
+    let mut start = 0;
+    for entry in entries.as_chunks::<8>().0 {
+        let end = u32::from_le_bytes([entry[4], entry[5], entry[6], entry[7]]) as usize;
+        if &entry[..4] == b"SNI\0" {
+            return valid_name(values.get(start..end)?);
+        }
+        start = end;
+    }
+    None
+}
+
+fn ack_length(frame: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    let mut next = || {
+        let (value, used) = variable(frame, at)?;
+        at += used;
+        Some(value)
+    };
+    next()?;
+    next()?;
+    let ranges = next()?;
+    next()?;
+    for _ in 0..ranges.min(64) {
+        next()?;
+        next()?;
+    }
+    if frame[0] == 3 {
+        next()?;
+        next()?;
+        next()?;
+    }
+    Some(at)
+}
+
+/// A variable-length integer (RFC 9000, 16) and how many bytes it took.
+fn variable(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
+    let first = *bytes.get(at)?;
+    let length = 1 << (first >> 6);
+    let field = bytes.get(at..at + length)?;
+    let value = field[1..].iter().fold(u64::from(first & 0x3f), |value, &byte| value << 8 | u64::from(byte));
+    Some((value, length))
+}
+
+struct Length(usize);
+impl hkdf::KeyType for Length {
+    fn len(&self) -> usize {
+        self.0
+    }
+}
+
+/// HKDF-Expand-Label with an empty context (RFC 8446, 7.1).
+fn expand(secret: &hkdf::Prk, label: &[u8], out: &mut [u8]) -> Option<()> {
+    let length = u16::try_from(out.len()).ok()?.to_be_bytes();
+    let info = [&length[..], &[u8::try_from(label.len()).ok()?], label, &[0]];
+    secret.expand(&info, Length(out.len())).ok()?.fill(out).ok()
+}
+
+fn derive(version: &Version, id: &[u8]) -> Option<Keys> {
+    let initial = hkdf::Salt::new(hkdf::HKDF_SHA256, &version.salt).extract(id);
+    let mut secret = [0; 32];
+    expand(&initial, b"tls13 client in", &mut secret)?;
+    let secret = hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, &secret);
+    let (mut key, mut iv, mut header) = ([0; 16], [0; 12], [0; 16]);
+    expand(&secret, version.key, &mut key)?;
+    expand(&secret, version.iv, &mut iv)?;
+    expand(&secret, version.header, &mut header)?;
+    Some(Keys {
+        opening: aead::LessSafeKey::new(aead::UnboundKey::new(&aead::AES_128_GCM, &key).ok()?),
+        iv,
+        header: aead::quic::HeaderProtectionKey::new(&aead::quic::AES_128, &header).ok()?,
+    })
+}
+
+/// Takes off header protection (RFC 9001, 5.4) and opens the packet; `None` if the keys are not its own.
+fn open(keys: &Keys, packet: &[u8], at: usize, body: &[u8]) -> Option<Vec<u8>> {
+    let sample = body.get(4..20)?;
+    let mask = keys.header.new_mask(sample).ok()?;
+    let first = packet[0] ^ (mask[0] & 0x0f);
+    let number_len = usize::from(first & 3) + 1;
+    let mut header = packet.get(..at + number_len)?.to_vec();
+    header[0] = first;
+    let mut number = 0_u64;
+    for (place, byte) in header[at..].iter_mut().enumerate() {
+        *byte ^= mask[1 + place];
+        number = number << 8 | u64::from(*byte);
+    }
+    let mut nonce = keys.iv;
+    for (place, byte) in number.to_be_bytes().into_iter().enumerate() {
+        nonce[4 + place] ^= byte;
+    }
+    let mut sealed = body.get(number_len..)?.to_vec();
+    let nonce = aead::Nonce::assume_unique_for_key(nonce);
+    let length = keys.opening.open_in_place(nonce, aead::Aad::from(&header), &mut sealed).ok()?.len();
+    sealed.truncate(length);
+    Some(sealed)
+}
+
+/// Whether a datagram could belong to QUIC whose beginning we missed: a short header with the fixed bit.
+pub(super) fn continues(datagram: &[u8], port_443: usize) -> bool {
+    port_443 > 0 && datagram.len() >= 21 && datagram[0] & 0xc0 == 0x40
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The protected Initial of RFC 9001, A.2, as published there (its CRYPTO frame names example.com).
+    #[test]
+    fn varints_are_those_of_the_rfc() {
+        for (bytes, value) in [
+            (&[0xc2, 0x19, 0x7c, 0x5e, 0xff, 0x14, 0xe8, 0x8c][..], 151_288_809_941_952_652),
+            (&[0x9d, 0x7f, 0x3e, 0x7d][..], 494_878_333),
+            (&[0x7b, 0xbd][..], 15_293),
+            (&[0x25][..], 37),
+        ] {
+            assert_eq!(variable(bytes, 0), Some((value, bytes.len())));
+        }
+        assert_eq!(variable(&[0xc0], 0), None);
+    }
+
+    /// RFC 9001, A.1: the keys that follow from connection id 0x8394c8f03e515708.
+    #[test]
+    fn keys_are_those_of_the_rfc() {
+        let keys = derive(&version(1).unwrap(), b"\x83\x94\xc8\xf0\x3e\x51\x57\x08").unwrap();
+        assert_eq!(keys.iv, *b"\xfa\x04\x4b\x2f\x42\xa3\xfd\x3b\x46\xfb\x25\x5c");
+        // RFC 9001, A.2: the mask for the sample of the client's Initial.
+        let sample = b"\xd1\xb1\xc9\x8d\xd7\x68\x9f\xb8\xec\x11\xd2\x42\xb1\x23\xdc\x9b";
+        assert_eq!(keys.header.new_mask(sample).unwrap(), *b"\x43\x7b\x9a\xec\x36");
+    }
+
+    #[test]
+    fn a_hello_in_the_clear_of_google_is_read() {
+        let mut datagram = b"\x09\x01\x02\x03\x04\x05\x06\x07\x08Q043\x01".to_vec();
+        datagram.extend_from_slice(b"\xa0\x01\x04\0CHLO\x02\0\0\0PAD\0\x03\0\0\0SNI\0\x12\0\0\0---www.example.com");
+        match Assembly::default().observe(&datagram) {
+            Seen::Hello(hello) => assert_eq!(hello.server_name, Some("www.example.com")),
+            Seen::Quic | Seen::Other => panic!("the hello was not seen"),
+        }
+    }
+
+    #[test]
+    fn version_numbers_are_checked() {
+        assert!(matches!(Assembly::default().observe(b"\xc3\x12\x34\x56\x78\x08aaaaaaaa\0\0"), Seen::Other));
+        assert!(be16(b"a", 0).is_none());
+    }
+}

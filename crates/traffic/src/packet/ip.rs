@@ -1,0 +1,195 @@
+//! IPv4 with options, IPv6 with extension headers, fragments, and tunnels in the clear.
+
+use super::ethernet::{Network, by_ethertype};
+use super::{Fragment, Malformed, Packet, Transport, be16, tcp, udp};
+use vocab::{Address, Endpoint, IpProtocol};
+
+/// Tunnels inside tunnels that we follow; the next one is a packet of its tunnel's protocol.
+const MOST_TUNNELS: usize = 4;
+/// Extension headers that we follow (RFC 8200 orders seven).
+const MOST_EXTENSIONS: usize = 10;
+
+const HOP_BY_HOP: u8 = 0;
+const IP_IN_IP: u8 = 4;
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const SIX_IN_FOUR: u8 = 41;
+const ROUTING: u8 = 43;
+const FRAGMENT: u8 = 44;
+const GRE: u8 = 47;
+const DESTINATION_OPTIONS: u8 = 60;
+const MOBILITY: u8 = 135;
+const HIP: u8 = 139;
+const SHIM6: u8 = 140;
+
+/// What stands between the link header and the transport.
+struct Header<'a> {
+    source: Address,
+    destination: Address,
+    protocol: u8,
+    dscp: u8,
+    ttl: u8,
+    fragment: Fragment,
+    body: &'a [u8],
+}
+
+/// The innermost IP packet in `bytes`; link fields are left for the caller.
+pub(super) fn parse(mut network: Network, mut bytes: &[u8]) -> Result<Packet<'_>, Malformed> {
+    let mut header = header(network, bytes)?;
+    for _ in 0..MOST_TUNNELS {
+        let inner = match header.protocol {
+            _ if header.fragment != Fragment::Whole => break,
+            IP_IN_IP => Ok((Network::V4, header.body)),
+            SIX_IN_FOUR => Ok((Network::V6, header.body)),
+            GRE => gre(header.body),
+            _ => break,
+        };
+        // A tunnel that cannot be read is still a flow: that of the tunnel itself.
+        let Ok(inner) = inner else { break };
+        (network, bytes) = inner;
+        match self::header(network, bytes) {
+            Ok(found) => header = found,
+            Err(_) => break,
+        }
+    }
+    Ok(packet(&header))
+}
+
+fn packet<'a>(header: &Header<'a>) -> Packet<'a> {
+    let mut packet = Packet {
+        source: Endpoint { address: header.source, port: 0 },
+        destination: Endpoint { address: header.destination, port: 0 },
+        protocol: IpProtocol(header.protocol),
+        transport: Transport::Other,
+        source_mac: None,
+        destination_mac: None,
+        vlan: None,
+        dscp: header.dscp,
+        ttl: header.ttl,
+        wire_len: 0,
+        fragment: header.fragment,
+        payload: header.body,
+    };
+    if header.fragment == Fragment::Later {
+        return packet;
+    }
+    let ports = match header.protocol {
+        TCP => tcp::open(header.body).map(|(ports, segment, payload)| (ports, Transport::Tcp(segment), payload)),
+        UDP => udp::open(header.body).map(|(ports, payload)| (ports, Transport::Udp, payload)),
+        _ => None,
+    };
+    if let Some(((source, destination), transport, payload)) = ports {
+        packet.source.port = source;
+        packet.destination.port = destination;
+        packet.transport = transport;
+        packet.payload = payload;
+    }
+    packet
+}
+
+fn header(network: Network, bytes: &[u8]) -> Result<Header<'_>, Malformed> {
+    let version = bytes.first().ok_or(Malformed::Truncated("IP"))? >> 4;
+    match (network, version) {
+        (Network::V4 | Network::ByVersion, 4) => ipv4(bytes),
+        (Network::V6 | Network::ByVersion, 6) => ipv6(bytes),
+        _ => Err(Malformed::Inconsistent("IP")),
+    }
+}
+
+fn ipv4(bytes: &[u8]) -> Result<Header<'_>, Malformed> {
+    let fixed: &[u8; 20] = bytes.first_chunk().ok_or(Malformed::Truncated("IPv4"))?;
+    let header_len = usize::from(fixed[0] & 0x0f) * 4;
+    if header_len < 20 {
+        return Err(Malformed::Inconsistent("IPv4"));
+    }
+    let total = usize::from(u16::from_be_bytes([fixed[2], fixed[3]]));
+    // A sender that segments in hardware leaves the length zero: then the frame says it.
+    let total = if total == 0 { bytes.len() } else { total };
+    if total < header_len {
+        return Err(Malformed::Inconsistent("IPv4"));
+    }
+    let body = bytes.get(header_len..total.min(bytes.len())).ok_or(Malformed::Truncated("IPv4"))?;
+    let word = u16::from_be_bytes([fixed[6], fixed[7]]);
+    let fragment = match (word & 0x1fff, word & 0x2000 != 0) {
+        (0, false) => Fragment::Whole,
+        (0, true) => Fragment::First,
+        _ => Fragment::Later,
+    };
+    Ok(Header {
+        source: Address::from_v4([fixed[12], fixed[13], fixed[14], fixed[15]]),
+        destination: Address::from_v4([fixed[16], fixed[17], fixed[18], fixed[19]]),
+        protocol: fixed[9],
+        dscp: fixed[1] >> 2,
+        ttl: fixed[8],
+        fragment,
+        body,
+    })
+}
+
+fn ipv6(bytes: &[u8]) -> Result<Header<'_>, Malformed> {
+    let fixed: &[u8; 40] = bytes.first_chunk().ok_or(Malformed::Truncated("IPv6"))?;
+    let length = usize::from(u16::from_be_bytes([fixed[4], fixed[5]]));
+    // Zero: a jumbogram (RFC 2675) or segmentation in hardware; then the frame says it.
+    let end = if length == 0 { bytes.len() } else { (40 + length).min(bytes.len()) };
+    let mut body = &bytes[40..end];
+    let mut protocol = fixed[6];
+    let mut fragment = Fragment::Whole;
+    let mut depth = 0;
+    while matches!(protocol, HOP_BY_HOP | ROUTING | FRAGMENT | DESTINATION_OPTIONS | MOBILITY | HIP | SHIM6) {
+        depth += 1;
+        if depth > MOST_EXTENSIONS {
+            return Err(Malformed::TooDeep);
+        }
+        // Captures are cut short: without the whole extension header this is a packet of that protocol.
+        let (Some(&next), Some(&units)) = (body.first(), body.get(1)) else { break };
+        let length = if protocol == FRAGMENT { 8 } else { (usize::from(units) + 1) * 8 };
+        if protocol == FRAGMENT {
+            let Some(word) = be16(body, 2) else { break };
+            fragment = match (word >> 3, word & 1 == 1) {
+                (0, false) => Fragment::Whole,
+                (0, true) => Fragment::First,
+                _ => Fragment::Later,
+            };
+        }
+        let Some(rest) = body.get(length..) else { break };
+        body = rest;
+        protocol = next;
+        if fragment == Fragment::Later {
+            break;
+        }
+    }
+    let address = |at: usize| {
+        let mut octets = [0; 16];
+        octets.copy_from_slice(&fixed[at..at + 16]);
+        Address(octets)
+    };
+    Ok(Header {
+        source: address(8),
+        destination: address(24),
+        protocol,
+        dscp: ((fixed[0] & 0x0f) << 2) | (fixed[1] >> 6),
+        ttl: fixed[7],
+        fragment,
+        body,
+    })
+}
+
+/// What GRE carries (RFC 2784, RFC 2890, and the enhanced form of RFC 2637).
+fn gre(bytes: &[u8]) -> Result<(Network, &[u8]), Malformed> {
+    let truncated = Malformed::Truncated("GRE");
+    let flags = be16(bytes, 0).ok_or(truncated)?;
+    let ethertype = be16(bytes, 2).ok_or(truncated)?;
+    let mut length = 4;
+    let (checksum, routing, key, sequence, ack) =
+        (flags & 0x8000 != 0, flags & 0x4000 != 0, flags & 0x2000 != 0, flags & 0x1000 != 0, flags & 0x0080 != 0);
+    if routing {
+        return Err(Malformed::Inconsistent("GRE"));
+    }
+    length += 4 * (usize::from(checksum) + usize::from(key) + usize::from(sequence));
+    match flags & 0x7 {
+        0 => {}
+        1 => length += 4 * usize::from(ack),
+        _ => return Err(Malformed::Inconsistent("GRE")),
+    }
+    by_ethertype(bytes.get(length..).ok_or(truncated)?, ethertype)
+}
