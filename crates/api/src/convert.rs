@@ -8,7 +8,7 @@ use crate::problem::Problem;
 use crate::request::{DevicePatch, Effect, Standing};
 use std::collections::{BTreeMap, HashMap};
 use vocab::{
-    Actor, Alert, AlertKind, BitRate, Because, ByteCount, Decision, DecisionKind, DeviceAllocation, DeviceId,
+    Actor, Alert, AlertKind, Because, BitRate, ByteCount, Decision, DecisionKind, DeviceAllocation, DeviceId,
     DeviceSnapshot, Directed, Direction, Division, FlowSummary, Forecast, Guarantee, Horizon, LinkId, LinkSnapshot,
     Mode, Part, Plan, Policy, Priority, Quantile, Quantiles, Severity, Shaping, Snapshot, Subject, Timestamp, Topology,
     TrafficClass, Weight,
@@ -417,9 +417,7 @@ fn because(because: &Because) -> wire::Because {
         Because::EarlierTier { own, exhausted } => {
             wire::Because::EarlierTier { own: own.number(), exhausted: exhausted.number() }
         }
-        Because::FairShare { tier, level } => {
-            wire::Because::FairShare { tier: tier.number(), level: level.as_bps() }
-        }
+        Because::FairShare { tier, level } => wire::Because::FairShare { tier: tier.number(), level: level.as_bps() },
         Because::ForecastMoved { need } => wire::Because::ForecastMoved { p50: p50(need), p90: p90(need) },
         Because::DemandFell => wire::Because::DemandFell,
         Because::Asked => wire::Because::Asked,
@@ -684,11 +682,7 @@ pub(crate) fn why_class(snapshot: &Snapshot, class: TrafficClass, names: &Names<
 /// Decisions in a `why`.
 const DECISIONS_IN_WHY: usize = 10;
 
-fn decisions_about(
-    snapshot: &Snapshot,
-    names: &Names<'_>,
-    is_about: impl Fn(&Subject) -> bool,
-) -> Vec<wire::Decision> {
+fn decisions_about(snapshot: &Snapshot, names: &Names<'_>, is_about: impl Fn(&Subject) -> bool) -> Vec<wire::Decision> {
     let about = snapshot.decisions.iter().rev().filter(|decision| is_about(&decision.subject));
     about.take(DECISIONS_IN_WHY).map(|found| decision(found, names)).collect()
 }

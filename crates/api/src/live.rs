@@ -100,8 +100,7 @@ where
     let mut endings = shared.logins().endings();
     let mut feed = Feed::new(snapshots.borrow_and_update().clone());
     let build = shared.state().version.clone();
-    let hello =
-        Hello { v: 1, build: build.clone(), session: format!("{:08x}", rand::random::<u32>()), hz: feed.hz() };
+    let hello = Hello { v: 1, build: build.clone(), session: format!("{:08x}", rand::random::<u32>()), hz: feed.hz() };
     if let Err(end) = send(outgoing, &ServerFrame::Hello(hello)).await {
         return end;
     }

@@ -50,9 +50,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/live", get(live::get))
         .route("/session", get(session::get).delete(session::delete))
         .route_layer(from_fn_with_state(shared.clone(), require_login));
-    let open = Router::new()
-        .route("/session", post(session::post))
-        .route("/openapi.json", get(openapi::get));
+    let open = Router::new().route("/session", post(session::post)).route("/openapi.json", get(openapi::get));
     let api = needs_login
         .merge(open)
         .fallback(async || {

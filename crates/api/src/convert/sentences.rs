@@ -197,7 +197,9 @@ pub(super) fn decision(decision: &Decision, names: &Names<'_>) -> String {
         DecisionKind::PriorityChanged { from, to } => format!("{actor} set {subject} to priority {to} (was {from})"),
         DecisionKind::PolicyChanged => format!("{actor} changed what {subject} is owed"),
         DecisionKind::ModeChanged { from, to } => format!("{actor} changed the mode from {from} to {to}"),
-        DecisionKind::CapacityChanged => format!("{subject}: capacity{way} {} instead of {}", decision.to, decision.from),
+        DecisionKind::CapacityChanged => {
+            format!("{subject}: capacity{way} {} instead of {}", decision.to, decision.from)
+        }
     };
     let mut sentence = what;
     let mut joint = " because ";
@@ -222,9 +224,7 @@ fn because(because: &Because) -> Option<String> {
         }
         Because::OwnCeiling { ceiling } => Some(format!("its ceiling is {ceiling}")),
         Because::EarlierTier { own: _, exhausted } => Some(format!("{} needs the rest", tier_words(exhausted))),
-        Because::FairShare { tier, level } => {
-            Some(format!("everybody of {} gets up to {level}", tier_words(tier)))
-        }
+        Because::FairShare { tier, level } => Some(format!("everybody of {} gets up to {level}", tier_words(tier))),
         Because::ForecastMoved { need: quantiles } => Some(format!("it should need {}", need(quantiles))),
         Because::DemandFell => Some("there is room again".to_owned()),
         Because::Asked => None,

@@ -49,14 +49,7 @@ impl Channels {
 impl Feed {
     /// Nothing subscribed; events count from `now_on`.
     pub(super) fn new(now_on: Arc<Snapshot>) -> Feed {
-        Feed {
-            channels: Channels::default(),
-            hz: 2,
-            q: 0,
-            told: now_on,
-            classes: Vec::new(),
-            devices: BTreeMap::new(),
-        }
+        Feed { channels: Channels::default(), hz: 2, q: 0, told: now_on, classes: Vec::new(), devices: BTreeMap::new() }
     }
 
     /// Frames a second.
@@ -125,7 +118,12 @@ impl Feed {
     }
 
     /// What happened, then everything anew.
-    pub(super) fn everything(&mut self, snapshot: Arc<Snapshot>, build: &str, numbers: &mut Numbers) -> Vec<ServerFrame> {
+    pub(super) fn everything(
+        &mut self,
+        snapshot: Arc<Snapshot>,
+        build: &str,
+        numbers: &mut Numbers,
+    ) -> Vec<ServerFrame> {
         let mut frames = self.events(&snapshot, numbers);
         if self.channels.any() {
             frames.push(self.snap(snapshot, build, numbers));

@@ -29,10 +29,7 @@ pub(crate) async fn list(State(shared): State<Shared>) -> Json<Vec<wire::Device>
         (status = 409, description = "More than one device has that name.", body = wire::Problem, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn get(
-    State(shared): State<Shared>,
-    Path(id): Path<String>,
-) -> Result<Json<wire::Device>, Problem> {
+pub(crate) async fn get(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Json<wire::Device>, Problem> {
     let snapshot = shared.snapshot();
     let device = convert::find_by_text(&snapshot, &id)?;
     Ok(Json(convert::device(&snapshot, device, &mut shared.numbers())))

@@ -63,7 +63,9 @@ pub(crate) async fn post(
 )]
 pub(crate) async fn get(Extension(caller): Extension<Caller>) -> Json<wire::SessionState> {
     match caller {
-        Caller::Local => Json(wire::SessionState { user: caller.name().to_owned(), csrf: String::new(), expires_ms: 0 }),
+        Caller::Local => {
+            Json(wire::SessionState { user: caller.name().to_owned(), csrf: String::new(), expires_ms: 0 })
+        }
         Caller::LoggedIn(login) => Json(state_of(&login)),
     }
 }

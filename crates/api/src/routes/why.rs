@@ -18,10 +18,7 @@ use vocab::TrafficClass;
         (status = 409, description = "More than one device has that name.", body = wire::Problem, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn get(
-    State(shared): State<Shared>,
-    Path(subject): Path<String>,
-) -> Result<Json<wire::Why>, Problem> {
+pub(crate) async fn get(State(shared): State<Shared>, Path(subject): Path<String>) -> Result<Json<wire::Why>, Problem> {
     let snapshot = shared.snapshot();
     let names = Names::of(&snapshot);
     if let Ok(class) = subject.parse::<TrafficClass>() {

@@ -1,0 +1,9 @@
+//! The API as its callers meet it: over real sockets, before a hand-built snapshot and a small control loop.
+
+mod bodies;
+mod dashboard;
+mod description;
+mod live;
+mod login;
+mod policy;
+mod world;
