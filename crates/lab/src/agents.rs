@@ -1,0 +1,41 @@
+//! What the household's programs do, one file per kind; each speaks its real protocol over real sockets.
+
+mod browse;
+mod call;
+mod dhcp;
+mod files;
+mod http;
+mod live;
+mod meeting;
+mod meter;
+mod noise;
+mod play;
+mod resolve;
+mod rtp;
+mod shell;
+mod tls;
+mod transfer;
+
+use crate::agent::{Activity, Stage};
+use anyhow::Result;
+
+/// Does what is asked until it is over.
+pub(crate) fn act(stage: &Stage, activity: Activity) -> Result<()> {
+    match activity {
+        Activity::Lease { interface, name } => dhcp::lease(&interface, &name),
+        Activity::ServeFiles { authority } => files::serve(stage, &authority),
+        Activity::ServeLive => live::serve(stage),
+        Activity::Voice => call::talk(stage),
+        Activity::Meeting => meeting::meet(stage),
+        Activity::Film { rate } => transfer::watch(stage, rate),
+        Activity::Browse => browse::over_tls(stage),
+        Activity::BrowseQuic => browse::over_quic(stage),
+        Activity::Fetch { server, flows, security, bytes } => transfer::fetch(stage, &server, flows, security, bytes),
+        Activity::Send { server, flows } => transfer::send(stage, &server, flows),
+        Activity::Shell => shell::type_in(stage),
+        Activity::Play => play::play(stage),
+        Activity::Vpn => play::vpn(stage),
+        Activity::Clock => play::clock(stage),
+        Activity::Meter { interface } => meter::read(stage, &interface),
+    }
+}
