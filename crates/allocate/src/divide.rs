@@ -486,21 +486,22 @@ impl Node {
         self.stage_want = narrow(sum.min(u128::from(self.ceiling - self.granted - self.later_floor)));
     }
 
-    /// Takes `amount` in `stage`, given for `cause` if it is less than it can use.
-    fn take(&mut self, amount: u64, cause: Cause, stage: Stage, scratch: &mut Scratch) {
+    /// Takes `amount` in `stage`, given for `cause` if it is less than it can use. Gives what of it arrived at
+    /// aggregates: rounding may leave a little.
+    fn take(&mut self, amount: u64, cause: Cause, stage: Stage, scratch: &mut Scratch) -> u64 {
         if self.is_aggregate() {
             self.rate += amount;
             self.cause = cause;
-            return;
+            return amount;
         }
         let clipped = u128::from(self.stage_want) < self.stage_sum && amount == self.stage_want;
         self.clipped |= clipped;
         let cause = if clipped { Cause::GroupCeiling } else { cause };
-        self.pass_on(amount, cause, stage, scratch);
+        self.pass_on(amount, cause, stage, scratch)
     }
 
     /// Gives `amount` to its children: by order, and among equal order by weight on totals.
-    fn pass_on(&mut self, amount: u64, cause: Cause, stage: Stage, scratch: &mut Scratch) {
+    fn pass_on(&mut self, amount: u64, cause: Cause, stage: Stage, scratch: &mut Scratch) -> u64 {
         self.granted += amount;
         let is_link = self.is_link;
         let mut surplus = amount - self.stage_floor;
@@ -515,8 +516,7 @@ impl Node {
             let all_satisfied = u128::from(floor) + u128::from(taken) == want;
             if all_satisfied {
                 for child in &mut peers {
-                    child.take(child.stage_want, Cause::Enough, stage, scratch);
-                    passed_on += child.stage_want;
+                    passed_on += child.take(child.stage_want, Cause::Enough, stage, scratch);
                 }
                 continue;
             }
@@ -547,11 +547,11 @@ impl Node {
                     }
                     Cause::Level { .. } | Cause::Enough => cause,
                 };
-                child.take(rate, cause, stage, scratch);
-                passed_on += rate;
+                passed_on += child.take(rate, cause, stage, scratch);
             }
         }
         self.rate += passed_on;
+        passed_on
     }
 
     fn keep_result(&mut self) {
