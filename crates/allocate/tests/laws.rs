@@ -132,7 +132,7 @@ fn useful(claim: &AggregateClaim) -> u128 {
     bits(claim.demand.min(claim.ceiling))
 }
 
-fn claim_of<'a>(devices: &'a [DeviceClaim], device: DeviceId, class: TrafficClass) -> &'a AggregateClaim {
+fn claim_of(devices: &[DeviceClaim], device: DeviceId, class: TrafficClass) -> &AggregateClaim {
     let device = devices.iter().find(|claim| claim.device == device).expect("a device that claimed");
     device.aggregates.iter().find(|claim| claim.class == class).expect("a class that claimed")
 }

@@ -1,0 +1,26 @@
+//! The last value: what was, will be.
+
+use super::Model;
+use vocab::{Horizon, Usage};
+
+/// The last value.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Last {
+    bps: f64,
+}
+
+impl Model for Last {
+    const NAME: &'static str = "last";
+
+    fn observe(&mut self, usage: Usage, _elapsed_s: u64) {
+        let rate = usage.rate().as_bps() as f64;
+        self.bps = match usage {
+            Usage::Free(_) => rate,
+            Usage::Backlogged(_) => rate.max(self.bps),
+        };
+    }
+
+    fn level(&self, _horizon: Horizon) -> f64 {
+        self.bps
+    }
+}

@@ -1,0 +1,145 @@
+//! What a model usually misses by: empirical distributions of its errors in log-level space.
+
+/// How many bins an error falls into.
+pub(crate) const BINS: usize = 64;
+
+/// Errors near zero are told apart at this width, in log-level; beyond it the bins grow in proportion.
+const FINE: f64 = 0.1;
+
+/// The largest error told apart: a factor of e^12, more than from silence to 1 Gbit/s.
+const LARGEST: f64 = 12.0;
+
+/// How much one error counts: enough that halving forgets slowly.
+const ONE: u16 = 32;
+
+/// After this many errors all counts are halved: a memory of some minutes of windows.
+const MEMORY: u32 = 600;
+
+fn bin_of(error: f64) -> usize {
+    let largest = (LARGEST / FINE).asinh();
+    let place = (error / FINE).asinh() / largest;
+    (((place + 1.0) / 2.0 * BINS as f64) as usize).min(BINS - 1)
+}
+
+/// The lower edge of a bin.
+fn edge(bin: usize) -> f64 {
+    let largest = (LARGEST / FINE).asinh();
+    ((bin as f64 / BINS as f64 * 2.0 - 1.0) * largest).sinh() * FINE
+}
+
+/// The edges of all bins.
+#[derive(Clone, Debug)]
+pub(crate) struct Edges([f64; BINS + 1]);
+
+impl Edges {
+    pub fn new() -> Edges {
+        Edges(std::array::from_fn(edge))
+    }
+}
+
+/// Errors of one series, bounded and slowly forgetting.
+#[derive(Clone, Debug)]
+pub(crate) struct Errors {
+    counts: [u16; BINS],
+}
+
+impl Errors {
+    pub fn new() -> Errors {
+        Errors { counts: [0; BINS] }
+    }
+
+    /// Takes one more error.
+    pub fn learn(&mut self, error: f64) {
+        self.counts[bin_of(error)] += ONE;
+        if self.counts.iter().map(|&count| u32::from(count)).sum::<u32>() > MEMORY * u32::from(ONE) {
+            self.counts.iter_mut().for_each(|count| *count /= 2);
+        }
+    }
+}
+
+/// Errors of many series, for those that have none of their own yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Pool {
+    counts: [f32; BINS],
+    total: f32,
+}
+
+/// After this many errors a pool forgets half.
+const POOL_MEMORY: f32 = 20_000.0;
+
+impl Pool {
+    pub fn new() -> Pool {
+        Pool { counts: [0.0; BINS], total: 0.0 }
+    }
+
+    /// Takes one more error.
+    pub fn learn(&mut self, error: f64) {
+        self.counts[bin_of(error)] += 1.0;
+        self.total += 1.0;
+        if self.total > POOL_MEMORY {
+            self.counts.iter_mut().for_each(|count| *count /= 2.0);
+            self.total /= 2.0;
+        }
+    }
+}
+
+/// The errors at the probabilities `at` (rising), from a series' own errors and, with the weight of `prior`
+/// errors, from its pool. Linear inside a bin; zero where nothing is known.
+pub(crate) fn quantiles<const N: usize>(
+    own: &Errors,
+    pool: &Pool,
+    prior: f64,
+    edges: &Edges,
+    at: [f64; N],
+) -> [f64; N] {
+    let scale = if pool.total > 0.0 { prior.min(f64::from(pool.total)) / f64::from(pool.total) } else { 0.0 };
+    let mass = |bin: usize| f64::from(own.counts[bin]) / f64::from(ONE) + f64::from(pool.counts[bin]) * scale;
+    let total: f64 = (0..BINS).map(mass).sum();
+    if total <= 0.0 {
+        return [0.0; N];
+    }
+    let (mut bin, mut below, mut here) = (0, 0.0, mass(0));
+    at.map(|probability| {
+        let wanted = probability * total;
+        while below + here < wanted && bin + 1 < BINS {
+            below += here;
+            bin += 1;
+            here = mass(bin);
+        }
+        let part = if here > 0.0 { ((wanted - below) / here).clamp(0.0, 1.0) } else { 0.0 };
+        edges.0[bin] + part * (edges.0[bin + 1] - edges.0[bin])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_of_what_was_learnt() {
+        let mut errors = Errors::new();
+        for step in 0..1_000 {
+            errors.learn(f64::from(step % 100) / 100.0);
+        }
+        let found = quantiles(&errors, &Pool::new(), 0.0, &Edges::new(), [0.5, 0.9, 0.99]);
+        for (found, true_value) in found.into_iter().zip([0.5, 0.9, 0.99]) {
+            assert!((found - true_value).abs() < 0.1, "{found} for {true_value}");
+        }
+    }
+
+    #[test]
+    fn what_was_never_seen_says_nothing() {
+        let found = quantiles(&Errors::new(), &Pool::new(), 30.0, &Edges::new(), [0.5, 0.9]);
+        assert_eq!(found, [0.0, 0.0]);
+    }
+
+    #[test]
+    fn every_error_has_a_bin_that_holds_it() {
+        let edges = Edges::new();
+        for error in [-11.9, -1.0, -0.001, 0.0, 0.5, 11.9] {
+            let bin = bin_of(error);
+            assert!(edges.0[bin] <= error + 1e-9 && error <= edges.0[bin + 1] + 1e-9, "{error}");
+        }
+        assert_eq!((bin_of(-1e9), bin_of(1e9)), (0, BINS - 1));
+    }
+}
