@@ -9,6 +9,7 @@
 //! - [`divide`]: a tree of claims of any depth, one algorithm for every node of it;
 //! - [`allocate()`]: the tree that a household is (link, devices, aggregates by class), and its answer in the
 //!   words of [`vocab::Division`];
+//! - [`FloorGate`] and [`is_worth_applying`]: what of it is told to the kernel now, and what can wait.
 //!
 //! Arithmetic is in whole bit/s (layer 2) and rounds down. Where `n` claims share a level, up to `n - 1`
 //! bit/s stay undistributed at that node: equal claims get equal rates to the bit, and no later tier ever
@@ -17,8 +18,10 @@
 mod allocate;
 mod divide;
 mod guarantees;
+mod hysteresis;
 mod water_fill;
 
 pub use allocate::{AggregateClaim, DeviceClaim, allocate};
 pub use divide::{Claim, ClaimKind, Divided, Portion, Settings, Yielding, divide};
 pub use guarantees::{check_change, check_policy, owed, resolve_guarantee};
+pub use hysteresis::{DEADBAND_MIN, DEADBAND_PERMILLE, DWELL, FloorGate, is_worth_applying};

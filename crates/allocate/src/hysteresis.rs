@@ -1,0 +1,250 @@
+//! What of a new division is told to the kernel now, and what can wait.
+//!
+//! Floors go up at once and down slowly: a floor that is too high costs nothing (what is not used is
+//! borrowed), one that is too low costs a call its quality, and every move costs work in the kernel.
+//!
+//! How the engine uses it, once per planning tick and link:
+//! ```text
+//! division = allocate(capacity, claims, settings)          // the law, without memory
+//! settled  = gate[direction].settle(&division, now)        // floors as they shall be in force
+//! proposed = Plan { directions: settled, .. }
+//! if is_worth_applying(&in_force, &proposed) { apply(proposed) }
+//! ```
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+use vocab::{Aggregate, BitRate, Division, Plan, Tier, Timestamp};
+
+/// A move of a floor smaller than this part of it (in thousandths) can wait.
+pub const DEADBAND_PERMILLE: u64 = 50;
+
+/// A move of a floor smaller than this can wait, however small the floor: less than one voice call.
+pub const DEADBAND_MIN: BitRate = BitRate::from_kbps(64);
+
+/// How long a floor stays before it goes down, or up by little.
+pub const DWELL: Duration = Duration::from_secs(2);
+
+/// What a floor may be off by before it must move at once.
+fn deadband(floor: BitRate) -> BitRate {
+    floor.mul_ratio(DEADBAND_PERMILLE, 1_000).max(DEADBAND_MIN)
+}
+
+/// The floors in force in one direction of one link, and when each may move.
+///
+/// Rules, for each aggregate:
+/// - *up at once* if the floor asked for is more than the deadband above the one in force, or the first;
+/// - up by less once the floor has stood for [`DWELL`];
+/// - *down* only when less was asked for all through [`DWELL`], by more than the deadband (or nothing at all), and
+///   then to the most that was asked for in that time;
+/// - at once to zero for what yields early, while background yields;
+/// - gone at once for an aggregate that the division no longer holds.
+///
+/// What stands above what is asked for gives way wherever the ceiling of its device or the capacity would be
+/// exceeded: never does the sum of floors exceed the node above, and never does a floor stand below what is asked
+/// for by more than the deadband.
+#[derive(Clone, Debug, Default)]
+pub struct FloorGate {
+    held: BTreeMap<Aggregate, Held>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    floor: BitRate,
+    moved: Timestamp,
+    below: Option<Below>,
+}
+
+/// Less than the floor in force was asked for, ever since.
+#[derive(Clone, Copy, Debug)]
+struct Below {
+    since: Timestamp,
+    highest: BitRate,
+}
+
+impl Held {
+    fn at(floor: BitRate, now: Timestamp) -> Held {
+        Held { floor, moved: now, below: None }
+    }
+
+    fn settle(&mut self, asked: BitRate, down: Down, now: Timestamp) {
+        if asked >= self.floor {
+            self.below = None;
+            let by_much = asked.saturating_sub(self.floor) > deadband(self.floor) || self.floor == BitRate::ZERO;
+            if asked > self.floor && (by_much || now.since(self.moved) >= DWELL) {
+                *self = Held::at(asked, now);
+            }
+            return;
+        }
+        if down == Down::AtOnce {
+            *self = Held::at(asked, now);
+            return;
+        }
+        if asked > BitRate::ZERO && self.floor.saturating_sub(asked) <= deadband(self.floor) {
+            self.below = None;
+            return;
+        }
+        let before = self.below.unwrap_or(Below { since: now, highest: asked });
+        let below = Below { highest: before.highest.max(asked), ..before };
+        if now.since(below.since) >= DWELL {
+            *self = Held::at(below.highest, now);
+        } else {
+            self.below = Some(below);
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Down {
+    Slowly,
+    AtOnce,
+}
+
+impl FloorGate {
+    /// Nothing is in force.
+    pub fn new() -> FloorGate {
+        FloorGate::default()
+    }
+
+    /// The floors of `in_force` hold since `now`, as after a restart that took over a plan.
+    pub fn holding(in_force: &Division, now: Timestamp) -> FloorGate {
+        let floors = in_force.devices.iter().flat_map(|device| {
+            let aggregate = move |class| Aggregate { device: device.device, class };
+            device.aggregates.iter().map(move |part| (aggregate(part.class), Held::at(part.floor, now)))
+        });
+        FloorGate { held: floors.collect() }
+    }
+
+    /// `proposed` with the floors that shall be in force from `now` on; all else is as proposed.
+    ///
+    /// So a floor may stand above its `rate` for a while. A device's floor is the sum of its aggregates'.
+    pub fn settle(&mut self, proposed: &Division, now: Timestamp) -> Division {
+        let mut settled = proposed.clone();
+        let mut held = BTreeMap::new();
+        for device in &mut settled.devices {
+            let device_id = device.device;
+            for part in &mut device.aggregates {
+                let aggregate = Aggregate { device: device_id, class: part.class };
+                let mut state = self.held.get(&aggregate).copied().unwrap_or(Held {
+                    floor: BitRate::ZERO,
+                    moved: now,
+                    below: None,
+                });
+                let yields = proposed.early_yielding && part.class.yields_early();
+                state.settle(part.floor, if yields { Down::AtOnce } else { Down::Slowly }, now);
+                state.floor = state.floor.min(part.ceiling.max(part.floor));
+                part.floor = state.floor;
+                held.insert(aggregate, state);
+            }
+        }
+        cut(&mut settled, proposed);
+        // What had to give way gave way: the next round starts from what is in force.
+        for device in &settled.devices {
+            for part in &device.aggregates {
+                let aggregate = Aggregate { device: device.device, class: part.class };
+                if let Some(state) = held.get_mut(&aggregate) {
+                    state.floor = part.floor;
+                }
+            }
+        }
+        self.held = held;
+        settled
+    }
+}
+
+/// Takes from the floors that stand above what is `proposed`, until each device keeps its ceiling and all
+/// together the capacity.
+fn cut(settled: &mut Division, proposed: &Division) {
+    let mut all = (0u128, 0u128);
+    for (device, asked) in settled.devices.iter_mut().zip(&proposed.devices) {
+        let asked_floors = || asked.aggregates.iter().map(|part| part.floor);
+        let mut floors: Vec<&mut BitRate> = device.aggregates.iter_mut().map(|part| &mut part.floor).collect();
+        let (kept, spare) = kept_and_spare(&floors, asked_floors());
+        let room = u128::from(device.ceiling.as_bps()).saturating_sub(kept);
+        let spare = shrink_spare(&mut floors, asked_floors(), spare, room);
+        all = (all.0 + kept, all.1 + spare);
+    }
+    let (kept, spare) = all;
+    let room = u128::from(settled.capacity.as_bps()).saturating_sub(kept);
+    let asked = || proposed.devices.iter().flat_map(|device| device.aggregates.iter().map(|part| part.floor));
+    let mut floors: Vec<&mut BitRate> = settled
+        .devices
+        .iter_mut()
+        .flat_map(|device| device.aggregates.iter_mut().map(|part| &mut part.floor))
+        .collect();
+    shrink_spare(&mut floors, asked(), spare, room);
+    for device in &mut settled.devices {
+        device.floor = device.aggregates.iter().map(|part| part.floor).sum();
+    }
+}
+
+/// The part of the floors that was asked for, and what stands above it.
+fn kept_and_spare(floors: &[&mut BitRate], asked: impl Iterator<Item = BitRate>) -> (u128, u128) {
+    floors.iter().zip(asked).fold((0, 0), |(kept, spare), (floor, asked)| {
+        let low = (**floor).min(asked);
+        (kept + u128::from(low.as_bps()), spare + u128::from(floor.saturating_sub(asked).as_bps()))
+    })
+}
+
+/// Shrinks what stands above what was asked for to `room` in all, by one factor; gives what is left of it.
+fn shrink_spare(floors: &mut [&mut BitRate], asked: impl Iterator<Item = BitRate>, spare: u128, room: u128) -> u128 {
+    if spare <= room {
+        return spare;
+    }
+    let mut left = 0;
+    for (floor, asked) in floors.iter_mut().zip(asked) {
+        let above = u128::from(floor.saturating_sub(asked).as_bps());
+        if above > 0 {
+            let kept = above * room / spare;
+            left += kept;
+            **floor = asked + BitRate::from_bps(u64::try_from(kept).unwrap_or(u64::MAX));
+        }
+    }
+    left
+}
+
+/// Whether `proposed` (its floors settled by [`FloorGate`]) should replace `in_force` in the kernel.
+///
+/// At once for another capacity, other aggregates, tiers or ceilings, a turn of early yielding, or any floor that
+/// moved. Otherwise only rates moved, which the kernel follows by itself, except for the proportions of borrowing
+/// (HTB's quanta): those are worth a plan when the planned surplus `rate - floor` of some aggregate moved by more
+/// than the deadband, and the plan in force has stood for [`DWELL`].
+pub fn is_worth_applying(in_force: &Plan, proposed: &Plan) -> bool {
+    let rested = proposed.at.since(in_force.at) >= DWELL;
+    in_force.link != proposed.link
+        || differs(&in_force.directions.download, &proposed.directions.download, rested)
+        || differs(&in_force.directions.upload, &proposed.directions.upload, rested)
+}
+
+fn differs(before: &Division, after: &Division, rested: bool) -> bool {
+    if before.capacity != after.capacity
+        || before.early_yielding != after.early_yielding
+        || before.devices.len() != after.devices.len()
+    {
+        return true;
+    }
+    before.devices.iter().zip(&after.devices).any(|(before, after)| {
+        before.device != after.device
+            || before.ceiling != after.ceiling
+            || before.floor != after.floor
+            || before.aggregates.len() != after.aggregates.len()
+            || before.aggregates.iter().zip(&after.aggregates).any(|(before, after)| {
+                let surplus = |rate: BitRate, floor: BitRate| rate.saturating_sub(floor);
+                let (from, to) = (surplus(before.rate, before.floor), surplus(after.rate, after.floor));
+                // A protected ceiling follows the floor beneath it, so it has the same deadband.
+                let ceiling_moved = if after.tier == Tier::PROTECTED {
+                    moved(before.ceiling, after.ceiling)
+                } else {
+                    before.ceiling != after.ceiling
+                };
+                before.class != after.class
+                    || before.tier != after.tier
+                    || before.floor != after.floor
+                    || ceiling_moved
+                    || rested && moved(from, to)
+            })
+    })
+}
+
+fn moved(from: BitRate, to: BitRate) -> bool {
+    from.max(to).saturating_sub(from.min(to)) > deadband(from)
+}
