@@ -218,13 +218,13 @@ pub(crate) const DATAGRAM: &[Inspect] = &[
     infrastructure::inspect,
     sip::inspect,
     bittorrent::inspect,
+    files::inspect,
     calls::inspect,
     games::inspect,
+    remote::inspect,
     vpn::inspect,
     industry::inspect,
-    remote::inspect,
     streams::inspect,
-    files::inspect,
     messengers::inspect,
     http::inspect,
     databases::inspect,
@@ -320,8 +320,12 @@ pub(crate) fn weigh(evidence: &Evidence, volume: Volume) -> Weighed {
     };
     let weighed = match (evidence.signature, by_name) {
         (Some(signature), _) if signature.names == Names::Adorn => of(signature, Why::Signature(signature.why)),
+        // Over the web's own protocols, meetings and games only sign in and signal; their media goes elsewhere.
+        (Some(signature), Some(by_name)) if signature.class == TrafficClass::Web && is_live(by_name.class) => {
+            Weighed { class: TrafficClass::Web, ..by_name }
+        }
         (_, Some(by_name)) if by_name.confidence > 90 => by_name,
-        (Some(signature), Some(by_name)) if signature.class == TrafficClass::Web => by_name,
+        (Some(signature), Some(by_name)) if signature.class == TrafficClass::Web || is_live(by_name.class) => by_name,
         (Some(signature), _) => {
             let why = match &evidence.name {
                 Some((_, source)) if *source != NameSource::DnsAnswer => Why::Name(source.place()),
@@ -340,6 +344,11 @@ pub(crate) fn weigh(evidence: &Evidence, volume: Volume) -> Weighed {
         },
     };
     downgrade_elephant(weighed, volume)
+}
+
+/// Whether a service's class is media that people share live.
+const fn is_live(class: TrafficClass) -> bool {
+    matches!(class, TrafficClass::Voice | TrafficClass::Call | TrafficClass::Gaming)
 }
 
 /// A flow that was taken for web and moved more than any page becomes what such volumes are.
@@ -422,8 +431,8 @@ pub mod parsers {
     pub fn stun_rtp(bytes: &[u8]) -> bool {
         let mut tracker = super::rtp::Tracker::default();
         let mut known = false;
-        for (step, chunk) in bytes.chunks(200).enumerate() {
-            known |= tracker.observe(chunk, vocab::Timestamp::from_unix_millis(step as u64 * 20)).is_some();
+        for chunk in bytes.chunks(200) {
+            known |= tracker.observe(chunk).is_some();
         }
         for port in [3478, 5060, 53, 123, 443, 40_001] {
             for inspect in super::DATAGRAM {

@@ -516,7 +516,7 @@ impl FlowTable {
         let room = self.limits.reassembly_bytes.saturating_sub(self.counters.reassembly_bytes as usize);
         let finding = match packet.transport {
             Transport::Tcp(segment) => inspect_stream(probe, packet, side, sender, segment.seq, room),
-            Transport::Udp | Transport::Other => inspect_datagram(probe, packet, side, sender, at),
+            Transport::Udp | Transport::Other => inspect_datagram(probe, packet, side, sender),
         };
         let held = probe.streams.iter().map(Stream::size).sum::<usize>() + probe.quic.size();
         let total = self.counters.reassembly_bytes - probe.held as u64 + held as u64;
@@ -800,7 +800,7 @@ fn inspect_stream(
 }
 
 /// What a datagram says, alone and after those before it.
-fn inspect_datagram(probe: &mut Probe, packet: &Packet<'_>, side: Side, sender: Sender, at: Timestamp) -> Finding {
+fn inspect_datagram(probe: &mut Probe, packet: &Packet<'_>, side: Side, sender: Sender) -> Finding {
     let view = View {
         layer: Layer::Datagram,
         bytes: packet.payload,
@@ -827,7 +827,7 @@ fn inspect_datagram(probe: &mut Probe, packet: &Packet<'_>, side: Side, sender: 
     if rtp::is_rtcp(packet.payload) {
         return Finding::Found(Found { signature: rtp::RTCP, name: None, next: Next::Watch });
     }
-    match probe.rtp[side_index(side)].observe(packet.payload, at) {
+    match probe.rtp[side_index(side)].observe(packet.payload) {
         Some(signature) => Finding::Found(Found { signature, name: None, next: Next::Settle }),
         None => Finding::No,
     }

@@ -88,7 +88,7 @@ impl<'a> Packet<'a> {
     /// The packet in a frame that begins as `link_type` says and had `wire_len` bytes on the wire, counted
     /// from the same place as `bytes`.
     ///
-    /// Tunnels in the clear (IP in IP, 6in4, 4in6, GRE) give the inner packet, with the outer length.
+    /// Tunnels in the clear (IP in IP, 6in4, 4in6, GRE, GTP-U) give the inner packet, with the outer length.
     ///
     /// # Errors
     /// [`Malformed`] where no IP header can be read.

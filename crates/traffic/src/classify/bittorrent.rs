@@ -41,7 +41,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         let syn = bytes.len() >= 20
             && bytes[0] == 0x41
             && bytes[1] <= 3
-            && be16(bytes, 16) == Some(1)
+            && be16(bytes, 18) == Some(0)
             && be32(bytes, 8) == Some(0);
         if syn && !view.any_port(&[3478, 5060, 500, 4500]) {
             return likely("BitTorrent", Download, 85, "the opening of a uTP flow");

@@ -17,6 +17,10 @@ fn stream(view: &View<'_>) -> Finding {
     if bytes.starts_with(&[3, 0]) && bytes.get(4) == Some(&8) && view.any_port(&[1720]) {
         return found("H.323", Voice, "H.323 call signalling");
     }
+    // H.245 negotiates on a port of its own: a capability set in TPKT.
+    if bytes.starts_with(&[3, 0]) && bytes.get(4..6) == Some(&[2, 0x70]) {
+        return likely("H.323", Voice, 88, "H.245 call negotiation");
+    }
     if view.port(2000) && matches!(be32(bytes, 4), Some(0 | 0x1000_0000)) && bytes.len() >= 12 {
         return likely("Skinny", Voice, 88, "a Skinny message to a telephone");
     }
@@ -56,8 +60,12 @@ fn datagram(view: &View<'_>) -> Finding {
         return likely("Mumble", Voice, 85, "a Mumble ping");
     }
     // Zoom's media: 8801 to 8810 on the server; a type byte of its encapsulation (Michel et al., IMC 2022).
-    if (8801..=8810).any(|port| view.port(port)) && matches!(bytes.first(), Some(1..=7 | 0x0f | 0x1f | 0x20..=0x2f)) {
+    if (8801..=8810).any(|port| view.port(port)) && !bytes.is_empty() {
         return likely("Zoom", Call, 90, "Zoom's own framing on its media ports");
+    }
+    // What two participants of Zoom say to find each other.
+    if bytes.starts_with(&[0x1f, 2, 1]) && bytes.len() > 40 {
+        return likely("Zoom", Call, 85, "Zoom's own signalling between participants");
     }
     // Between two participants Zoom frames RTP in the same way, on any port.
     if bytes.len() > 48 && bytes[0] == 5 && zoom_media(bytes) {
@@ -69,6 +77,10 @@ fn datagram(view: &View<'_>) -> Finding {
         if 12 + words * 4 == bytes.len() && bytes[0] & 0x0f == 0 {
             return likely("BFCP", Call, 85, "floor control of a conference");
         }
+    }
+    // Discord's keep-alive of its voice servers.
+    if bytes.len() == 8 && be32(bytes, 0) == Some(0x1337_cafe) {
+        return found("Discord", Call, "Discord's keep-alive");
     }
     // Discord's voice ports answer an address discovery of 74 bytes (its developer documentation).
     if bytes.len() == 74 && (be32(bytes, 0) == Some(0x0001_0046) || be32(bytes, 0) == Some(0x0002_0046)) {

@@ -7,6 +7,14 @@ use vocab::TrafficClass::{Interactive, Update};
 pub(crate) fn inspect(view: &View<'_>) -> Finding {
     let bytes = view.bytes;
     if view.layer == Layer::Datagram {
+        // Thrift's compact protocol: its id, then version 1 and a message type.
+        if bytes.len() > 8
+            && bytes[0] == 0x82
+            && bytes[1] & 0x1f == 1
+            && bytes.get(5..9).is_some_and(|name| name.iter().all(u8::is_ascii_graphic))
+        {
+            return likely("Thrift", Update, 82, "a Thrift message");
+        }
         return if view.port(11_211) && bytes.len() > 8 && be16(bytes, 6) == Some(0) {
             likely("memcached", Interactive, 80, "a memcached datagram")
         } else {

@@ -75,6 +75,22 @@ fn stream(view: &View<'_>) -> Finding {
     if view.port(20) {
         return likely("FTP data", Download, 80, "the data port of FTP");
     }
+    // A listing on a data port that nobody announced to us.
+    if (begins(b"-rw") || begins(b"drwx")) && view.sender == Sender::Responder {
+        return likely("FTP data", Download, 80, "a listing of files");
+    }
+    // The wire format of CryptoNote nodes (Levin): its signature.
+    if begins(b"\x01\x21\x01\x01\x01\x01\x01\x01") {
+        return found("Monero", Backup, "a message between crypto-currency nodes");
+    }
+    // Bitcoin and kin: the magic of their main networks.
+    if begins(b"\xf9\xbe\xb4\xd9") || begins(b"\xfb\xc0\xb6\xdb") {
+        return found("Bitcoin", Backup, "a message between crypto-currency nodes");
+    }
+    // Stratum: JSON between a miner and its pool.
+    if begins(b"{") && memchr::memmem::find(&bytes[..bytes.len().min(200)], b"\"mining.").is_some() {
+        return found("Mining", Backup, "a message to a mining pool");
+    }
     if begins(b"XFER ") || begins(b"\x00\x00\x00\x00DRPC") {
         return likely("Dropbox", Backup, 60, "a sync message");
     }

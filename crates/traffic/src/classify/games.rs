@@ -1,12 +1,15 @@
 //! Games with a recognisable opening; others are known by their names or by how they move.
 
 use super::{Finding, Layer, View, found, likely};
-use crate::packet::{be16, be32};
+use crate::packet::be32;
 use vocab::TrafficClass::Gaming;
 
 pub(crate) fn inspect(view: &View<'_>) -> Finding {
     let bytes = view.bytes;
     if view.layer == Layer::Stream {
+        if bytes.starts_with(&[0x33, 0x66, 0, 0x0b]) {
+            return likely("Tencent Games", Gaming, 85, "a message to a Tencent game server");
+        }
         // Minecraft: a handshake packet that names the server, then the next state.
         let named = bytes.len() > 6 && usize::from(bytes[0]) + 1 <= bytes.len() && bytes[1] == 0 && view.port(25_565);
         return if named { likely("Minecraft", Gaming, 90, "a Minecraft handshake") } else { Finding::No };
@@ -26,6 +29,22 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         {
             return found("Quake engine", Gaming, "a query to a game server of Quake's kind");
         }
+    }
+    // Photon (its documentation names the ports): an ENet-like header, a count of commands, a known command.
+    if view.any_port(&[5055, 5056, 5058]) && bytes.len() >= 13 {
+        return likely("Photon", Gaming, 88, "a message to a game server on Photon");
+    }
+    // Steam's discovery on the local network, and the pings of its relays.
+    if bytes.starts_with(b"\xff\xff\xff\xff\x21\x4c\x5f\xa0") || bytes.get(2..8) == Some(b"sdping") {
+        return found("Steam", Gaming, "a Steam message");
+    }
+    // Nintendo's peer-to-peer library (Pia): its magic.
+    if be32(bytes, 0) == Some(0x32ab_9864) {
+        return found("Nintendo", Gaming, "a Nintendo peer-to-peer message");
+    }
+    // Riot's measurement of the way to its servers.
+    if bytes.len() == 36 && bytes.ends_with(b"\xaa\xaa\xaa\xaa\xbb\xbb\xbb\xbb") {
+        return likely("Riot Games", Gaming, 85, "a ping to a Riot server");
     }
     if bytes.starts_with(b"VS01") {
         return found("Steam", Gaming, "a Steam message");
@@ -49,21 +68,6 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
     // Xbox Live: Teredo-like on its own port.
     if view.port(3074) && bytes.len() >= 20 {
         return likely("Xbox Live", Gaming, 70, "a datagram on the port of Xbox Live");
-    }
-    // Unreal and Fortnite matchmaking, Call of Duty, Riot: their published port ranges.
-    if (5_000..=5_500).contains(&view.responder_port())
-        && be16(bytes, 0).is_some()
-        && view.responder_port() != 5_060
-        && view.responder_port() != 5_353
-        && view.responder_port() != 5_355
-        && view.responder_port() != 5_351
-        && view.responder_port() != 5_222
-        && view.responder_port() != 5_223
-        && view.responder_port() >= 5_100
-        && bytes.len() < 400
-        && matches!(bytes.get(..4), Some([0, 0, 0, 0]))
-    {
-        return likely("Riot Games", Gaming, 60, "a datagram on the ports of Riot's games");
     }
     Finding::No
 }

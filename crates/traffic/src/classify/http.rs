@@ -1,7 +1,7 @@
 //! HTTP in the clear (RFC 9112, RFC 9113): the server's name, the program that asks, the type of the answer.
 
 use super::tls::{lowercase, valid_name};
-use super::{Finding, Found, NameSource, Names, Next, Sender, Signature, View, likely};
+use super::{Finding, Found, NameSource, Names, Next, Signature, View, likely};
 use vocab::TrafficClass;
 
 const METHODS: [&[u8]; 24] = [
@@ -54,6 +54,9 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
             name: None,
             next: Next::Settle,
         });
+    }
+    if bytes.starts_with(b"HTTP/1.") && view.layer == super::Layer::Datagram {
+        return likely("SSDP", TrafficClass::Interactive, 92, "the answer to a device discovery");
     }
     if bytes.starts_with(b"HTTP/1.") {
         return answer(bytes);
@@ -121,7 +124,7 @@ fn request(view: &View<'_>, method: &[u8], target: &[u8], text: &[u8]) -> Findin
     } else if method == b"SSTP_DUPLEX_POST " {
         set("SSTP", TrafficClass::Work, "a VPN inside HTTP");
     } else if header(text, b"soapaction").is_some() {
-        signature = Signature { application: "SOAP", ..HTTP };
+        set("SOAP", TrafficClass::Update, "a call from machine to machine (SOAP)");
     } else if header(text, b"upgrade").is_some_and(|value| value.eq_ignore_ascii_case(b"websocket")) {
         signature = Signature { application: "WebSocket", ..HTTP };
     } else if header(text, b"icy-metadata").is_some() {
@@ -193,9 +196,4 @@ fn header<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
         }
     }
     None
-}
-
-/// Whether these are the first bytes of a request, for protocols that wrap one.
-pub(super) fn begins_request(bytes: &[u8], sender: Sender) -> bool {
-    sender == Sender::Initiator && METHODS.iter().any(|method| bytes.starts_with(method))
 }

@@ -21,6 +21,10 @@ fn stream(view: &View<'_>) -> Finding {
     {
         return found("MQTT", Update, "an MQTT greeting");
     }
+    // Keep-alives of a flow that began before we looked, on any port.
+    if matches!(bytes, [0xc0 | 0xd0, 0] | [0xc0 | 0xd0, 0, 0, 0, 0, 0]) {
+        return likely("MQTT", Update, 60, "an MQTT keep-alive");
+    }
     if view.port(1883) && matches!(bytes.first(), Some(0x20 | 0x30..=0x3f | 0x40 | 0xc0 | 0xd0 | 0x82 | 0x90 | 0xe0)) {
         return likely("MQTT", Update, 85, "an MQTT packet");
     }
@@ -90,6 +94,9 @@ fn stream(view: &View<'_>) -> Finding {
     {
         return likely("TP-Link smart home", Update, 85, "a message to a smart plug");
     }
+    if trdp(bytes) {
+        return found("TRDP", Update, "train data");
+    }
     someip(view)
 }
 
@@ -103,6 +110,9 @@ fn datagram(view: &View<'_>) -> Finding {
         && matches!(code >> 5, 0 | 2 | 4 | 5)
     {
         return found("CoAP", Update, "a CoAP message");
+    }
+    if coap(bytes) {
+        return likely("CoAP", Update, 80, "a message that reads as CoAP to its end");
     }
     // BACnet/IP (ASHRAE 135, annex J): type 0x81, a function, the length.
     if bytes.first() == Some(&0x81)
@@ -165,7 +175,45 @@ fn datagram(view: &View<'_>) -> Finding {
     if bytes.starts_with(b"EtherSIO") || (view.port(6060) && be32(bytes, 0) == Some(0x4553_494f)) {
         return found("Ether-S-I/O", Update, "a message to a controller");
     }
+    // PROFINET in DCE/RPC version 4: its object begins with a fixed part (IEC 61158-6-10).
+    if bytes.first() == Some(&4) && bytes.get(8..18) == Some(b"\0\0\xa0\xde\x97\x6c\xd1\x11\x82\x71") {
+        return found("PROFINET", Update, "a PROFINET message");
+    }
+    if trdp(bytes) {
+        return found("TRDP", Update, "train data");
+    }
     someip(view)
+}
+
+/// A request or answer with options that can be read to the payload marker or the end (RFC 7252, 3).
+fn coap(bytes: &[u8]) -> bool {
+    let &[first, code, _, _, ..] = bytes else { return false };
+    let token = usize::from(first & 0x0f);
+    if first >> 6 != 1 || !(1..=8).contains(&token) || !matches!(code, 1..=4 | 0x41..=0x45 | 0x80..=0x8f | 0xa0..=0xa5)
+    {
+        return false;
+    }
+    let mut at = 4 + token;
+    let (mut options, mut number) = (0, 0);
+    while let Some(&option) = bytes.get(at) {
+        if option == 0xff {
+            return options > 0 && bytes.len() > at + 1 && (number == 11 || number == 12);
+        }
+        if option >> 4 > 12 || option & 0x0f > 12 {
+            return false;
+        }
+        number += option >> 4;
+        options += 1;
+        at += 1 + usize::from(option & 0x0f);
+    }
+    at == bytes.len() && options > 0 && (number == 11 || number == 12)
+}
+
+/// TRDP (IEC 61375-2-3): a sequence, version 1.0, a type of two letters.
+fn trdp(bytes: &[u8]) -> bool {
+    bytes.len() >= 40
+        && be16(bytes, 4) == Some(0x0100)
+        && matches!(&bytes[6..8], b"Mr" | b"Mp" | b"Mn" | b"Mq" | b"Mc" | b"Me" | b"Pd" | b"Pp" | b"Pr" | b"Pe")
 }
 
 /// SOME/IP (AUTOSAR): length at 4 counts from 8, protocol version 1, a known message type.
@@ -175,7 +223,7 @@ fn someip(view: &View<'_>) -> Finding {
     if fits
         && bytes.len() >= 16
         && bytes[12] == 1
-        && matches!(bytes[14], 0 | 1 | 2 | 0x40..=0x42 | 0x80 | 0x81 | 0xc0 | 0xc1)
+        && matches!(bytes[14] & !0x20, 0 | 1 | 2 | 0x40..=0x42 | 0x80 | 0x81 | 0xc0 | 0xc1)
         && bytes[15] <= 0x0f
         && be32(bytes, 4).is_some_and(|length| length as usize + 8 <= bytes.len())
     {

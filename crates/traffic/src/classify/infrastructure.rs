@@ -116,6 +116,17 @@ fn datagram(view: &View<'_>) -> Finding {
     if bytes.starts_with(b"ROUGHTIM") || view.port(2002) && length >= 64 {
         return likely("Roughtime", Interactive, 85, "a secured question for the time");
     }
+    // CAN frames in UDP (its bridges name the standard).
+    if bytes.starts_with(b"ISO11898") {
+        return found("CAN", Interactive, "frames of a vehicle bus");
+    }
+    // KCP: a reliable stream over UDP; commands 81 to 84, a length that fits.
+    if length >= 24 && matches!(bytes[4], 81..=84) {
+        let stated = u32::from_le_bytes([bytes[20], bytes[21], bytes[22], bytes[23]]) as usize;
+        if stated + 24 == length || (bytes[4] != 81 && stated == 0 && length.is_multiple_of(24)) {
+            return likely("KCP", Interactive, 80, "a KCP segment");
+        }
+    }
     // DNSCrypt: a resolver's magic in its answers; its queries fill 512 bytes at least.
     if bytes.starts_with(b"r6fnvWj8") {
         return found("DNSCrypt", Interactive, "an encrypted DNS answer");

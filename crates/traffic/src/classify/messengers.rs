@@ -2,7 +2,7 @@
 
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
-use vocab::TrafficClass::{Interactive, Voice};
+use vocab::TrafficClass::Interactive;
 
 pub(crate) fn inspect(view: &View<'_>) -> Finding {
     let bytes = view.bytes;
@@ -29,7 +29,8 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
     {
         return found("IRC", Interactive, "an IRC greeting");
     }
-    if begins(b"NICK ") || begins(b"CAP LS 302") {
+    let user = begins(b"USER ") && memchr::memmem::find(&bytes[..bytes.len().min(120)], b" :").is_some();
+    if begins(b"NICK ") || begins(b"CAP LS 302") || user {
         return likely("IRC", Interactive, 85, "an IRC greeting");
     }
     // WhatsApp: the header of its Noise handshake, "WA" and a version.
@@ -49,8 +50,8 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
     {
         return likely("QQ", Interactive, 85, "a QQ message");
     }
-    if begins(b"RHP\0") || (view.port(4244) && bytes.len() > 8) {
-        return likely("Viber", Voice, 70, "a message to Viber");
+    if begins(b"RHP\0") || (view.any_port(&[4244, 5242]) && bytes.len() > 8) {
+        return likely("Viber", Interactive, 70, "a message to Viber");
     }
     if view.port(5222) && be16(bytes, 0).is_some() && bytes.len() >= 6 && bytes[0] == 0 {
         return likely("Messenger", Interactive, 60, "a message on the port of chat services");

@@ -32,6 +32,14 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
     {
         return found("AJP", Web, "a web server passes a request on");
     }
+    // WebSocket whose beginning we missed (RFC 6455): one short frame that fits, masked or not.
+    if let &[0x81 | 0x82, size, ..] = bytes
+        && usize::from(size & 0x7f) + 2 + if size & 0x80 == 0 { 0 } else { 4 } == bytes.len()
+        && bytes.len() > 6
+        && size & 0x7f < 126
+    {
+        return likely("WebSocket", Web, 60, "a WebSocket frame");
+    }
     if view.any_port(&[9000]) && matches!(bytes, [1, 1..=11, 0, 1, ..]) {
         return likely("FastCGI", Web, 85, "a web server passes a request on");
     }

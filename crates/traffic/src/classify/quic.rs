@@ -5,7 +5,7 @@
 
 use super::tls::{Hello, hello, valid_name};
 use super::{Names, Signature};
-use crate::packet::{be16, be32};
+use crate::packet::be32;
 use ring::{aead, hkdf};
 use vocab::TrafficClass;
 
@@ -366,11 +366,6 @@ fn open(keys: &Keys, packet: &[u8], at: usize, body: &[u8]) -> Option<Vec<u8>> {
     Some(sealed)
 }
 
-/// Whether a datagram could belong to QUIC whose beginning we missed: a short header with the fixed bit.
-pub(super) fn continues(datagram: &[u8], port_443: usize) -> bool {
-    port_443 > 0 && datagram.len() >= 21 && datagram[0] & 0xc0 == 0x40
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -412,6 +407,5 @@ mod tests {
     #[test]
     fn version_numbers_are_checked() {
         assert!(matches!(Assembly::default().observe(b"\xc3\x12\x34\x56\x78\x08aaaaaaaa\0\0"), Seen::Other));
-        assert!(be16(b"a", 0).is_none());
     }
 }

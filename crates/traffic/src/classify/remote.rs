@@ -14,7 +14,10 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         if view.port(5938) && bytes.len() > 12 {
             return likely("TeamViewer", Interactive, 85, "a TeamViewer message");
         }
-        if view.port(4000) && bytes.len() > 8 && bytes.starts_with(&[1, 1]) {
+        if bytes.get(11..13) == Some(&[0x17, 0x24]) && bytes.starts_with(&[0, 0, 0, 0]) {
+            return found("TeamViewer", Interactive, "a TeamViewer message");
+        }
+        if view.port(4000) && bytes.len() >= 8 && matches!(bytes, [1 | 2, 0 | 1, 1, 0, ..]) {
             return likely("NoMachine", Interactive, 75, "a NoMachine message");
         }
         return Finding::No;

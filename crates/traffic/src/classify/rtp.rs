@@ -2,7 +2,7 @@
 
 use super::{Names, Signature};
 use crate::packet::{be16, be32};
-use vocab::{Timestamp, TrafficClass};
+use vocab::TrafficClass;
 
 /// Packets of one source whose sequence must agree before it is believed: by chance 3 in a row agree once in
 /// 2^48 flows that pass the first byte.
@@ -25,7 +25,6 @@ pub(crate) struct Tracker {
     /// Packets that share the clock of the one before: frames in parts, as video has.
     same_clock: u8,
     largest: u16,
-    first: Timestamp,
 }
 
 const fn media(application: &'static str, class: TrafficClass, confidence: u8, why: &'static str) -> Signature {
@@ -34,7 +33,7 @@ const fn media(application: &'static str, class: TrafficClass, confidence: u8, w
 
 impl Tracker {
     /// Takes in a datagram; says what it is as soon as that is clear.
-    pub(crate) fn observe(&mut self, datagram: &[u8], at: Timestamp) -> Option<Signature> {
+    pub(crate) fn observe(&mut self, datagram: &[u8]) -> Option<Signature> {
         let (first, second) = (*datagram.first()?, *datagram.get(1)?);
         if first & 0xc0 != 0x80 || datagram.len() < 12 {
             self.bad = self.bad.saturating_add(1);
@@ -59,7 +58,7 @@ impl Tracker {
             if self.good > 1 {
                 self.bad = self.bad.saturating_add(1);
             }
-            *self = Tracker { source, good: 1, bad: self.bad, first: at, largest: 0, same_clock: 0, ..*self };
+            *self = Tracker { source, good: 1, bad: self.bad, largest: 0, same_clock: 0, ..*self };
         }
         self.sequence = sequence;
         self.clock = clock;
@@ -88,29 +87,19 @@ impl Tracker {
     }
 }
 
-/// An RTCP packet whose parts add up (RFC 3550, A.2).
+/// A report of a sender or receiver whose length is the one its number of blocks asks for (RFC 3550, 6.4);
+/// what follows may be encrypted (RFC 3711).
 pub(crate) fn is_rtcp(datagram: &[u8]) -> bool {
-    let mut rest = datagram;
-    let mut parts = 0;
-    while let (Some(&first), Some(&kind), Some(words)) = (rest.first(), rest.get(1), be16(rest, 2)) {
-        let length = (usize::from(words) + 1) * 4;
-        if first & 0xc0 != 0x80 || !(200..=207).contains(&kind) || (parts == 0 && !matches!(kind, 200 | 201)) {
-            return false;
-        }
-        match rest.get(length..) {
-            Some(next) => rest = next,
-            None => return false,
-        }
-        parts += 1;
-        if rest.is_empty() {
-            return true;
-        }
-        // SRTCP ends with an index and a tag (RFC 3711, 3.4).
-        if parts >= 1 && rest.len() <= 14 && rest.first().is_some_and(|&byte| byte & 0xc0 != 0x80) {
-            return true;
-        }
-    }
-    false
+    let (Some(&first), Some(&kind), Some(words)) = (datagram.first(), datagram.get(1), be16(datagram, 2)) else {
+        return false;
+    };
+    let blocks = u16::from(first & 0x1f) * 6;
+    let expected = match kind {
+        200 => 6 + blocks,
+        201 => 1 + blocks,
+        _ => return false,
+    };
+    first & 0xc0 == 0x80 && words == expected && datagram.len() >= (usize::from(words) + 1) * 4
 }
 
 pub(crate) const RTCP: Signature = media("RTCP", TrafficClass::Voice, 75, "RTCP: reports about a flow of media");
@@ -131,8 +120,8 @@ mod tests {
     fn check(packets: impl IntoIterator<Item = Vec<u8>>, expected: Option<TrafficClass>) {
         let mut tracker = Tracker::default();
         let mut class = None;
-        for (step, bytes) in packets.into_iter().enumerate() {
-            class = class.or(tracker.observe(&bytes, Timestamp::from_unix_millis(step as u64 * 20)));
+        for bytes in packets {
+            class = class.or(tracker.observe(&bytes));
         }
         assert_eq!(class.map(|signature| signature.class), expected);
     }

@@ -12,24 +12,28 @@ pub(crate) struct Service {
 }
 
 /// One row per service: `application,class,names,source`. A name is a domain with all below it
-/// (`netflix.com`), or a first label with anything behind it (`ocsp.*`).
+/// (`netflix.com`), a first label with anything behind it (`ocsp.*`), or a brand under any top-level domain
+/// (`google.tld`).
 const TABLE: &str = include_str!("services.csv");
 
 /// The table, ready for lookups.
 pub(crate) struct Services {
     domains: HashMap<&'static str, Service, RandomState>,
     labels: HashMap<&'static str, Service, RandomState>,
+    brands: HashMap<&'static str, Service, RandomState>,
 }
 
 impl Services {
     pub(crate) fn new() -> Services {
-        let mut services = Services { domains: HashMap::default(), labels: HashMap::default() };
+        let mut services =
+            Services { domains: HashMap::default(), labels: HashMap::default(), brands: HashMap::default() };
         for (application, class, names) in rows() {
             for name in names.split(' ').filter(|name| !name.is_empty()) {
                 let service = Service { application, class };
-                match name.strip_suffix(".*") {
-                    Some(label) => services.labels.insert(label, service),
-                    None => services.domains.insert(name, service),
+                match (name.strip_suffix(".*"), name.strip_suffix(".tld")) {
+                    (Some(label), _) => services.labels.insert(label, service),
+                    (_, Some(brand)) => services.brands.insert(brand, service),
+                    (None, None) => services.domains.insert(name, service),
                 };
             }
         }
@@ -41,7 +45,8 @@ impl Services {
         let mut rest = name.trim_end_matches('.');
         let first = rest.split('.').next().unwrap_or(rest);
         loop {
-            if let Some(&service) = self.domains.get(rest) {
+            let known = self.domains.get(rest).or_else(|| self.brands.get(brand(rest)?));
+            if let Some(&service) = known {
                 return Some(service);
             }
             match rest.split_once('.') {
@@ -49,6 +54,18 @@ impl Services {
                 None => return self.labels.get(first).copied(),
             }
         }
+    }
+}
+
+/// A name without its top-level domain: `google` of `google.de` and of `google.co.uk`.
+fn brand(name: &str) -> Option<&str> {
+    let (rest, top) = name.rsplit_once('.')?;
+    if top.len() > 3 {
+        return None;
+    }
+    match rest.rsplit_once('.') {
+        Some((brand, second)) if second.len() <= 3 => Some(brand),
+        _ => Some(rest),
     }
 }
 

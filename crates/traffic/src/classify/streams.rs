@@ -27,6 +27,10 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
             if view.port(1935) && bytes.first() == Some(&3) {
                 return found("RTMP", Streaming, "an RTMP handshake");
             }
+            // RTP inside RTSP (RFC 2326, 10.12): "$", a channel, a length, then RTP.
+            if matches!(bytes, [b'$', 0..=7, _, _, 0x80..=0x9f, ..]) {
+                return likely("RTSP", Streaming, 85, "media inside RTSP");
+            }
             // Spotify's access point: 0x0004, a length, a fixed field.
             if bytes.starts_with(&[0, 4, 0, 0]) && bytes.get(6) == Some(&0x52) {
                 return found("Spotify", Streaming, "a greeting to Spotify");

@@ -31,16 +31,19 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         return Finding::No;
     }
     // RFC 3489 had no cookie: only on its port, only its few messages.
-    if !modern && !(matches!(kind, 0x0001 | 0x0101 | 0x0111 | 0x0002 | 0x0102) && view.port(3478)) {
+    if !modern && !(matches!(kind, 0x0001 | 0x0101 | 0x0111 | 0x0002 | 0x0102) && view.any_port(&[3478, 3479])) {
         return Finding::No;
     }
     let mut ice = false;
+    let mut zoom = false;
     let mut turn = matches!(kind & 0x3eef, 0x0003 | 0x0004 | 0x0006 | 0x0007 | 0x0008 | 0x0009);
     let mut rest = &bytes[20..20 + length];
     let mut attributes = 0;
     while let (Some(kind), Some(length)) = (be16(rest, 0), be16(rest, 2)) {
-        // PRIORITY, USE-CANDIDATE, ICE-CONTROLLED, ICE-CONTROLLING
-        ice |= matches!(kind, 0x0024 | 0x0025 | 0x8029 | 0x802a);
+        // Zoom's own, in the old format (Michel et al., IMC 2022, section 4).
+        zoom |= !modern && matches!(kind, 0x0101 | 0x0103);
+        // MESSAGE-INTEGRITY (the ends share a secret), PRIORITY, USE-CANDIDATE, ICE-CONTROLLED, ICE-CONTROLLING
+        ice |= matches!(kind, 0x0008 | 0x0024 | 0x0025 | 0x8029 | 0x802a);
         // XOR-RELAYED-ADDRESS, REQUESTED-TRANSPORT, DATA, XOR-PEER-ADDRESS
         turn |= matches!(kind, 0x0016 | 0x0019 | 0x0013 | 0x0012);
         rest = rest.get(4 + usize::from(length).next_multiple_of(4)..).unwrap_or(&[]);
@@ -48,6 +51,16 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         if attributes > 64 {
             break;
         }
+    }
+    if zoom {
+        let signature = Signature {
+            application: "Zoom",
+            class: TrafficClass::Call,
+            names: Names::Adorn,
+            confidence: 88,
+            why: "Zoom's own form of STUN",
+        };
+        return Finding::Found(Found { signature, name: None, next: Next::Settle });
     }
     if ice {
         conclude(TrafficClass::Call, 80, "two ends look for a direct way (ICE), as calls do", Next::Watch)

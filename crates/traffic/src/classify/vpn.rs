@@ -61,7 +61,7 @@ fn datagram(view: &View<'_>) -> Finding {
     if let Some(&operation) = bytes.first()
         && matches!(operation, 0x38 | 0x40 | 0x50)
         && (14..=120).contains(&length)
-        && (view.port(1194) || be32(bytes, length.saturating_sub(4)) == Some(0))
+        && (view.port(1194) || bytes.ends_with(&[0; 5]))
     {
         return likely("OpenVPN", Work, if view.port(1194) { 95 } else { 80 }, "an OpenVPN hard reset");
     }

@@ -96,11 +96,6 @@ impl Stream {
         }
     }
 
-    /// Whether no more fits.
-    pub(super) fn is_full(&self) -> bool {
-        self.have.first().is_some_and(|&(start, end)| start == 0 && end as usize >= MOST)
-    }
-
     fn keep(&mut self, start: usize, payload: &[u8], room: usize) {
         if start >= MOST || self.have.len() >= MOST_GAPS {
             return;

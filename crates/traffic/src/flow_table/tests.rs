@@ -1,1 +1,280 @@
+use super::*;
+use crate::TcpFlags;
+use crate::packet::TcpSegment;
+use proptest::prelude::*;
+use std::net::IpAddr;
+use vocab::{Endpoint, MacAddress};
 
+const PHONE: MacAddress = MacAddress([0xa4, 0x5e, 0x60, 0, 0, 1]);
+const SYN: u8 = 0x02;
+const ACK: u8 = 0x10;
+const FIN: u8 = 0x01;
+
+fn end(text: &str) -> Endpoint {
+    let (address, port) = text.rsplit_once(':').unwrap();
+    Endpoint { address: address.parse::<IpAddr>().unwrap().into(), port: port.parse().unwrap() }
+}
+
+fn packet<'a>(source: Endpoint, destination: Endpoint, transport: Transport, payload: &'a [u8]) -> Packet<'a> {
+    let local = |end: Endpoint| Locality::default().is_local(end.address);
+    Packet {
+        source,
+        destination,
+        protocol: if matches!(transport, Transport::Udp) { IpProtocol::UDP } else { IpProtocol::TCP },
+        transport,
+        source_mac: local(source).then_some(PHONE),
+        destination_mac: local(destination).then_some(PHONE),
+        vlan: None,
+        dscp: 0,
+        ttl: 64,
+        wire_len: 54 + payload.len() as u32,
+        fragment: Fragment::Whole,
+        payload,
+    }
+}
+
+fn tcp(flags: u8, seq: u32) -> Transport {
+    Transport::Tcp(TcpSegment { flags: TcpFlags(flags), seq, ack: 0 })
+}
+
+fn table() -> FlowTable {
+    FlowTable::new(FlowLimits::default(), Locality::default())
+}
+
+fn at(millis: u64) -> Timestamp {
+    Timestamp::from_unix_millis(1_700_000_000_000 + millis)
+}
+
+/// A ClientHello record for `name`, `padding` bytes long before its server name.
+fn client_hello(name: &str, padding: usize) -> Vec<u8> {
+    let name = name.as_bytes();
+    let mut extensions = vec![0, 21];
+    extensions.extend_from_slice(&(padding as u16).to_be_bytes());
+    extensions.resize(extensions.len() + padding, 0);
+    extensions.extend_from_slice(&[0, 0]);
+    extensions.extend_from_slice(&(name.len() as u16 + 5).to_be_bytes());
+    extensions.extend_from_slice(&(name.len() as u16 + 3).to_be_bytes());
+    extensions.push(0);
+    extensions.extend_from_slice(&(name.len() as u16).to_be_bytes());
+    extensions.extend_from_slice(name);
+    let mut body = vec![3, 3];
+    body.resize(34, 7);
+    body.extend_from_slice(&[0, 0, 2, 0x13, 1, 1, 0]);
+    body.extend_from_slice(&(extensions.len() as u16).to_be_bytes());
+    body.extend_from_slice(&extensions);
+    let mut record = vec![22, 3, 1];
+    record.extend_from_slice(&(body.len() as u16 + 4).to_be_bytes());
+    record.push(1);
+    record.extend_from_slice(&(body.len() as u32).to_be_bytes()[1..]);
+    record.extend_from_slice(&body);
+    record
+}
+
+/// Says who wrote `payloads` (`>` the device, `<` the server) to a fresh UDP flow, and gives the verdict.
+fn check_udp(server: &str, payloads: &[(char, Vec<u8>)], class: TrafficClass) {
+    let (phone, server) = (end("192.168.1.20:50000"), end(server));
+    let mut table = table();
+    let mut last = None;
+    for (step, (way, payload)) in payloads.iter().enumerate() {
+        let (source, destination) = if *way == '>' { (phone, server) } else { (server, phone) };
+        let packet = packet(source, destination, Transport::Udp, payload);
+        last = Some(table.observe(&packet, None, at(step as u64 * 20)));
+    }
+    let observed = last.unwrap();
+    assert_eq!(observed.class, class, "{:?}", table.get(observed.flow));
+}
+
+fn check_tcp(server: &str, payloads: &[(char, Vec<u8>)], expected: TrafficClass, application: &str) {
+    let (phone, server) = (end("192.168.1.20:50000"), end(server));
+    let mut table = table();
+    table.observe(&packet(phone, server, tcp(SYN, 0), &[]), None, at(0));
+    let mut observed = table.observe(&packet(server, phone, tcp(SYN | ACK, 0), &[]), None, at(1));
+    let mut next = [1_u32; 2];
+    for (step, (way, payload)) in payloads.iter().enumerate() {
+        let from_phone = *way == '>';
+        let (source, destination) = if from_phone { (phone, server) } else { (server, phone) };
+        let seq = &mut next[usize::from(from_phone)];
+        observed = table.observe(&packet(source, destination, tcp(ACK, *seq), payload), None, at(2 + step as u64));
+        *seq += payload.len() as u32;
+    }
+    let summary = table.get(observed.flow).unwrap();
+    assert_eq!((summary.verdict.class, summary.verdict.application.as_str()), (expected, application), "{summary:?}");
+}
+
+#[test]
+fn the_families_of_a_household_are_known_within_ten_packets() {
+    use TrafficClass::{Backup, Download, Interactive, Streaming, Update, Web};
+    let hello = |name: &str| vec![('>', client_hello(name, 10))];
+    check_tcp("203.0.113.9:443", &hello("rr4---sn-h0jeln7l.googlevideo.com"), Streaming, "YouTube");
+    check_tcp("203.0.113.9:443", &hello("ipv4-c001-fra.oca.nflxvideo.net"), Streaming, "Netflix");
+    check_tcp("203.0.113.9:443", &hello("releases.ubuntu.com"), Download, "Ubuntu images");
+    check_tcp("203.0.113.9:443", &hello("f001.backblazeb2.com"), Backup, "Backblaze");
+    check_tcp("203.0.113.9:443", &hello("www.example.org"), Web, "TLS");
+    let update = b"GET /ubuntu/pool/x.deb HTTP/1.1\r\nHost: archive.ubuntu.com\r\nUser-Agent: x\r\n\r\n".to_vec();
+    check_tcp("203.0.113.9:80", &[('>', update)], Update, "Ubuntu update");
+    check_tcp("203.0.113.9:22", &[('<', b"SSH-2.0-OpenSSH_9.2\r\n".to_vec())], Interactive, "SSH");
+}
+
+fn rtp(kind: u8, sequence: u16, clock: u32, payload: usize) -> Vec<u8> {
+    let mut bytes = vec![0x80, kind];
+    bytes.extend_from_slice(&sequence.to_be_bytes());
+    bytes.extend_from_slice(&clock.to_be_bytes());
+    bytes.extend_from_slice(&0x1234_5678_u32.to_be_bytes());
+    bytes.resize(12 + payload, 0x5a);
+    bytes
+}
+
+#[test]
+fn calls_are_told_apart() {
+    for kind in [0, 8, 111] {
+        let both: Vec<(char, Vec<u8>)> = (0..10)
+            .map(|n| (if n % 2 == 0 { '>' } else { '<' }, rtp(kind, n / 2, u32::from(n / 2) * 160, 160)))
+            .collect();
+        check_udp("203.0.113.9:40000", &both, TrafficClass::Voice);
+    }
+    let mut binding = vec![0, 1, 0, 8, 0x21, 0x12, 0xa4, 0x42];
+    binding.resize(20, 9);
+    binding.extend_from_slice(&[0, 0x24, 0, 4, 1, 2, 3, 4]);
+    let mut call = vec![('>', binding.clone()), ('<', binding)];
+    call.extend((0..4).map(|n| ('>', rtp(96, n, 3_000, 1_188))));
+    check_udp("203.0.113.9:40000", &call, TrafficClass::Call);
+}
+
+#[test]
+fn a_hello_in_pieces_out_of_order_and_repeated_is_read() {
+    let hello = client_hello("www.netflix.com", 3_000);
+    let pieces: Vec<(usize, &[u8])> = hello.chunks(700).enumerate().map(|(n, piece)| (n * 700, piece)).collect();
+    let (phone, server) = (end("192.168.1.20:50000"), end("203.0.113.9:443"));
+    for order in [[4, 2, 0, 0, 3, 1], [0, 1, 2, 3, 4, 4], [1, 1, 4, 3, 2, 0]] {
+        let mut table = table();
+        table.observe(&packet(phone, server, tcp(SYN, 4_294_967_000), &[]), None, at(0));
+        let mut observed = None;
+        for place in order {
+            let (offset, piece) = pieces[place];
+            let seq = 4_294_967_001_u32.wrapping_add(offset as u32);
+            observed = Some(table.observe(&packet(phone, server, tcp(ACK, seq), piece), None, at(1)));
+        }
+        let observed = observed.unwrap();
+        assert_eq!((observed.class, observed.settlement), (TrafficClass::Streaming, Settlement::Settled));
+        let verdict = table.get(observed.flow).unwrap().verdict;
+        assert_eq!(verdict.evidence, "server name www.netflix.com in the TLS hello");
+        assert_eq!(table.counters().reassembly_bytes, 0, "working memory is given back");
+    }
+}
+
+#[test]
+fn a_name_from_dns_serves_where_the_flow_hides_its_own() {
+    let (phone, server) = (end("192.168.1.20:50000"), end("203.0.113.9:443"));
+    let mut answer = vec![0x12, 0x34, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0];
+    answer.extend_from_slice(
+        b"\x03www\x07netflix\x03com\0\0\x01\0\x01\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\xcb\0\x71\x09",
+    );
+    let mut table = table();
+    table.observe(&packet(end("192.168.1.1:53"), end("192.168.1.20:41000"), Transport::Udp, &answer), None, at(0));
+    let observed = table.observe(&packet(phone, server, tcp(SYN, 0), &[]), None, at(9));
+    let verdict = table.get(observed.flow).unwrap().verdict;
+    assert_eq!((verdict.class, verdict.server_name.as_str()), (TrafficClass::Streaming, "www.netflix.com"));
+}
+
+#[test]
+fn a_web_flow_that_moves_too_much_becomes_a_download_by_the_kernels_counters_alone() {
+    let (phone, server) = (end("192.168.1.20:50000"), end("203.0.113.9:443"));
+    let mut table = table();
+    table.observe(&packet(phone, server, tcp(SYN, 0), &[]), None, at(0));
+    let hello = client_hello("www.example.org", 0);
+    let seen = table.observe(&packet(phone, server, tcp(ACK, 1), &hello), None, at(1));
+    assert!(seen.settled_now && seen.class == TrafficClass::Web);
+    let many = Counts { bytes: ByteCount(13_000_000), packets: 9_000 };
+    let (low, high) = if seen.key.low() == server { (many, Counts::default()) } else { (Counts::default(), many) };
+    let grown = table.observe_counts(&seen.key, low, high, None, at(900));
+    assert_eq!((grown.class, grown.class_changed), (TrafficClass::Download, true));
+    assert_eq!(grown.owner, Some((DeviceId::Mac(PHONE), Direction::Download)));
+    let summary = table.get(grown.flow).unwrap();
+    assert_eq!(summary.packets, Directed { download: 9_000, upload: 2 });
+    assert!(summary.verdict.evidence.contains("12 MB"), "{}", summary.verdict.evidence);
+}
+
+#[test]
+fn flows_end_by_fin_by_idling_and_begin_anew() {
+    let (phone, server) = (end("192.168.1.20:50000"), end("203.0.113.9:443"));
+    let mut table = table();
+    let first = table.observe(&packet(phone, server, tcp(SYN, 0), &[]), None, at(0));
+    table.observe(&packet(server, phone, tcp(FIN | ACK, 1), &[]), None, at(10));
+    table.observe(&packet(phone, server, tcp(FIN | ACK, 1), &[]), None, at(20));
+    assert!(table.expire(at(5_000)).is_empty(), "it lingers");
+    let second = table.observe(&packet(phone, server, tcp(SYN, 77), &[]), None, at(6_000));
+    assert!(second.opened && second.flow != first.flow);
+    let ended = table.expire(at(6_000));
+    assert_eq!(ended.len(), 1);
+    assert_eq!(ended[0].packets, Directed { download: 1, upload: 2 });
+    assert_eq!(table.expire(at(120_000)).len(), 1, "nobody answered the second");
+    assert_eq!((table.counters().open, table.counters().ended), (0, 2));
+}
+
+#[test]
+fn the_first_packet_of_a_window_is_marked() {
+    let (phone, server) = (end("192.168.1.20:50000"), end("203.0.113.9:443"));
+    let mut table = table();
+    let marks: Vec<bool> = [0, 400, 999, 1_000, 1_500, 3_000]
+        .map(|millis| table.observe(&packet(phone, server, tcp(ACK, 1), &[]), None, at(millis)).first_in_window)
+        .to_vec();
+    assert_eq!(marks, [true, false, false, true, false, true]);
+}
+
+#[test]
+fn a_full_table_keeps_what_people_wait_for() {
+    let limits = FlowLimits { flows: 64, ..FlowLimits::default() };
+    let mut table = FlowTable::new(limits, Locality::default());
+    let (phone, server) = (end("192.168.1.20:50000"), end("203.0.113.9:22"));
+    table.observe(&packet(phone, server, tcp(SYN, 0), &[]), None, at(0));
+    let ssh = table.observe(&packet(server, phone, tcp(ACK, 1), b"SSH-2.0-x\r\n"), None, at(1));
+    for n in 0..5_000_u32 {
+        let scanner = Endpoint { address: vocab::Address::from_v4(n.to_be_bytes()), port: 1_024 + n as u16 };
+        table.observe(&packet(scanner, phone, tcp(SYN, n), &[]), None, at(2 + u64::from(n)));
+    }
+    assert!(table.get(ssh.flow).is_some(), "a flood never evicts an answered flow of a protected class");
+    let counters = table.counters();
+    assert_eq!((counters.open, counters.evicted, counters.evicted_protected), (64, 4_937, 0));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Whatever comes: the table never holds more than it may, every flow opened ends in exactly one summary
+    /// or is open, and no byte is lost between packets and summaries.
+    #[test]
+    fn nothing_is_lost_and_nothing_grows(
+        steps in proptest::collection::vec(
+            (0u8..24, 0u8..4, 0u8..32, proptest::collection::vec(any::<u8>(), 0..80), 0u64..20_000, any::<bool>()),
+            1..200,
+        ),
+    ) {
+        let limits = FlowLimits { flows: 8, reassembly_bytes: 300, ..FlowLimits::default() };
+        let mut table = FlowTable::new(limits, Locality::default());
+        let (mut now, mut sent, mut summed, mut summaries) = (0, 0, 0, 0);
+        for (flow, flags, seq, payload, later, udp) in steps {
+            now += later;
+            let (phone, server) = (end(&format!("192.168.1.20:{}", 50_000 + u16::from(flow / 2))), end("203.0.113.9:443"));
+            let (source, destination) = if flow % 2 == 0 { (phone, server) } else { (server, phone) };
+            let flags = [SYN, ACK, FIN | ACK, 0x04][usize::from(flags)];
+            let transport = if udp { Transport::Udp } else { tcp(flags, u32::from(seq)) };
+            let packet = packet(source, destination, transport, &payload);
+            sent += u64::from(packet.wire_len);
+            table.observe(&packet, None, at(now));
+            let counters = table.counters();
+            prop_assert!(counters.open <= 8);
+            prop_assert!(counters.reassembly_bytes <= 4_000, "{}", counters.reassembly_bytes);
+            for flow in table.expire(at(now)) {
+                summed += flow.bytes.download.0 + flow.bytes.upload.0;
+                summaries += 1;
+            }
+        }
+        for flow in table.drain() {
+            summed += flow.bytes.download.0 + flow.bytes.upload.0;
+            summaries += 1;
+        }
+        prop_assert_eq!(summed, sent);
+        prop_assert_eq!(summaries, table.counters().opened);
+        prop_assert_eq!((table.counters().open, table.counters().reassembly_bytes), (0, 0));
+    }
+}

@@ -73,6 +73,8 @@ pub(super) fn open(bytes: &[u8], link_type: LinkType) -> Result<Frame<'_>, Malfo
             frame.payload = bytes.get(4..).ok_or(truncated)?;
             through_shims(frame, ethertype)
         }
+        // Serial lines that speak Cisco HDLC are recorded as PPP too: unicast or broadcast, then zero.
+        LinkType::Ppp if matches!(bytes, [0x0f | 0x8f, 0, ..]) => open(bytes, LinkType::CiscoHdlc),
         LinkType::Ppp => {
             // HDLC-like framing (RFC 1662) begins with "all stations, unnumbered information".
             let inner = bytes.strip_prefix(&[0xff, 0x03]).unwrap_or(bytes);

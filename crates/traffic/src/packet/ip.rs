@@ -42,6 +42,10 @@ pub(super) fn parse(mut network: Network, mut bytes: &[u8]) -> Result<Packet<'_>
             IP_IN_IP => Ok((Network::V4, header.body)),
             SIX_IN_FOUR => Ok((Network::V6, header.body)),
             GRE => gre(header.body),
+            UDP => match gtp(header.body) {
+                Some(inner) => Ok((Network::ByVersion, inner)),
+                None => break,
+            },
             _ => break,
         };
         // A tunnel that cannot be read is still a flow: that of the tunnel itself.
@@ -172,6 +176,31 @@ fn ipv6(bytes: &[u8]) -> Result<Header<'_>, Malformed> {
         fragment,
         body,
     })
+}
+
+/// What a mobile network's tunnel carries: GTP-U (3GPP TS 29.281, 5.1) on its port, message type G-PDU.
+fn gtp(datagram: &[u8]) -> Option<&[u8]> {
+    const PORT: u16 = 2152;
+    const G_PDU: u8 = 255;
+    if be16(datagram, 0) != Some(PORT) && be16(datagram, 2) != Some(PORT) {
+        return None;
+    }
+    let bytes = datagram.get(8..)?;
+    let flags = *bytes.first()?;
+    if flags & 0xf0 != 0x30 || bytes.get(1) != Some(&G_PDU) {
+        return None;
+    }
+    let mut at = if flags & 0x07 == 0 { 8 } else { 12 };
+    // Extension headers: a length in words first, the next type last.
+    let mut next = if flags & 0x04 == 0 { 0 } else { *bytes.get(11)? };
+    for _ in 0..MOST_EXTENSIONS {
+        if next == 0 {
+            return bytes.get(at..);
+        }
+        at += usize::from(*bytes.get(at)?).max(1) * 4;
+        next = *bytes.get(at - 1)?;
+    }
+    None
 }
 
 /// What GRE carries (RFC 2784, RFC 2890, and the enhanced form of RFC 2637).

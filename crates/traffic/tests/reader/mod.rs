@@ -1,6 +1,5 @@
 //! Captures read for scoring: the real reader lives in the crate `capture`, which this crate must not see.
 
-use pcap_parser::traits::PcapReaderIterator;
 use pcap_parser::{Block, Linktype, PcapBlockOwned, PcapError, create_reader};
 use std::path::Path;
 use traffic::{FlowLimits, FlowTable, Locality, Packet};
