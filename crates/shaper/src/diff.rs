@@ -15,6 +15,8 @@ pub enum Op {
     SetLeaf(u16, LeafQdisc),
     /// Another size for a qdisc of the same kind, hitless.
     ResizeLeaf(u16, LeafQdisc),
+    /// The qdisc of a leaf class goes, with what waits there. Never a part of [`diff`].
+    RemoveLeaf(u16),
 }
 
 /// The steps that turn `installed` into `desired`: groups in order, inside a group in any order.
@@ -22,7 +24,7 @@ pub enum Op {
 /// From the leaves up, what shrinks and what goes; then from the root down, what comes and what grows. So no
 /// step lifts the sum of children's rates above their parent's, whatever the two trees are (as long as
 /// neither does itself), and after a step that failed the groups that follow need not be tried.
-/// What is equal is not touched.
+/// What is equal is not touched, and no step loses a packet.
 pub fn diff(installed: &QueueTree, desired: &QueueTree) -> Vec<Vec<Op>> {
     // A class that moves to another parent, which only tampering can bring about, goes and comes.
     let stays = |minor: &u16, class: &Class| desired.classes.get(minor).is_some_and(|new| new.parent == class.parent);
@@ -74,7 +76,7 @@ mod tests {
     use crate::tree::queue_tree;
     use crate::tree::tests::{STYLE, any_division, slot};
     use proptest::prelude::*;
-    use std::collections::BTreeSet;
+    use std::collections::BTreeMap;
     use vocab::{BitRate, Division};
 
     /// Does what the kernel does.
@@ -102,11 +104,12 @@ mod tests {
                 let old = tree.leaves.insert(minor, leaf).expect("only what is there is resized");
                 assert_eq!(old.kind, leaf.kind);
             }
+            Op::RemoveLeaf(minor) => panic!("{minor:x} would lose packets"),
         }
     }
 
     fn tree(division: &Division) -> Option<QueueTree> {
-        queue_tree(division, STYLE, &BTreeSet::new(), slot).map(|built| built.tree)
+        queue_tree(division, STYLE, &BTreeMap::new(), slot).map(|built| built.tree)
     }
 
     proptest! {

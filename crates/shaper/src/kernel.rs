@@ -335,6 +335,7 @@ fn request(op: &Op, index: i32, major: u16) -> Request {
             let options = leaf.kind.options(leaf.limit);
             tc::request(RTM_NEWQDISC, 0, index, handle(*minor), 0, Some(&options))
         }
+        Op::RemoveLeaf(minor) => tc::request(RTM_DELQDISC, 0, index, handle(*minor), 0, None),
     }
 }
 
@@ -350,6 +351,7 @@ fn describe(op: &Op, major: u16) -> String {
         Op::ResizeLeaf(minor, leaf) => {
             format!("resize the {} of class {major:x}:{minor:x} to {} bytes", leaf.kind, leaf.limit)
         }
+        Op::RemoveLeaf(minor) => format!("empty the queue of class {major:x}:{minor:x}"),
     }
 }
 

@@ -1,12 +1,12 @@
 //! The queues of one link, and the plan they mean.
 
-use crate::diff::diff;
+use crate::diff::{Op, diff};
 use crate::error::ShaperError;
 use crate::kernel::{Kernel, Root};
 use crate::leaf::LeafKind;
 use crate::state::{self, Before, BeforeOffloads};
 use crate::steer::Steer;
-use crate::tree::{self, FRAME, LeafStyle, QueueTree, SUPER_PACKET, queue_tree};
+use crate::tree::{self, FRAME, LeafQdisc, LeafStyle, QueueTree, SUPER_PACKET, queue_tree};
 use datapath::sys::{self, Offload};
 use datapath::{Leaf, Slot};
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,6 +66,8 @@ struct Side {
     /// The largest packet that may wait here, bytes.
     packet: u32,
     devices: BTreeMap<Slot, DeviceId>,
+    /// Leaves whose prio was changed and that may still be served under the old one.
+    moved: BTreeSet<u16>,
     /// Leaves that steering knows of.
     open: BTreeSet<u16>,
 }
@@ -124,6 +126,7 @@ impl<S: Steer> Shaper<S> {
             installed: Installed::Unknown,
             packet: SUPER_PACKET,
             devices: BTreeMap::new(),
+            moved: BTreeSet::new(),
             open: BTreeSet::new(),
         };
         let mut sides =
@@ -152,6 +155,9 @@ impl<S: Steer> Shaper<S> {
 
     /// Puts `plan` in force: only what differs is touched, no packet is lost, and at no moment do the rates
     /// under a class add up to more than its own.
+    ///
+    /// One loss cannot be helped: an aggregate whose tier changes while packets wait in its leaf loses these (20 ms
+    /// of its rate), because HTB would keep a busy class in its old place.
     ///
     /// What the kernel refuses is tried once more on what was read back from it.
     ///
@@ -207,12 +213,12 @@ impl<S: Steer> Shaper<S> {
             }
         }
         let style = LeafStyle { kind: self.leaf, packet: side.packet };
-        let build = |draining: &BTreeSet<u16>| {
+        let build = |draining: &BTreeMap<u16, u8>| {
             queue_tree(division, style, draining, |device| slots.get(&device).copied()).ok_or_else(|| {
                 ShaperError::NoCapacity { interface: side.interface.clone(), capacity: division.capacity }
             })
         };
-        let mut built = build(&BTreeSet::new())?;
+        let mut built = build(&BTreeMap::new())?;
         let wanted: BTreeSet<u16> = built.tree.leaves.keys().copied().collect();
 
         if matches!(side.installed, Installed::Nothing) {
@@ -234,14 +240,41 @@ impl<S: Steer> Shaper<S> {
             }
             let counters = self.kernel.counters(side.index, side.major, self.leaf)?;
             let waits = |minor: &u16| counters.get(minor).is_some_and(|counters| counters.waiting > 0);
-            let draining: BTreeSet<u16> = leaving.into_iter().filter(waits).collect();
+            let draining: BTreeMap<u16, u8> = leaving
+                .into_iter()
+                .filter(waits)
+                .map(|minor| (minor, installed.classes.get(&minor).map_or(0, |class| class.prio)))
+                .collect();
             if !draining.is_empty() {
                 built = build(&draining)?;
             }
         }
 
         let groups = diff(installed, &built.tree);
+        let prio = |tree: &QueueTree, minor: u16| tree.classes.get(&minor).map(|class| class.prio);
+        let moves = |minor: &u16| prio(installed, *minor).is_some_and(|old| prio(&built.tree, *minor) != Some(old));
+        side.moved.extend(built.tree.leaves.keys().copied().filter(moves));
         self.kernel.execute(&side.interface, side.index, side.major, &groups)?;
+        let mut changes = groups.iter().map(Vec::len).sum::<usize>() as u32;
+
+        // HTB serves a class under its old prio as long as it never runs empty (`prio_activity` in sch_htb.c;
+        // measured), which for a hungry leaf is for ever. So its queue of some 20 ms is given up.
+        if !side.moved.is_empty() {
+            let counters = self.kernel.counters(side.index, side.major, self.leaf)?;
+            let waiting = |minor: &u16| counters.get(minor).map_or(0, |counters| counters.waiting);
+            let full = side.moved.iter().filter(|minor| waiting(minor) > 0);
+            let full: Vec<(u16, LeafQdisc)> =
+                full.filter_map(|minor| Some((*minor, *built.tree.leaves.get(minor)?))).collect();
+            for (minor, _) in &full {
+                info!(%direction, minor, packets = waiting(minor), "queue emptied: its new priority takes hold");
+            }
+            let out = full.iter().map(|(minor, _)| Op::RemoveLeaf(*minor)).collect();
+            let back = full.iter().map(|(minor, leaf)| Op::SetLeaf(*minor, *leaf)).collect();
+            self.kernel.execute(&side.interface, side.index, side.major, &[out, back])?;
+            changes += full.len() as u32;
+            side.moved.clear();
+        }
+
         side.installed = Installed::Tree(built.tree);
         side.devices = built.devices;
         for minor in wanted {
@@ -250,7 +283,7 @@ impl<S: Steer> Shaper<S> {
                 side.open.insert(minor);
             }
         }
-        Ok((groups.iter().map(Vec::len).sum::<usize>() as u32, built.skipped))
+        Ok((changes, built.skipped))
     }
 
     /// Switches super-packets off where they would block a slow link, and finds out how large packets may be.

@@ -101,13 +101,14 @@ struct Claim {
 
 /// The tree that means `division`; `None` if the capacity cannot hold even the least rates of its classes.
 ///
-/// `draining` are leaves that no plan names any more but that still hold packets: they stay, owed nothing.
+/// `draining` are leaves (and their prios, which stay) that no plan names any more but that still hold packets:
+/// they stay, owed nothing.
 /// Children's rates always add up to less than their parent's: where the floors and the least rates (8 kbit/s
 /// for each leaf, HTB has no zero) exceed the capacity, what is above the least shrinks by one factor.
 pub(crate) fn queue_tree(
     division: &Division,
     style: LeafStyle,
-    draining: &BTreeSet<u16>,
+    draining: &BTreeMap<u16, u8>,
     slot_of: impl Fn(DeviceId) -> Option<Slot>,
 ) -> Option<Built> {
     let capacity = BitRate::from_bps(whole_bytes(division.capacity.as_bps()));
@@ -138,12 +139,12 @@ pub(crate) fn queue_tree(
             });
         }
     }
-    for &minor in draining {
+    for (&minor, &prio) in draining {
         if let Some((slot, Some(class))) = Slot::from_minor(minor)
             && !claims.iter().any(|claim| claim.slot == slot && claim.class == class)
         {
             let limit = leaf_limit(capacity, capacity, style);
-            claims.push(Claim { slot, class, floor: 0, ceiling: capacity, surplus: 0, prio: 7, limit });
+            claims.push(Claim { slot, class, floor: 0, ceiling: capacity, surplus: 0, prio, limit });
         }
     }
 
@@ -278,7 +279,7 @@ fn quanta(claims: &[Claim], style: LeafStyle) -> Vec<u32> {
 }
 
 /// How many bytes a bfifo holds: 20 ms of the rate at which its class is expected to be served (`service`: what
-/// the plan gives it, with the headroom it may take), of an eighth of its ceiling at least, because the plan
+/// the plan gives it, with the headroom it may take), of a quarter of its ceiling at least, because the plan
 /// may be wrong, and at least two of the largest packets, because it drops what is larger than itself.
 ///
 /// In steps of an eighth to a quarter, so that the noise of plans changes nothing. Other kinds bound themselves.
@@ -286,7 +287,7 @@ fn leaf_limit(service: BitRate, ceiling: BitRate, style: LeafStyle) -> u32 {
     if style.kind != LeafKind::Bfifo {
         return 0;
     }
-    let rate = service.min(ceiling).max(ceiling.mul_ratio(1, 8));
+    let rate = service.min(ceiling).max(ceiling.mul_ratio(1, 4));
     let bytes = rate.mul_ratio(LEAF_MS, 8_000).as_bps().clamp(u64::from(2 * style.packet), 1 << 26);
     let step = (1u64 << bytes.ilog2()) / 4;
     bytes.next_multiple_of(step) as u32
@@ -397,7 +398,7 @@ pub(crate) mod tests {
 
     /// One line for each class of a device: minor, parent, rate and ceil in kbit/s, prio, quantum.
     fn check(division: &Division, expected: &[&str]) {
-        let built = queue_tree(division, STYLE, &BTreeSet::new(), slot).unwrap();
+        let built = queue_tree(division, STYLE, &BTreeMap::new(), slot).unwrap();
         let lines = built.tree.classes.iter().filter(|(minor, _)| Slot::from_minor(**minor).is_some());
         let lines: Vec<String> = lines
             .map(|(minor, class)| {
@@ -460,7 +461,7 @@ pub(crate) mod tests {
         let prio = |tiers: &[u8]| {
             let leaves: Vec<_> = tiers.iter().map(|&tier| [(4, tier, 1, 0)]).collect();
             let devices: Vec<_> = leaves.iter().map(|leaves| (0, &leaves[..])).collect();
-            let built = queue_tree(&division(100_000, &devices), STYLE, &BTreeSet::new(), slot).unwrap();
+            let built = queue_tree(&division(100_000, &devices), STYLE, &BTreeMap::new(), slot).unwrap();
             let leaves = built.tree.classes.iter().filter(|(minor, _)| *minor & 0xf == 5);
             leaves.map(|(_, class)| class.prio).collect::<Vec<_>>()
         };
@@ -476,7 +477,7 @@ pub(crate) mod tests {
             leaf_limit(BitRate::from_kbps(service), BitRate::from_kbps(ceiling), style)
         };
         assert_eq!(limit(20_000, 20_000, FRAME), 57_344); // 50,000 bytes, a step up
-        assert_eq!(limit(1_000, 20_000, FRAME), 7_168); // an eighth of the ceiling
+        assert_eq!(limit(1_000, 20_000, FRAME), 14_336); // a quarter of the ceiling
         assert_eq!(limit(100, 100, FRAME), 3_072); // two frames
         assert_eq!(limit(20_000, 20_000, SUPER_PACKET), 131_072);
         let fq_codel = LeafStyle { kind: LeafKind::FqCodel, packet: FRAME };
@@ -487,7 +488,7 @@ pub(crate) mod tests {
     fn who_has_no_slot_is_named() {
         let mut division = division(10_000, &[(0, &[(4, 1, 1, 0)])]);
         division.devices[0].device = DeviceId::Ip([10, 0, 0, 1].into());
-        let built = queue_tree(&division, STYLE, &BTreeSet::new(), slot).unwrap();
+        let built = queue_tree(&division, STYLE, &BTreeMap::new(), slot).unwrap();
         assert_eq!(built.skipped, [division.devices[0].device]);
         assert_eq!(built.tree.classes.len(), 3);
     }
@@ -495,14 +496,14 @@ pub(crate) mod tests {
     #[test]
     fn a_capacity_too_small_for_its_leaves_is_refused() {
         let division = division(0, &[(0, &[(4, 1, 1, 0)])]);
-        assert!(queue_tree(&division, STYLE, &BTreeSet::new(), slot).is_none());
+        assert!(queue_tree(&division, STYLE, &BTreeMap::new(), slot).is_none());
     }
 
     proptest! {
         #[test]
         fn every_tree_keeps_every_cap(division in any_division(), super_packets in any::<bool>()) {
             let packet = if super_packets { SUPER_PACKET } else { FRAME };
-            let built = queue_tree(&division, LeafStyle { packet, ..STYLE }, &BTreeSet::new(), slot);
+            let built = queue_tree(&division, LeafStyle { packet, ..STYLE }, &BTreeMap::new(), slot);
             let Some(Built { tree, .. }) = built else { return Ok(()) };
             prop_assert_eq!(tree.overcommitted(), None);
             let under_root: BitRate = tree.classes.values().filter(|class| class.parent == ROOT_MINOR).map(|class| class.rate).sum();
@@ -524,7 +525,7 @@ pub(crate) mod tests {
         fn floors_that_fit_are_kept(floors in proptest::collection::vec(0..900u64, 1..10)) {
             let leaves: Vec<_> = floors.iter().map(|&floor| [(4, 2, floor, floor)]).collect();
             let devices: Vec<_> = leaves.iter().map(|leaves| (0, &leaves[..])).collect();
-            let built = queue_tree(&division(10_000, &devices), STYLE, &BTreeSet::new(), slot).unwrap();
+            let built = queue_tree(&division(10_000, &devices), STYLE, &BTreeMap::new(), slot).unwrap();
             for (place, floor) in floors.iter().enumerate() {
                 let minor = slot(device(place as u8 + 1)).unwrap().class_minor(TrafficClass::Web);
                 prop_assert_eq!(built.tree.classes[&minor].rate.as_kbps(), (*floor).max(8));
