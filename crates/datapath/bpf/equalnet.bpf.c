@@ -453,9 +453,12 @@ static __always_inline __u32 account(struct __sk_buff *skb, const struct config 
 
 	/* One super-packet is many packets on the wire, each with its own headers. */
 	packets = skb->gso_segs;
-	if (packets < 1)
-		packets = 1;
 	wire_length = skb->len;
+	/* A guest's card says how large its segments are, but not how many (SKB_GSO_DODGY). */
+	if (packets == 0 && skb->gso_size && wire_length > p.payload)
+		packets = (wire_length - p.payload + skb->gso_size - 1) / skb->gso_size;
+	if (packets == 0)
+		packets = 1;
 	if (packets > 1) {
 		if (!ingress)
 			wire_length = skb->wire_len;

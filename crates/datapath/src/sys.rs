@@ -283,6 +283,17 @@ pub struct Clocks {
     pub unix_ns: u64,
 }
 
+impl Clocks {
+    /// The time of day at `monotonic_ns`, in nanoseconds since 1970-01-01 UTC.
+    pub const fn unix_at(self, monotonic_ns: u64) -> u64 {
+        if monotonic_ns <= self.monotonic_ns {
+            self.unix_ns.saturating_sub(self.monotonic_ns - monotonic_ns)
+        } else {
+            self.unix_ns.saturating_add(monotonic_ns - self.monotonic_ns)
+        }
+    }
+}
+
 fn clock(id: libc::clockid_t) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the struct is writable; both clocks exist on every Linux, so the call cannot fail.
