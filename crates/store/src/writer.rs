@@ -107,6 +107,10 @@ impl Writer {
     fn take(&mut self, messages: Vec<Message>, counts: &StoreCounts, on_event: &mut impl FnMut(StoreEvent)) {
         let (bulk, kept): (Vec<Message>, Vec<Message>) = messages.into_iter().partition(Message::is_bulk);
         self.waiting.extend(kept);
+        if self.is_stopped {
+            // What is in the log may fit into the file, and leave the log to be written from its start.
+            let _ = checkpoint(&self.connection, "RESTART");
+        }
         let mut result = self.write_waiting(counts);
         if !bulk.is_empty() {
             let written = self.write_bulk(&bulk);

@@ -31,6 +31,8 @@ pub(super) static RULES: &[Rule] = &[
     rule(Vendor, "nest labs", Kind::Iot, 3, "Nest Labs Inc."),
     rule(Vendor, "ecobee", Kind::Iot, 4, "ecobee inc"),
     rule(Vendor, "irobot", Kind::Iot, 4, "iRobot Corporation"),
+    rule(Vendor, "withings", Kind::Iot, 4, "Withings"),
+    rule(Vendor, "osram", Kind::Iot, 3, "Osram GmbH"),
     rule(Vendor, "eq-3", Kind::Iot, 4, "eQ-3 Entwicklung GmbH"),
     rule(Vendor, "raspberry pi", Kind::Server, 2, "Raspberry Pi Trading Ltd"),
     rule(Vendor, "ubiquiti", Kind::Network, 3, "Ubiquiti Inc"),
