@@ -140,7 +140,7 @@ impl Hook {
 
 /// How programs are attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mechanism {
+enum Mechanism {
     /// tcx links, from 6.6 on.
     Tcx,
     /// Filters of clsact.
@@ -336,16 +336,24 @@ impl Datapath {
         self.adopted
     }
 
-    /// Attaches the programs to the interfaces of `links` and takes them off all others.
+    /// Attaches the programs to the interfaces of `links` and takes them off all others: by tcx links, or by filters of
+    /// clsact where the kernel has no tcx (before 6.6).
     ///
     /// # Errors
     /// An interface is missing, or the kernel takes no program there; what is attached by then stays.
     pub fn attach(&mut self, links: &[Topology]) -> Result<(), DatapathError> {
-        // KernelVersion is not to be trusted with backports: try the better one, fall back when it is unknown.
         self.attach_by(links, Mechanism::Tcx)
     }
 
-    pub(crate) fn attach_by(&mut self, links: &[Topology], mechanism: Mechanism) -> Result<(), DatapathError> {
+    /// Like [`Datapath::attach`], by filters of clsact on any kernel.
+    ///
+    /// # Errors
+    /// As for [`Datapath::attach`].
+    pub fn attach_with_clsact(&mut self, links: &[Topology]) -> Result<(), DatapathError> {
+        self.attach_by(links, Mechanism::Clsact)
+    }
+
+    fn attach_by(&mut self, links: &[Topology], mechanism: Mechanism) -> Result<(), DatapathError> {
         let mut wanted: BTreeSet<(Hook, InterfaceName)> = BTreeSet::new();
         for link in links {
             match link {

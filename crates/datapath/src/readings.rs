@@ -269,7 +269,7 @@ impl ClassMap {
                 sink(ClassCount {
                     slot: Slot::new((row / 2 / CLASSES) as u16),
                     class,
-                    direction: if row % 2 == 0 { Direction::Download } else { Direction::Upload },
+                    direction: if row.is_multiple_of(2) { Direction::Download } else { Direction::Upload },
                     total: Counted { bytes: ByteCount(bytes), packets },
                 });
             })

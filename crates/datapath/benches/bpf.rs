@@ -1,0 +1,94 @@
+//! What the programs cost per packet, in this machine's kernel. Needs root: `cargo bench -p datapath`.
+
+#![allow(clippy::print_stdout)]
+
+use datapath::{Datapath, DatapathSettings, Hook, Leaf, Setting, SteeringMode};
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use vocab::{DeviceId, Direction, Endpoint, FlowKey, IpProtocol, MacAddress, TrafficClass};
+
+const DEVICE: MacAddress = MacAddress([0xa4, 0x5e, 0x60, 0, 0, 1]);
+
+/// A TCP segment of 1,460 bytes from one server of many to the device.
+fn frame(server: u32) -> Vec<u8> {
+    let mut frame = DEVICE.0.to_vec();
+    frame.extend([2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 5, 0xdc, 0, 1, 0, 0, 64, 6, 0, 0]);
+    frame.extend(server.to_be_bytes());
+    frame.extend([192, 168, 1, 20, 0x01, 0xbb, 0xc3, 0x50]);
+    frame.extend([0, 0, 0, 0, 0, 0, 0, 0, 0x50, 0x10, 0, 0, 0, 0, 0, 0]);
+    frame.resize(1_514, 0x78);
+    frame
+}
+
+fn percentile(times: &mut [Duration], percent: usize) -> Duration {
+    times.sort_unstable();
+    times[(times.len() * percent / 100).min(times.len() - 1)]
+}
+
+fn main() {
+    let settings = DatapathSettings {
+        pin_dir: PathBuf::from(format!("/sys/fs/bpf/datapath_bench_{}", std::process::id())),
+        max_flows: 1 << 20,
+        ..DatapathSettings::default()
+    };
+    let mut datapath = Datapath::load_or_adopt(&settings).expect("root, and a kernel with eBPF");
+    let mut classes = datapath.classes().unwrap();
+    let slot = classes.assign(DeviceId::Mac(DEVICE)).unwrap();
+    let steering = datapath.steering();
+    steering.set_leaf(slot, TrafficClass::Streaming, Direction::Download, Leaf::Present).unwrap();
+    steering.set_steering(SteeringMode::On).unwrap();
+    let flows = datapath.flows();
+    let arrives = Setting { ingress_interface: 1, ..Setting::default() };
+
+    let server = |number: u32| 0x0b00_0000 + number;
+    let end = |ip: u32, port| Endpoint { address: std::net::IpAddr::V4(Ipv4Addr::from(ip)).into(), port };
+    let (key, _) = FlowKey::new(IpProtocol::TCP, end(server(0), 443), end(0xc0a8_0114, 50_000));
+    flows.set_verdicts(&[(key, TrafficClass::Streaming, true)]).unwrap();
+    let run = |datapath: &mut Datapath, hook, frame: &[u8], repeat| {
+        datapath.trial(hook, frame, arrives, repeat).unwrap().duration
+    };
+    println!("lan_egress, hot flow, settled, steered: {:?}", run(&mut datapath, Hook::LanEgress, &frame(0), 2_000_000));
+    println!(
+        "lan_ingress, hot flow:                  {:?}",
+        run(&mut datapath, Hook::LanIngress, &frame(0), 2_000_000)
+    );
+    println!("wan_egress:                             {:?}", run(&mut datapath, Hook::WanEgress, &frame(0), 2_000_000));
+    steering.set_dscp(Some(TrafficClass::ALL.map(TrafficClass::dscp))).unwrap();
+    println!("lan_egress, hot flow, DSCP marked:      {:?}", run(&mut datapath, Hook::LanEgress, &frame(0), 2_000_000));
+    steering.set_dscp(None).unwrap();
+
+    let mut alone: Vec<_> = (0..50_000).map(|_| run(&mut datapath, Hook::LanEgress, &frame(0), 1)).collect();
+    println!("single run, hot flow (fixed cost):      p50 {:?}", percentile(&mut alone, 50));
+    let mut events = datapath.take_events().unwrap();
+    let mut fresh = Vec::new();
+    for number in 0..200_000 {
+        fresh.push(run(&mut datapath, Hook::LanEgress, &frame(server(1 + number)), 1));
+        if number % 512 == 0 {
+            events.poll(Duration::ZERO, usize::MAX, |_| {}).unwrap();
+        }
+    }
+    println!(
+        "single run, new flow, frame sent up:    p50 {:?} p99 {:?}",
+        percentile(&mut fresh, 50),
+        percentile(&mut fresh, 99)
+    );
+    let stats = datapath.stats().unwrap();
+    assert_eq!((stats.ring_full, stats.flows_refused), (0, 0));
+
+    let began = Instant::now();
+    let mut count = 0;
+    flows.read_flows(|_| count += 1).unwrap();
+    println!("reading {count} flows in batches:       {:?}", began.elapsed());
+    let began = Instant::now();
+    for number in 2..=200_u8 {
+        classes.assign(DeviceId::Mac(MacAddress([2, 0, 0, 0, 1, number]))).unwrap();
+    }
+    println!("giving out 199 slots:                   {:?}", began.elapsed());
+    let began = Instant::now();
+    let mut rows = 0;
+    classes.read_counters(|_| rows += 1).unwrap();
+    println!("reading the counters of 200 devices:    {:?} ({rows} in use)", began.elapsed());
+    Datapath::clear(&settings.pin_dir).unwrap();
+    std::fs::remove_dir(&settings.pin_dir).unwrap();
+}
