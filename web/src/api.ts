@@ -1,6 +1,16 @@
 // REST under `/api/v1`. Every changing request carries the token that the login answered with.
 
-import type { ChangeEffect, DeviceChange, History, Mode, PolicyView, Problem, SessionState, Status, Why } from "./wire";
+import type {
+  ChangeEffect,
+  DeviceChange,
+  History,
+  Mode,
+  PolicyView,
+  Problem,
+  SessionState,
+  Status,
+  Why,
+} from "./contract";
 import { words } from "./words";
 
 /** An answer that is not 2xx, or no answer at all (`status` 0). */

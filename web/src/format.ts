@@ -43,6 +43,12 @@ export function rateText(kbit: number, unit: RateUnit = "bit"): string {
   return text(rate(kbit, unit));
 }
 
+/** A rate that somebody set, as one string: "20 Mbit/s", where a measured one is "20.0 Mbit/s". */
+export function rateSet(kbit: number, unit: RateUnit = "bit"): string {
+  const quantity = rate(kbit, unit);
+  return text({ ...quantity, value: quantity.value.replace(/\.0$/, "") });
+}
+
 /** A volume in bytes. */
 export function volume(bytes: number): Quantity {
   if (!(bytes >= 0)) return NONE;
@@ -54,20 +60,20 @@ export function volumeText(bytes: number): string {
 }
 
 function text(quantity: Quantity): string {
-  return quantity.unit === "" ? quantity.value : `${quantity.value}\u202f${quantity.unit}`;
+  return quantity.unit === "" ? quantity.value : `${quantity.value}\u00a0${quantity.unit}`;
 }
 
-/** `used` of `whole` with one unit: "93.7 of 120 Mbit/s". */
+/** `used` of a capacity with one unit: "93.7 of 120 Mbit/s". */
 export function rateOf(used: number, whole: number, unit: RateUnit = "bit"): string {
   const top = rate(whole, unit);
   const part = inUnit(used, top.unit);
-  return part === undefined ? `${rateText(used, unit)} of ${text(top)}` : `${part} of ${text(top)}`;
+  return `${part ?? rateText(used, unit)} of ${rateSet(whole, unit)}`;
 }
 
 /** `from → to` with one unit. */
 export function rateChange(from: number, to: number, unit: RateUnit = "bit"): string {
   const bigger = rate(Math.max(from, to), unit).unit;
-  return `${inUnit(from, bigger) ?? rateText(from, unit)} → ${inUnit(to, bigger) ?? rateText(to, unit)}\u202f${bigger}`;
+  return `${inUnit(from, bigger) ?? rateText(from, unit)} → ${inUnit(to, bigger) ?? rateText(to, unit)}\u00a0${bigger}`;
 }
 
 const SIZES: Record<string, number> = {

@@ -12,7 +12,7 @@ let pending: { key: string; at: number } | undefined;
 
 /** What a key press is called: `Shift+R` for letters with Shift, else the key itself; `g o` for a sequence. */
 function nameOf(event: KeyboardEvent): string {
-  const key = event.key === " " ? "Space" : event.key;
+  const key = event.key === " " ? "space" : event.key;
   return event.shiftKey && /^[a-zA-Z]$/.test(key) ? `Shift+${key.toUpperCase()}` : key;
 }
 
@@ -28,7 +28,7 @@ function onKeyDown(event: KeyboardEvent) {
   if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
   const name = nameOf(event);
   // On a button the space bar presses the button.
-  if (name === "Space" && event.target instanceof HTMLElement && event.target.closest("button, a, input, [role=radio]"))
+  if (name === "space" && event.target instanceof HTMLElement && event.target.closest("button, a, input, [role=radio]"))
     return;
   const sequence = pending && event.timeStamp - pending.at < SEQUENCE_MS ? `${pending.key} ${name}` : undefined;
   pending = undefined;

@@ -1,6 +1,6 @@
 // Every string people read, in one place. Plain, short, no blame, no exclamation marks.
 
-import type { Mode, State } from "./wire";
+import type { Mode, State } from "./contract";
 
 const plural = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
 
@@ -105,7 +105,7 @@ export const words = {
     use: (down: string, up: string) => `${down} down, ${up} up.`,
     active: (n: number) => `${plural(n, "device", "devices")} active.`,
     nobody: "No one is being slowed.",
-    held: (to: string) => ` is held to ${to}.`,
+    held: (to: string) => ` is held to ${to}`,
     heldMore: (n: number) => `${plural(n, "more is", "more are")} held.`,
     foreseen: (wait: string) => `The link is expected to be full in about ${wait}.`,
     noLink: "No link is up, or nothing can be measured.",

@@ -63,7 +63,7 @@ async function signIn(page, path = "/") {
 }
 
 const rateOf = (text) => {
-  const match = /([\d.]+)\s*(k|M|G)?bit\/s/.exec(text.replaceAll("\u202f", " "));
+  const match = /([\d.]+)\s*(k|M|G)?bit\/s/.exec(text.replaceAll("\u00a0", " "));
   return match ? Number(match[1]) * { k: 1e3, M: 1e6, G: 1e9 }[match[2] ?? "M"] : Number.NaN;
 };
 
@@ -212,7 +212,6 @@ try {
         await page.locator("[data-row], [data-testid=status]").first().waitFor();
         await page.evaluate(axe);
         const { violations } = await page.evaluate(() =>
-          // biome-ignore lint/correctness/noUndeclaredVariables: put there by the line above
           axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }),
         );
         const told = violations.map(
@@ -262,7 +261,13 @@ try {
           await new Promise((wait) => setTimeout(wait, 1200));
           const wide = await small.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
           assert(wide <= 0, `the page is ${wide} px too wide`);
-          if (shots) await small.screenshot({ path: join(shots, `${name}-${theme}-${size.name}.png`), fullPage: true });
+          if (!shots) return;
+          // The whole page, with what sticks to the window at its ends.
+          const height = await small.evaluate(() => document.documentElement.scrollHeight);
+          await small.setViewportSize({ width: size.width, height: Math.max(size.height, height) });
+          await new Promise((wait) => setTimeout(wait, 600));
+          await small.screenshot({ path: join(shots, `${name}-${theme}-${size.name}.png`) });
+          await small.setViewportSize({ width: size.width, height: size.height });
         });
       }
     }

@@ -68,7 +68,7 @@ function SignedIn() {
 
   useShortcuts({
     "?": () => setHelp(true),
-    Space: () => live.setPaused(!live.isPaused()),
+    space: () => live.setPaused(!live.isPaused()),
     d: () => set({ shown: next(SHOWN, useSettings.getState().shown) }),
     u: () => set({ unit: useSettings.getState().unit === "bit" ? "byte" : "bit" }),
     n: () => set({ addresses: !useSettings.getState().addresses }),

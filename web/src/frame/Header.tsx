@@ -26,7 +26,7 @@ export function Header({ title }: { title: string }) {
       <div className="mx-auto flex w-full max-w-[1680px] flex-wrap items-center gap-x-3 gap-y-2 px-3 py-2 sm:min-h-14 sm:px-6">
         <h1 className="mr-auto text-h2 sm:text-h1">{title}</h1>
         <Freshness />
-        <div className="flex items-center gap-2 max-sm:order-last max-sm:w-full max-sm:justify-between">
+        <div className="flex flex-wrap items-center gap-2 max-sm:order-last max-sm:w-full max-sm:justify-between">
           <RangeControl />
           <DirectionControl />
         </div>
@@ -105,7 +105,7 @@ function Segments<T extends string | number>({
           aria-pressed={option.value === value}
           title={option.label}
           onClick={() => onChange(option.value)}
-          className="inline-flex min-h-8 items-center gap-1 px-2.5 text-table text-muted not-first:border-l not-first:border-line hover:bg-hover focus-visible:-outline-offset-2 aria-pressed:bg-hover aria-pressed:font-medium aria-pressed:text-text max-sm:min-h-10"
+          className="inline-flex min-h-8 items-center gap-1 px-2.5 text-table whitespace-nowrap text-muted not-first:border-l not-first:border-line hover:bg-hover focus-visible:-outline-offset-2 aria-pressed:bg-hover aria-pressed:font-medium aria-pressed:text-text max-sm:min-h-10"
         >
           {option.face}
           {typeof option.face !== "string" && <span className="sr-only">{option.label}</span>}

@@ -1,10 +1,10 @@
 import { Eye, Lightbulb, type LucideIcon, SlidersHorizontal } from "lucide-react";
 import { useState } from "react";
 import { api, explain } from "../api";
+import type { Mode } from "../contract";
 import { live, useConnection, useLive } from "../live/live";
 import { Sheet } from "../parts/Sheet";
 import { say } from "../parts/toast";
-import type { Mode } from "../wire";
 import { words } from "../words";
 
 const MODES: readonly { mode: Mode; Icon: LucideIcon }[] = [
@@ -26,14 +26,11 @@ export function ModeSwitch() {
   return (
     <>
       <div className="max-lg:hidden">
-        <p id="mode" className="mb-1 text-caption font-medium text-muted">
+        <p aria-hidden className="mb-1 text-caption font-medium text-muted">
           {words.mode.title}
         </p>
-        <div
-          role="group"
-          aria-labelledby="mode"
-          className="grid grid-cols-3 overflow-clip rounded-control border border-line"
-        >
+        <fieldset className="grid grid-cols-3 overflow-clip rounded-control border border-line">
+          <legend className="sr-only">{words.mode.title}</legend>
           {MODES.map(({ mode: each, Icon }) => (
             <button
               key={each}
@@ -48,7 +45,7 @@ export function ModeSwitch() {
               {words.mode.names[each]}
             </button>
           ))}
-        </div>
+        </fieldset>
       </div>
       <ModeButton className="flex w-full flex-col items-center gap-0.5 rounded-control py-1.5 text-caption font-medium text-accent hover:bg-hover lg:hidden" />
       {asked && <ConfirmMode mode={asked} onClose={() => setAsked(undefined)} />}

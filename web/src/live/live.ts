@@ -2,7 +2,7 @@
 
 import { useSyncExternalStore } from "react";
 import { api } from "../api";
-import { type ClientFrame, PROTOCOL, type ServerFrame } from "../wire";
+import { type ClientFrame, PROTOCOL, type ServerFrame } from "../contract";
 import { retryDelayMs } from "./retry";
 import { DEVICE_STEP_MS, Series } from "./series";
 import { advance, type LiveState } from "./state";
@@ -18,6 +18,7 @@ export type Connection =
 export const STALE_MS = 3000;
 /** A gap longer than this is filled from history. */
 const GAP_MS = 2500;
+const CHANNELS = ["link", "classes", "devices"];
 const CLASS_HISTORY_MS = 15 * 60_000;
 const DEVICE_HISTORY_MS = 5 * 60_000;
 
@@ -124,11 +125,10 @@ class Live {
   private readonly onVisibility = () => {
     if (document.visibilityState === "visible") {
       this.retryNow();
-      this.send({ t: "sub", ch: ["link", "classes", "devices"], hz: 2 });
-      this.send({ t: "snap" });
-      this.backfill();
+      // Answered with everything, which also fills the gap.
+      this.send({ t: "sub", ch: CHANNELS, hz: 2 });
     } else {
-      this.send({ t: "unsub", ch: ["link", "classes", "devices"] });
+      this.send({ t: "unsub", ch: CHANNELS });
     }
   };
 
@@ -140,7 +140,7 @@ class Live {
     this.socket = socket;
     socket.onopen = () => {
       this.askedSnap = false;
-      this.send({ t: "sub", ch: ["link", "classes", "devices"], hz: 2 });
+      this.send({ t: "sub", ch: CHANNELS, hz: 2 });
     };
     socket.onmessage = (message) => this.receive(JSON.parse(message.data as string) as ServerFrame);
     socket.onclose = (event) => {

@@ -2,7 +2,7 @@
 // history and live frames may come in any order and a gap stays a gap (NaN).
 
 import { CLASS_COUNT, CLASSES } from "../classes";
-import type { History } from "../wire";
+import type { History } from "../contract";
 import type { LiveState } from "./state";
 
 /** Rates of `rows` things over time, one slot a step. kbit/s. */
@@ -72,6 +72,8 @@ export class Series {
   private deviceStep = -1;
   /** When the oldest value known was measured, ms. */
   since = Number.POSITIVE_INFINITY;
+  /** Grows whenever history was filled in, so that a picture of the past knows it is old. */
+  filled = 0;
 
   device(number: number): Record<Direction, Ring> {
     let rings = this.devices.get(number);
@@ -113,6 +115,7 @@ export class Series {
 
   /** Takes columns of `class.<word>.download|upload`, bit/s. */
   fillClasses(history: History) {
+    this.filled += 1;
     CLASSES.forEach((trafficClass, i) => {
       this.fillRing(this.classes.down, i, history, `class.${trafficClass.word}.download`);
       this.fillRing(this.classes.up, i, history, `class.${trafficClass.word}.upload`);
@@ -121,6 +124,7 @@ export class Series {
 
   /** Takes columns of `device.<id>.download|upload`, bit/s. */
   fillDevices(history: History, numbers: ReadonlyMap<string, number>) {
+    this.filled += 1;
     for (const [id, number] of numbers) {
       const rings = this.device(number);
       this.fillRing(rings.down, 0, history, `device.${id}.download`);

@@ -1,6 +1,6 @@
 // What the live socket has said so far, as one immutable value: a frame and the state before give the state after.
 
-import type { Alert, Columns, Decision, Device, ServerFrame, Snap, Status } from "../wire";
+import type { Alert, Columns, Decision, Device, ServerFrame, Snap, Status } from "../contract";
 
 /** The columns of one class or link, by name; kbit/s, bytes or counts as the contract says; -1 is "not known". */
 export type Row = Readonly<Record<string, number>>;
@@ -100,7 +100,8 @@ function fromSnap(snap: Snap, before: LiveState | undefined): LiveState {
   return {
     q: snap.q,
     ts: snap.ts,
-    status: snap.status,
+    // The contract writes its choices as strings; `contract.ts` narrows them.
+    status: snap.status as Status,
     cols: snap.cols,
     link: named(snap.cols.l, snap.l),
     classes: mergeClasses([], snap.cols.c, snap.c),
@@ -207,7 +208,10 @@ function withEvent(state: LiveState, event: Extract<ServerFrame, { t: "ev" }>): 
     }
     case "alert": {
       const others = state.alerts.filter((a) => a.id !== event.alert.id);
-      return { ...state, alerts: event.alert.ended_ms === undefined ? [event.alert, ...others] : others };
+      return {
+        ...state,
+        alerts: (event.alert.ended_ms ?? undefined) === undefined ? [event.alert, ...others] : others,
+      };
     }
     case "device": {
       const devices = new Map(state.devices);

@@ -192,9 +192,10 @@ export function Devices() {
           </button>
         </Empty>
       ) : (
+        // biome-ignore lint/a11y/noStaticElementInteractions: only watches where the pointer and the focus are
         <div
           ref={list}
-          className="card overflow-clip"
+          className="card @container overflow-clip"
           onPointerEnter={(event) => event.pointerType === "mouse" && setPointed(true)}
           onPointerLeave={() => setPointed(false)}
           onFocus={() => setFocused(true)}
@@ -292,11 +293,11 @@ function TableOf({
             {head("name", columns.name)}
             {head("priority", columns.priority)}
             {head("class", columns.class)}
-            {head(undefined, `${columns.recent} ↓`)}
+            {head(undefined, `${columns.recent} ↓`, "@max-[860px]:hidden")}
             {head("down", <Way way="down" text={`${columns.down}`} />, "text-right")}
             {head("up", <Way way="up" text={`${columns.up}`} />, "text-right")}
             {head("gets", `${columns.gets} ↓`)}
-            {head("volume", columns.volume, "text-right")}
+            {head("volume", columns.volume, "text-right @max-[1080px]:hidden")}
             {head(undefined, <span className="sr-only">{columns.why}</span>, "w-20 pr-4")}
           </tr>
         </thead>
@@ -325,7 +326,7 @@ function Way({ way, text }: { way: Direction; text: string }) {
 
 function Spacer({ height }: { height: number }) {
   return (
-    <tr aria-hidden="true">
+    <tr>
       <td colSpan={10} className="p-0" style={{ height }} />
     </tr>
   );
@@ -433,7 +434,7 @@ function TableRow({ device, row, index }: { device: DeviceNow; row: RowContext; 
       <td className={cell}>
         <ClassTag index={device.mainClass} />
       </td>
-      <td className={cell}>
+      <td className={`${cell} @max-[860px]:hidden`}>
         <Sparkline
           number={device.info.number}
           direction="down"
@@ -457,14 +458,14 @@ function TableRow({ device, row, index }: { device: DeviceNow; row: RowContext; 
             gets={device.getsDown}
             held={device.heldDown}
           />
-          <span className="num whitespace-nowrap text-muted">
+          <span className="num whitespace-nowrap text-muted @max-[960px]:hidden">
             {device.p50Down < 0 ? words.devices.noForecast : rate(device.p50Down, unit).value}
             {" → "}
             <span className={device.heldDown ? "font-medium text-text" : ""}>{rateText(device.getsDown, unit)}</span>
           </span>
         </span>
       </td>
-      <td className={`${cell} text-right`}>
+      <td className={`${cell} text-right @max-[1080px]:hidden`}>
         <Volume bytes={device.info.volume_today.download + device.info.volume_today.upload} />
       </td>
       <td className={`${cell} pr-4 text-right`}>
@@ -520,7 +521,11 @@ function Lines({ rows, row }: { rows: readonly DeviceNow[]; row: RowContext }) {
               <span className="num ml-auto whitespace-nowrap text-muted">
                 → <Rate kbit={device.getsDown} />
               </span>
-              <WhyButton id={device.info.id} name={device.info.name} className="max-sm:min-h-9" />
+              <WhyButton
+                id={device.info.id}
+                name={device.info.name}
+                className={`max-sm:min-h-10 ${isHeld(device) ? "border-crit" : "border-transparent bg-transparent"}`}
+              />
             </div>
           </li>
         ))}

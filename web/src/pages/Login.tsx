@@ -33,7 +33,9 @@ export function Login() {
       await signIn(password);
     } catch (error) {
       const status = error instanceof ApiError ? error.problem.status : 0;
-      if (status === 401 || status === 403) setProblem(words.login.wrong);
+      // With a detail there is something to do, as where no password is set yet.
+      const plain = error instanceof ApiError && !error.problem.detail;
+      if (plain && (status === 401 || status === 403)) setProblem(words.login.wrong);
       else setProblem(status === 429 ? words.login.slow : explain(error));
       setBusy(false);
     }

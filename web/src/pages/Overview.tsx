@@ -2,7 +2,8 @@ import { Link } from "@tanstack/react-router";
 import { ArrowRight, CircleCheck, CircleX, Diamond, Scale, TriangleAlert } from "lucide-react";
 import { useRef } from "react";
 import { CLASSES, PROTECTED_COUNT } from "../classes";
-import { ago, clock, drainMs, duration, rateOf, rateText } from "../format";
+import type { State } from "../contract";
+import { ago, clock, drainMs, duration, rateOf, rateSet, rateText } from "../format";
 import { live, useLive } from "../live/live";
 import type { Direction } from "../live/series";
 import type { DeviceNow } from "../live/state";
@@ -17,7 +18,6 @@ import { WhyButton } from "../parts/Why";
 import { River } from "../river/River";
 import { forecastOf, fullIn } from "../river/scene";
 import { useSettings } from "../settings";
-import type { State } from "../wire";
 import { words } from "../words";
 
 /** Is everything fine, now and in the next minute? */
@@ -148,10 +148,10 @@ function Gauge({ direction }: { direction: Direction }) {
           className="text-number leading-[1.15] font-semibold tracking-tight max-sm:text-h1"
           data-testid={`now-${direction}`}
         >
-          <Rate kbit={now} className="[&>span]:text-[0.42em]" />
+          <Rate kbit={now} className="[&_.unit]:text-[0.42em]" />
         </p>
         <p className="num text-caption text-muted">
-          {capacity > 0 ? words.tiles.capacity(rateText(capacity, unit)) : words.tiles.noCapacity}
+          {capacity > 0 ? words.tiles.capacity(rateSet(capacity, unit)) : words.tiles.noCapacity}
           {reserved > 0 && (
             <>
               <br />
@@ -200,11 +200,11 @@ function NextMinute() {
         <>
           <div className="flex flex-wrap items-baseline gap-x-6 gap-y-1">
             <p className="text-h1 leading-[1.15] font-semibold tracking-tight sm:text-[1.75rem]">
-              <Rate kbit={p50} className="[&>span]:text-[0.5em]" />{" "}
+              <Rate kbit={p50} className="[&_.unit]:text-[0.5em]" />{" "}
               <span className="text-table font-normal tracking-normal text-muted">{words.tiles.likely}</span>
             </p>
             <p className="text-h2 leading-[1.15]">
-              <Rate kbit={p90} className="[&>span]:text-[0.7em]" />{" "}
+              <Rate kbit={p90} className="[&_.unit]:text-[0.7em]" />{" "}
               <span className="text-table text-muted">{words.tiles.atMost}</span>
             </p>
           </div>
@@ -247,7 +247,7 @@ function Panel({ title, aside, children }: { title: string; aside?: React.ReactN
   );
 }
 
-const TOP_COUNT = 6;
+const TOP_COUNT = 8;
 const RERANK_MS = 5000;
 
 /** The order stands still for five seconds, and while somebody points at it. */
@@ -337,7 +337,7 @@ function TopDevices() {
 }
 
 const DECISIONS_MS = 10 * 60_000;
-const DECISIONS_SHOWN = 7;
+const DECISIONS_SHOWN = 6;
 
 function Decisions() {
   const decisions = useLive((s) => s?.decisions);

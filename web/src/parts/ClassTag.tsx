@@ -37,7 +37,7 @@ export function ClassLetter({ index, size = 18 }: { index: number; size?: number
 export function ClassTag({ index }: { index: number }) {
   const trafficClass = CLASSES[index];
   return (
-    <span className="inline-flex items-center gap-1.5 whitespace-nowrap">
+    <span className="inline-flex items-center gap-1.5 align-middle whitespace-nowrap">
       <ClassLetter index={index} />
       {trafficClass ? trafficClass.title : <span className="text-muted">–</span>}
     </span>

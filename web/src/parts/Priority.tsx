@@ -1,10 +1,10 @@
 import { useEffect, useId, useRef, useState } from "react";
 import { create } from "zustand";
 import { api, explain } from "../api";
+import type { ChangeEffect, Device, DeviceEffect } from "../contract";
 import { rateChange } from "../format";
 import { live, useConnection } from "../live/live";
 import { useSettings } from "../settings";
-import type { ChangeEffect, Device, DeviceEffect } from "../wire";
 import { words } from "../words";
 import { Popover } from "./Popover";
 import { say } from "./toast";
@@ -107,11 +107,12 @@ function Editor({
       live.refresh();
       say(
         words.priority.done(device.name, level),
-        undo &&
-          (async () => {
-            await api.change(device.id, undo);
-            live.refresh();
-          }),
+        undo
+          ? async () => {
+              await api.change(device.id, undo);
+              live.refresh();
+            }
+          : undefined,
       );
       usePriorityEdit.setState({ edit: undefined });
     } catch (error) {

@@ -36,7 +36,7 @@ export function Sparkline({
       const { number: n, direction: way, p50: likely, p90: most, ceiling: least } = args.current;
       const now = live.now();
       const style = getComputedStyle(element);
-      const key = `${Math.floor(now / 1000)} ${n} ${way} ${style.color}`;
+      const key = `${live.series.filled} ${Math.floor(now / 1000)} ${n} ${way} ${style.color}`;
       if (key === drawn) return;
       drawn = key;
       const ratio = window.devicePixelRatio || 1;
@@ -58,7 +58,9 @@ export function Sparkline({
       context.globalAlpha = 0.22;
       context.beginPath();
       context.moveTo(0, HEIGHT);
-      values.forEach((v, i) => context.lineTo(x(i), Number.isNaN(v) ? HEIGHT : y(v)));
+      values.forEach((v, i) => {
+        context.lineTo(x(i), Number.isNaN(v) ? HEIGHT : y(v));
+      });
       context.lineTo(past, HEIGHT);
       context.fill();
       context.globalAlpha = 1;
@@ -91,5 +93,5 @@ export function Sparkline({
     return live.subscribe(draw);
   }, []);
 
-  return <canvas ref={canvas} className="block h-5 w-[84px] text-accent" aria-hidden="true" />;
+  return <canvas ref={canvas} className="block h-5 w-[84px] text-accent" />;
 }

@@ -3,9 +3,9 @@
 import { useEffect, useState } from "react";
 import { create } from "zustand";
 import { api, explain } from "../api";
+import type { Why } from "../contract";
 import { clock, rateText } from "../format";
 import { useSettings } from "../settings";
-import type { Why } from "../wire";
 import { words } from "../words";
 import { Sheet } from "./Sheet";
 

@@ -15,8 +15,8 @@ import {
   Tv,
   Watch,
 } from "lucide-react";
+import type { Device } from "../contract";
 import { useSettings } from "../settings";
-import type { Device } from "../wire";
 
 const ICONS: Record<string, LucideIcon> = {
   phone: Smartphone,

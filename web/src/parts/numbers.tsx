@@ -5,8 +5,10 @@ import { useSettings } from "../settings";
 function Shown({ quantity, className = "" }: { quantity: Quantity; className?: string }) {
   return (
     <span className={`num whitespace-nowrap ${className}`}>
-      {quantity.value}
-      {quantity.unit !== "" && <span className="ml-[0.25em] text-[0.8em] font-normal text-muted">{quantity.unit}</span>}
+      <span className={quantity.value === "0" ? "font-normal text-muted" : ""}>{quantity.value}</span>
+      {quantity.unit !== "" && (
+        <span className="unit ml-[0.25em] text-[0.8em] font-normal text-muted">{quantity.unit}</span>
+      )}
     </span>
   );
 }

@@ -160,9 +160,9 @@ export function River() {
           onPointerMove={(event: PointerEvent) => event.pointerType === "mouse" && setCursor(timeAt(event.clientX))}
           onPointerLeave={() => setCursor(undefined)}
           onClick={(event) => setMoment(timeAt(event.clientX))}
-          className="block cursor-crosshair"
+          className="block cursor-crosshair focus-visible:-outline-offset-2"
         >
-          <canvas ref={canvas} className="block w-full" aria-hidden="true" style={{ height }} />
+          <canvas ref={canvas} className="block w-full" style={{ height }} />
         </div>
         {moment !== undefined && (
           <>
@@ -329,7 +329,8 @@ function Legend({
     return shown === "both" ? (row.down ?? 0) + (row.up ?? 0) : (row[shown] ?? -1);
   };
   return (
-    <div role="group" aria-label={words.river.legend} className="flex gap-1 overflow-x-auto px-3 pb-2 sm:flex-wrap">
+    <fieldset className="flex min-w-0 gap-1 overflow-x-auto px-3 pb-2 sm:flex-wrap">
+      <legend className="sr-only">{words.river.legend}</legend>
       {CLASSES.map((trafficClass, c) => (
         <button
           key={trafficClass.word}
@@ -353,7 +354,7 @@ function Legend({
           {words.river.all}
         </button>
       )}
-    </div>
+    </fieldset>
   );
 }
 

@@ -1,7 +1,7 @@
 // Puts a scene on a canvas. Nothing here reads the live state or keeps anything but scratch memory.
 
 import { CLASS_COUNT, CLASSES } from "../classes";
-import { digits, offset, rate, rateText } from "../format";
+import { digits, offset, rate, rateSet, rateText } from "../format";
 import { words } from "../words";
 import { axisTop, bandMiddle, pastTicks, pushApart, type TimeScale, ticks, timeScale } from "./layout";
 import type { Palette } from "./palette";
@@ -246,11 +246,14 @@ function drawHalf(pen: Pen, half: Half, zero: number, height: number, sign: 1 | 
   context.fillStyle = colours.muted;
   context.textAlign = "left";
   if (half.capacity > 0) {
-    const name = words.river.link(rateText(half.capacity, scene.unit));
-    halo(pen, name, left + 6, y(half.capacity) - sign * 9, colours.muted);
+    const name = words.river.link(rateSet(half.capacity, scene.unit));
+    // Above its line, unless the line rate runs there.
+    const above = y(half.capacity) - sign * 9;
+    const taken = half.lineRate > half.capacity * 1.01 && Math.abs(y(half.lineRate) - above) < 10;
+    chip(pen, name, left + 6, taken ? y(half.capacity) + sign * 10 : above, colours.text);
   }
   if (mirrored) {
-    halo(pen, half.direction === "down" ? words.river.down : words.river.up, left + 6, zero - sign * 12, colours.text);
+    chip(pen, half.direction === "down" ? words.river.down : words.river.up, left + 6, zero - sign * 12, colours.text);
   }
 
   drawLabels(pen, runs, total, y);
@@ -334,8 +337,7 @@ function drawLabels(
     if (middle === undefined) continue;
     const right = frame.scale.nowX - 9;
     context.globalAlpha = scene.dimmed[c] ? 0.25 : 1;
-    const chip = c === CLASS_COUNT - 1 ? colours.card : colours.chip[c];
-    if (chip) {
+    if (c === CLASS_COUNT - 1 || colours.chip[c]) {
       context.fillStyle = colours.card;
       context.beginPath();
       context.roundRect(right - width + 12, middle - 8, width - 7, 16, 3);
@@ -373,9 +375,9 @@ function drawForecastLabels(pen: Pen, half: Half, y: (v: number) => number, edge
   const wide = box.width >= 520;
   const text = (kbit: number, say: (text: string) => string) =>
     wide ? say(rateText(kbit, scene.unit)) : short(kbit, rate(Math.max(kbit, 1), scene.unit).unit);
-  halo(pen, text(p90, words.river.atMost), frame.right - 5, most ?? 0, colours.text);
+  chip(pen, text(p90, words.river.atMost), frame.right - 5, most ?? 0, colours.text);
   context.font = `650 11px ${FONT}`;
-  halo(pen, text(p50, words.river.likely), frame.right - 5, likely ?? 0, colours.text);
+  chip(pen, text(p50, words.river.likely), frame.right - 5, likely ?? 0, colours.text);
 }
 
 /** One bracket for each class with a reservation, stacked from 0. */
@@ -468,7 +470,7 @@ function drawTime(pen: Pen, top: number, bottom: number) {
       context.fillStyle = colours.accent;
       context.font = `550 11px ${FONT}`;
       const x = Math.min(Math.max(scale.x(ms), left + 30), scale.nowX - 34);
-      halo(pen, offset(ms), x, top + 2, colours.accent);
+      chip(pen, offset(ms), x, top + 2, colours.accent);
     }
   }
 }
@@ -493,7 +495,7 @@ export function drawLanes(context: CanvasRenderingContext2D, box: Box, scene: Sc
         const value = ring.at(c, at);
         if (value > largest) largest = value;
       }
-      largest = Math.max(largest, half.reserved[c] ?? 0, ...(half.forecast?.classes[c] ?? []));
+      largest = Math.max(largest, half.reserved[c] ?? 0, ...(half.forecast?.high[c] ?? []));
     }
     largest *= 1.08;
     context.fillStyle = colours.line;
@@ -531,6 +533,21 @@ export function drawLanes(context: CanvasRenderingContext2D, box: Box, scene: Sc
           () => zero,
         );
         paint(pen, c, colours.card === "#ffffff" ? 0.36 : 0.42);
+        const high = half.forecast?.high[c];
+        if (high) {
+          const x = (k: number) => scale.x(KNOTS_MS[k] as number);
+          area(
+            context,
+            KNOTS_MS.length,
+            x,
+            (k) => y(high[k] as number),
+            (k) => y(column[k] as number),
+          );
+          context.save();
+          context.clip();
+          hatch(context, scale.nowX, right, zero - room, zero + room, 7, colours.text, 0.5);
+          context.restore();
+        }
       }
       const reserved = half.reserved[c] ?? 0;
       if (reserved > 0) {
@@ -547,11 +564,11 @@ export function drawLanes(context: CanvasRenderingContext2D, box: Box, scene: Sc
     context.fillText(CLASSES[c]?.letter ?? "", left - 8, floor - room / 2);
     context.font = `550 11px ${FONT}`;
     context.textAlign = "left";
-    halo(pen, CLASSES[c]?.title ?? "", left + 6, floor - room / 2, colours.text);
+    chip(pen, CLASSES[c]?.title ?? "", left + 8, floor - room / 2, colours.text);
     context.font = `11px ${FONT}`;
     context.textAlign = "right";
     const unit = rate(largest, scene.unit);
-    halo(pen, `${unit.value} ${unit.unit}`, scale.nowX - 6, floor - room + 5, colours.muted);
+    chip(pen, `${unit.value} ${unit.unit}`, scale.nowX - 6, floor - room + 5, colours.muted);
   });
   drawTime(pen, TOP, bottom);
   end(pen);
@@ -645,11 +662,16 @@ function hatch(
   context.globalAlpha = 1;
 }
 
-/** Text that stays legible over areas. */
-function halo({ context, colours }: Pen, text: string, x: number, y: number, colour: string) {
-  context.lineWidth = 4;
-  context.strokeStyle = colours.card;
-  context.strokeText(text, x, y);
+/** Text on a chip in the card's colour, legible over any area. */
+function chip({ context, colours }: Pen, text: string, x: number, y: number, colour: string) {
+  const width = context.measureText(text).width;
+  const left = context.textAlign === "right" ? x - width : context.textAlign === "center" ? x - width / 2 : x;
+  context.globalAlpha = 0.86;
+  context.fillStyle = colours.card;
+  context.beginPath();
+  context.roundRect(left - 4, y - 7.5, width + 8, 15, 3);
+  context.fill();
+  context.globalAlpha = 1;
   context.fillStyle = colour;
   context.fillText(text, x, y);
 }

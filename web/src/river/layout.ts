@@ -101,7 +101,7 @@ export function bandMiddle(high: readonly number[], low: readonly number[], leas
 
 /** Times on the axis of the past, ms before now, largest first. */
 export function pastTicks(pastMs: number, width: number): number[] {
-  const room = Math.max(2, Math.floor(width / 76));
+  const room = Math.max(2, Math.floor(width / 100));
   const step =
     [10_000, 15_000, 20_000, 30_000, 60_000, 120_000, 180_000, 300_000].find((s) => pastMs / s <= room) ?? pastMs;
   const out: number[] = [];

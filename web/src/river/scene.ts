@@ -12,6 +12,8 @@ export const KNOTS_MS = [0, 5_000, 15_000, 60_000] as const;
 export interface Forecast {
   /** Per class, at each knot; stacked they reach `p50`. */
   classes: number[][];
+  /** Per class, at each knot: nine times in ten below. Not scaled. */
+  high: number[][];
   /** At each knot, all visible classes together. */
   p50: number[];
   p90: number[];
@@ -59,6 +61,7 @@ export function forecastOf(state: LiveState, direction: Direction, visible: read
   const linkP90 = horizons(state.link, "p90", direction);
   if (linkP50.some((v) => v < 0)) return undefined;
   const classes: number[][] = [];
+  const highs: number[][] = [];
   const p50 = KNOTS_MS.map(() => 0);
   const spread = KNOTS_MS.map(() => 0);
   for (let c = 0; c < CLASS_COUNT; c += 1) {
@@ -66,11 +69,15 @@ export function forecastOf(state: LiveState, direction: Direction, visible: read
     const now = row?.[direction] ?? 0;
     const likely = row && visible[c] ? horizons(row, "p50", direction) : ([0, 0, 0] as [number, number, number]);
     const most = row && visible[c] ? horizons(row, "p90", direction) : ([0, 0, 0] as [number, number, number]);
+    const column: number[] = [];
+    highs.push(column);
     classes.push(
       KNOTS_MS.map((ms, k) => {
+        column.push(0);
         if (!visible[c]) return 0;
         const value = Math.max(0, foreseen(now, likely.map((v) => Math.max(0, v)) as [number, number, number], ms));
         const high = Math.max(value, k === 0 ? value : (most[k - 1] ?? 0));
+        column[k] = high;
         p50[k] = (p50[k] as number) + value;
         // Classes wander on their own: their spreads add up in squares.
         spread[k] = (spread[k] as number) + (high - value) ** 2;
@@ -78,7 +85,7 @@ export function forecastOf(state: LiveState, direction: Direction, visible: read
       }),
     );
   }
-  if (!all) return { classes, p50, p90: p50.map((value, k) => value + Math.sqrt(spread[k] as number)) };
+  if (!all) return { classes, high: highs, p50, p90: p50.map((value, k) => value + Math.sqrt(spread[k] as number)) };
   const target = [p50[0] as number, ...linkP50];
   for (const column of classes) {
     column.forEach((value, k) => {
@@ -86,7 +93,12 @@ export function forecastOf(state: LiveState, direction: Direction, visible: read
       if (sum > 0) column[k] = (value * (target[k] as number)) / sum;
     });
   }
-  return { classes, p50: target, p90: [p50[0] as number, ...linkP90].map((v, k) => Math.max(v, target[k] as number)) };
+  return {
+    classes,
+    high: highs,
+    p50: target,
+    p90: [p50[0] as number, ...linkP90].map((v, k) => Math.max(v, target[k] as number)),
+  };
 }
 
 /** Whether and when the likely worst case does not fit: seconds from now, or undefined. */

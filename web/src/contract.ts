@@ -1,0 +1,38 @@
+// The public contract, by its names. `wire.d.ts` is generated from `docs/openapi.json` (`cargo xtask codegen`); where a
+// string is really a choice, it is narrowed here, once. Rates of REST are bit/s, those of the live socket kbit/s.
+
+import type { components } from "./wire";
+
+type Schemas = components["schemas"];
+
+export type Mode = "observe" | "suggest" | "control";
+export type State = "fine" | "busy" | "strained" | "down";
+
+export type Alert = Schemas["Alert"];
+export type ChangeEffect = Schemas["ChangeEffect"];
+export type ClientFrame = Schemas["ClientFrame"];
+export type Columns = Schemas["Columns"];
+export type Decision = Schemas["Decision"];
+export type Device = Schemas["Device"];
+export type DeviceChange = Schemas["DeviceChange"];
+export type DeviceEffect = Schemas["DeviceEffect"];
+export type History = Schemas["History"];
+export type PolicyView = Schemas["PolicyView"];
+export type Problem = Schemas["Problem"];
+export type ServerFrame = Schemas["ServerFrame"];
+export type SessionState = Schemas["SessionState"];
+export type Snap = Schemas["Snap"];
+export type Why = Schemas["Why"];
+
+/** `off`, `on` or `failed`. */
+export type Shaping = "off" | "on" | "failed";
+
+export type LinkStatus = Omit<Schemas["LinkStatus"], "shaping"> & { shaping: Shaping };
+export type Status = Omit<Schemas["Status"], "mode" | "state" | "links"> & {
+  mode: Mode;
+  state: State;
+  links: LinkStatus[];
+};
+
+/** The sub-protocol both sides of the live socket must name. */
+export const PROTOCOL = "equalnet.v1";
