@@ -74,10 +74,12 @@ pub enum Activity {
     Vpn,
     /// Asks for the time every few seconds (NTP).
     Clock,
-    /// Reads the interface's counters each second.
+    /// Reads the interface's counters again and again.
     Meter {
         /// Of which interface.
         interface: String,
+        /// How often, milliseconds.
+        every_ms: u64,
     },
 }
 

@@ -18,6 +18,7 @@ mod transfer;
 
 use crate::agent::{Activity, Stage};
 use anyhow::Result;
+use std::time::Duration;
 
 /// Does what is asked until it is over.
 pub(crate) fn act(stage: &Stage, activity: Activity) -> Result<()> {
@@ -36,6 +37,6 @@ pub(crate) fn act(stage: &Stage, activity: Activity) -> Result<()> {
         Activity::Play => play::play(stage),
         Activity::Vpn => play::vpn(stage),
         Activity::Clock => play::clock(stage),
-        Activity::Meter { interface } => meter::read(stage, &interface),
+        Activity::Meter { interface, every_ms } => meter::read(stage, &interface, Duration::from_millis(every_ms)),
     }
 }

@@ -19,7 +19,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 use vocab::{BitRate, ByteCount, Directed, MacAddress};
 
@@ -217,10 +217,8 @@ impl Household {
 
     /// The next report, or `None` when there is none within `patience`.
     pub fn next_report(&self, patience: Duration) -> Option<Report> {
-        match self.reports.1.recv_timeout(patience) {
-            Ok(report) => Some(report),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        // We hold a sender ourselves: the only error is that the time is over.
+        self.reports.1.recv_timeout(patience).ok()
     }
 
     fn authority(&self) -> PathBuf {
@@ -277,6 +275,20 @@ impl Household {
         Ok(found)
     }
 
+    /// Records what passes the gateway's LAN side into the capture file `path`, until the recording is dropped.
+    pub fn record(&self, path: &Path) -> Result<Recording> {
+        let child = self
+            .gateway
+            .command(OsStr::new("tcpdump"), Urgency::Normal)
+            .args(["-i", LAN, "-U", "-Z", "root", "-B", "16384", "-s", "0", "-w"])
+            .arg(path)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("cannot start `tcpdump` (package tcpdump)")?;
+        Ok(Recording { child })
+    }
+
     /// Packets that the modem holds back now, bytes: how deep the queue is that nobody manages.
     pub fn modem_backlog(&self) -> Result<Directed<ByteCount>> {
         let modem = format!("{}-modem", self.id);
@@ -293,6 +305,20 @@ impl Household {
             Ok(ByteCount(bytes))
         };
         Ok(Directed { download: backlog("cpe")?, upload: backlog("isp")? })
+    }
+}
+
+/// A capture being written; dropping it ends it.
+#[derive(Debug)]
+pub struct Recording {
+    child: Child,
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        // Interrupted, not killed: it writes out what it holds.
+        let _ = shell::run("sh", &["-c", &format!("kill -INT {}", self.child.id())]);
+        let _ = self.child.wait();
     }
 }
 

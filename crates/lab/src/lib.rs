@@ -12,22 +12,23 @@
 pub mod agent;
 mod agents;
 mod api;
-// LATER mod daemon;
-// LATER mod demo;
+mod daemon;
+mod demo;
 mod household;
 mod namespace;
-// LATER mod report;
-// LATER pub mod scenarios;
+mod report;
+pub mod scenarios;
 mod shell;
+mod story;
 mod watchdog;
 mod world;
 
 pub use agent::{Activity, Agent, Event, Report, RttSample};
 pub use api::Api;
-// LATER pub use daemon::{Daemon, DaemonOptions, DeviceSettings};
-// LATER pub use demo::{DemoOptions, demo};
-pub use household::{Device, DeviceSpec, Household, HouseholdOptions, Place, leftovers};
-// LATER pub use report::{DemoReport, Percentiles};
+pub use daemon::{Daemon, DaemonOptions, DeviceSettings};
+pub use demo::{Browser, DemoOptions, demo};
+pub use household::{Device, DeviceSpec, Household, HouseholdOptions, Place, Recording, leftovers};
+pub use report::{DemoReport, RoundTrips};
 pub use world::{SERVICES, Service};
 
 use std::ffi::OsString;

@@ -93,10 +93,11 @@ fn clean(id: &str, folder: &Path) -> Result<()> {
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    // The daemon pins its maps in a folder named after its run folder; nobody else's is touched.
-    let pinned = Path::new("/sys/fs/bpf").join(format!("equalnet-{id}"));
-    if pinned.exists() {
-        let _ = std::fs::remove_dir_all(&pinned);
+    // The daemon pins its maps in a folder named after its run folder, which carries our name.
+    for pinned in std::fs::read_dir("/sys/fs/bpf").into_iter().flatten().flatten() {
+        if pinned.file_name().to_string_lossy().contains(id) {
+            let _ = std::fs::remove_dir_all(pinned.path());
+        }
     }
     if folder.exists() {
         std::fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;

@@ -4,14 +4,14 @@ use crate::agent::{Event, Stage, now_ms, tell};
 use anyhow::{Context, Result};
 use std::time::{Duration, Instant};
 
-/// Tells each second what `interface` moved in it.
-pub(super) fn read(stage: &Stage, interface: &str) -> Result<()> {
+/// Tells again and again, each time after `period`, what `interface` moved in it.
+pub(super) fn read(stage: &Stage, interface: &str, period: Duration) -> Result<()> {
     let mut last = counters(interface)?;
     let mut last_at = Instant::now();
     let mut next = last_at;
     tell(&Event::Ready);
     loop {
-        next += Duration::from_secs(1);
+        next += period;
         stage.sleep_until(next);
         if stage.is_over() {
             return Ok(());

@@ -1,0 +1,190 @@
+//! The program under test, run in the gateway as an operator would run it.
+
+use crate::api::Api;
+use crate::household::{Household, LAN, WAN};
+use crate::namespace::Urgency;
+use crate::shell;
+use anyhow::{Context, Result, bail};
+use std::ffi::OsStr;
+use std::fmt::Write;
+use std::fs::File;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+use vocab::{BitRate, Directed, MacAddress, Mode};
+
+/// How the daemon is to be run.
+#[derive(Debug)]
+pub struct DaemonOptions {
+    /// The program.
+    pub program: PathBuf,
+    /// What it does about what it sees, from the start.
+    pub mode: Mode,
+    /// What it divides, bit/s, layer 2: a little less than the modem lets through.
+    pub capacity: Directed<BitRate>,
+    /// What every device gets whenever it asks, in words of the configuration (`10 %`, `0 %`).
+    pub minimum: &'static str,
+    /// What single devices are owed.
+    pub devices: Vec<DeviceSettings>,
+    /// The host's socket on which the dashboard answers; without it, it answers in the gateway only.
+    pub listener: Option<TcpListener>,
+    /// The dashboard's password.
+    pub password: String,
+}
+
+/// What the configuration says of one device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceSettings {
+    /// Which.
+    pub mac: MacAddress,
+    /// 1 is served first.
+    pub priority: u8,
+    /// What it gets whenever it asks; zero for none of its own.
+    pub guarantee: Directed<BitRate>,
+}
+
+/// A daemon at work in the gateway; dropping it kills it.
+#[derive(Debug)]
+pub struct Daemon {
+    child: Child,
+    api: Api,
+    log: PathBuf,
+}
+
+impl Daemon {
+    /// Starts a daemon in `household` and waits until its API answers.
+    pub fn start(household: &Household, options: DaemonOptions) -> Result<Daemon> {
+        let folder = household.folder();
+        let run_dir = folder.join(format!("equalnet-{}", household.id()));
+        std::fs::create_dir_all(&run_dir)?;
+        let config = folder.join("equalnet.toml");
+        std::fs::write(&config, configuration(&options, &folder.join("state"), &run_dir)?)
+            .with_context(|| format!("cannot write {}", config.display()))?;
+        let password = folder.join("password");
+        std::fs::write(&password, format!("{}\n", options.password))?;
+        let log = folder.join("daemon.log");
+        let log_file = File::options().create(true).append(true).open(&log)?;
+
+        // The socket comes in as standard input and is moved to 3, where socket activation (sd_listen_fds(3))
+        // wants it; LISTEN_PID must be the daemon's own, which only the shell that becomes it knows.
+        let mut command = household.gateway().command(OsStr::new("sh"), Urgency::Normal);
+        let script = match options.listener {
+            Some(listener) => {
+                command.stdin(Stdio::from(OwnedFd::from(listener)));
+                "exec 3<&0 0</dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec \"$@\""
+            }
+            None => {
+                command.stdin(Stdio::null());
+                "exec \"$@\""
+            }
+        };
+        let child = command
+            .args(["-c", script, "sh"])
+            .arg(&options.program)
+            .args(["run", "--config"])
+            .arg(&config)
+            .env("EQUALNET_PASSWORD_FILE", &password)
+            .stdout(log_file.try_clone()?)
+            .stderr(log_file)
+            .spawn()
+            .context("cannot start `nsenter` (package util-linux)")?;
+        let mut daemon = Daemon { child, api: Api::at(&run_dir.join("api.sock")), log };
+        daemon.wait_until_it_answers()?;
+        Ok(daemon)
+    }
+
+    fn wait_until_it_answers(&mut self) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            match self.api.get::<wire::Status>("status") {
+                Ok(_) => return Ok(()),
+                Err(error) => {
+                    if let Some(status) = self.child.try_wait()? {
+                        bail!("the daemon ended at its start ({status}):\n{}", self.log_tail());
+                    }
+                    if Instant::now() > deadline {
+                        bail!("the daemon does not answer within 20 s: {error:#}\n{}", self.log_tail());
+                    }
+                }
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Its API.
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// Puts it into `mode`.
+    pub fn set_mode(&self, mode: Mode) -> Result<()> {
+        self.api.put("mode", &wire::ModeChange { mode: mode.name().to_owned() }).map(drop)
+    }
+
+    /// Ends it as no daemon can refuse (SIGKILL), and waits until it is gone.
+    pub fn kill(mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Asks it to end (SIGTERM), and waits until it is gone.
+    pub fn stop(mut self) -> Result<()> {
+        shell::run("sh", &["-c", &format!("kill -TERM {}", self.child.id())])?;
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while self.child.try_wait()?.is_none() {
+            if Instant::now() > deadline {
+                bail!("the daemon does not end within 10 s:\n{}", self.log_tail());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    /// The last lines it logged.
+    pub fn log_tail(&self) -> String {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(25)..].join("\n")
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The configuration file.
+fn configuration(options: &DaemonOptions, state_dir: &Path, run_dir: &Path) -> Result<String> {
+    let port = match &options.listener {
+        Some(listener) => listener.local_addr()?.port(),
+        None => 8091,
+    };
+    let kbit = |rate: BitRate| format!("{} kbit/s", rate.as_kbps());
+    let mut text = format!(
+        "mode = \"{}\"\nstate_dir = {:?}\nrun_dir = {:?}\n\n[[link]]\nname = \"internet\"\nlan = \"{LAN}\"\n\
+         wan = \"{WAN}\"\ndownload = \"{}\"\nupload = \"{}\"\nmargin = \"0 %\"\n\n\
+         [api]\nlisten = [\"127.0.0.1:{port}\"]\nsocket = {:?}\n\n[policy]\nminimum = \"{}\"\n",
+        options.mode.name(),
+        state_dir,
+        run_dir,
+        kbit(options.capacity.download),
+        kbit(options.capacity.upload),
+        run_dir.join("api.sock"),
+        options.minimum,
+    );
+    for device in &options.devices {
+        let _ = write!(text, "\n[[device]]\nid = \"{}\"\npriority = {}\n", device.mac, device.priority);
+        let guarantees = [("download", device.guarantee.download), ("upload", device.guarantee.upload)];
+        for (direction, rate) in guarantees {
+            if rate > BitRate::ZERO {
+                let _ = writeln!(text, "guarantee_{direction} = \"{}\"", kbit(rate));
+            }
+        }
+    }
+    Ok(text)
+}
