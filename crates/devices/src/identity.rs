@@ -431,6 +431,19 @@ mod tests {
     }
 
     #[test]
+    fn of_many_addresses_the_newest_are_kept() {
+        let mut registry = registry();
+        for last in 0..20 {
+            registry.observe(seen(PHONE, &format!("fd00::{last:x}"), 1), at(1));
+        }
+        let phone = registry.get(DeviceId::Mac(PHONE)).unwrap();
+        assert_eq!(phone.addresses.len(), Registry::MAX_ADDRESSES);
+        assert_eq!(phone.addresses.last(), Some(&"fd00::13".parse().unwrap()));
+        assert_eq!(registry.device_of_ip("fd00::3".parse().unwrap()), None);
+        assert_eq!(registry.device_of_ip("fd00::4".parse().unwrap()), Some(DeviceId::Mac(PHONE)));
+    }
+
+    #[test]
     fn devices_behind_a_router_are_known_by_their_addresses() {
         let mut registry = registry();
         let arp = Sighting { witness: Witness::Arp, ..seen(ROUTER, "192.168.1.1", 1) };
