@@ -184,7 +184,12 @@ impl Stages {
     }
 
     fn in_order(self) -> impl Iterator<Item = Stage> {
-        (0..u32::BITS as u8).map(Stage).filter(move |&stage| self.has(stage))
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let next = left.trailing_zeros();
+            left &= left.wrapping_sub(1);
+            (next < u32::BITS).then_some(Stage(next as u8))
+        })
     }
 }
 
@@ -347,6 +352,11 @@ impl Node {
         self
     }
 
+    /// What it brings to a fill in the stage at work.
+    fn vessel(&self) -> Vessel {
+        Vessel { floor: self.stage_floor, want: self.stage_want, weight: self.weight }
+    }
+
     fn is_aggregate(&self) -> bool {
         self.want.is_some()
     }
@@ -507,43 +517,44 @@ impl Node {
         let mut surplus = amount - self.stage_floor;
         let mut passed_on = 0;
         for peers in self.children.chunk_by_mut(|a, b| a.order == b.order) {
-            let peers = peers.iter_mut().filter(|child| child.stages.has(stage));
-            let mut peers: Vec<&mut Node> = peers.collect();
-            let floor: u64 = peers.iter().map(|child| child.stage_floor).sum();
-            let want: u128 = peers.iter().map(|child| u128::from(child.stage_want)).sum();
+            let (mut members, mut floor, mut want) = (0u32, 0, 0);
+            for child in peers.iter().filter(|child| child.stages.has(stage)) {
+                members += 1;
+                floor += child.stage_floor;
+                want += u128::from(child.stage_want);
+            }
             let taken = narrow((want - u128::from(floor)).min(u128::from(surplus)));
             surplus -= taken;
-            let all_satisfied = u128::from(floor) + u128::from(taken) == want;
-            if all_satisfied {
-                for child in &mut peers {
+            if u128::from(floor) + u128::from(taken) == want {
+                for child in peers.iter_mut().filter(|child| child.stages.has(stage)) {
                     passed_on += child.take(child.stage_want, Cause::Enough, stage, scratch);
                 }
                 continue;
             }
-            scratch.vessels.clear();
-            scratch.vessels.extend(peers.iter().map(|child| Vessel {
-                floor: child.stage_floor,
-                want: child.stage_want,
-                weight: child.weight,
-            }));
-            let level = water_fill::level(floor + taken, &scratch.vessels, &mut scratch.bends);
-            for child in &mut peers {
-                let vessel = Vessel { floor: child.stage_floor, want: child.stage_want, weight: child.weight };
-                let rate = level.fill(&vessel);
+            let level = if members == 1 {
+                None
+            } else {
+                scratch.vessels.clear();
+                let vessels = peers.iter().filter(|child| child.stages.has(stage)).map(Node::vessel);
+                scratch.vessels.extend(vessels);
+                Some(water_fill::level(floor + taken, &scratch.vessels, &mut scratch.bends))
+            };
+            for child in peers.iter_mut().filter(|child| child.stages.has(stage)) {
+                let rate = level.map_or(floor + taken, |level| level.fill(&child.vessel()));
                 let cause = match cause {
                     _ if rate == child.stage_want => Cause::Enough,
-                    Cause::GroupCeiling => Cause::GroupCeiling,
-                    Cause::Protected => Cause::Protected,
-                    Cause::Floor => Cause::Floor,
+                    Cause::GroupCeiling | Cause::Protected | Cause::Floor => cause,
                     Cause::Level { .. } | Cause::Enough
-                        if taken == 0 || level.reach(child.weight) < child.stage_floor =>
+                        if taken == 0 || level.is_some_and(|level| level.reach(child.weight) < child.stage_floor) =>
                     {
                         Cause::Floor
                     }
                     // Devices explain their part by the level of their own group, aggregates by that of
                     // their device.
                     Cause::Level { stage, level: _ } if is_link || !child.is_aggregate() => {
-                        Cause::Level { stage, level: level.reach(Weight::ONE.thousandths()) }
+                        let one = Weight::ONE.thousandths();
+                        let alone = || narrow(u128::from(rate) * u128::from(one) / u128::from(child.weight));
+                        Cause::Level { stage, level: level.map_or_else(alone, |level| level.reach(one)) }
                     }
                     Cause::Level { .. } | Cause::Enough => cause,
                 };

@@ -11,7 +11,6 @@
 //! if is_worth_applying(&in_force, &proposed) { apply(proposed) }
 //! ```
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 use vocab::{Aggregate, BitRate, Division, Plan, Tier, Timestamp};
 
@@ -44,7 +43,8 @@ fn deadband(floor: BitRate) -> BitRate {
 /// for by more than the deadband.
 #[derive(Clone, Debug, Default)]
 pub struct FloorGate {
-    held: BTreeMap<Aggregate, Held>,
+    /// In the order of the aggregates, which is that of a division.
+    held: Vec<(Aggregate, Held)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -111,43 +111,49 @@ impl FloorGate {
             let aggregate = move |class| Aggregate { device: device.device, class };
             device.aggregates.iter().map(move |part| (aggregate(part.class), Held::at(part.floor, now)))
         });
-        FloorGate { held: floors.collect() }
+        let mut gate = FloorGate { held: floors.collect() };
+        gate.sort();
+        gate
     }
 
     /// `proposed` with the floors that shall be in force from `now` on; all else is as proposed.
     ///
-    /// So a floor may stand above its `rate` for a while. A device's floor is the sum of its aggregates'.
+    /// Devices must be in the order of their ids and aggregates in class order, as [`crate::allocate()`] gives
+    /// them. A floor may stand above its `rate` for a while. A device's floor is the sum of its aggregates'.
     pub fn settle(&mut self, proposed: &Division, now: Timestamp) -> Division {
         let mut settled = proposed.clone();
-        let mut held = BTreeMap::new();
+        let mut held = Vec::with_capacity(self.held.len());
+        let mut before = self.held.iter().peekable();
         for device in &mut settled.devices {
             let device_id = device.device;
             for part in &mut device.aggregates {
                 let aggregate = Aggregate { device: device_id, class: part.class };
-                let mut state = self.held.get(&aggregate).copied().unwrap_or(Held {
-                    floor: BitRate::ZERO,
-                    moved: now,
-                    below: None,
-                });
+                // Both sides are in the same order: one walk finds every aggregate that was there before.
+                while before.next_if(|(earlier, _)| *earlier < aggregate).is_some() {}
+                let known = before.next_if(|(same, _)| *same == aggregate).map(|&(_, state)| state);
+                let mut state = known.unwrap_or(Held { floor: BitRate::ZERO, moved: now, below: None });
                 let yields = proposed.early_yielding && part.class.yields_early();
                 state.settle(part.floor, if yields { Down::AtOnce } else { Down::Slowly }, now);
                 state.floor = state.floor.min(part.ceiling.max(part.floor));
                 part.floor = state.floor;
-                held.insert(aggregate, state);
+                held.push((aggregate, state));
             }
         }
         cut(&mut settled, proposed);
         // What had to give way gave way: the next round starts from what is in force.
-        for device in &settled.devices {
-            for part in &device.aggregates {
-                let aggregate = Aggregate { device: device.device, class: part.class };
-                if let Some(state) = held.get_mut(&aggregate) {
-                    state.floor = part.floor;
-                }
-            }
+        let parts = settled.devices.iter().flat_map(|device| &device.aggregates);
+        for (part, (_, state)) in parts.zip(&mut held) {
+            state.floor = part.floor;
         }
         self.held = held;
+        self.sort();
         settled
+    }
+
+    fn sort(&mut self) {
+        if !self.held.is_sorted_by_key(|(aggregate, _)| *aggregate) {
+            self.held.sort_by_key(|(aggregate, _)| *aggregate);
+        }
     }
 }
 
