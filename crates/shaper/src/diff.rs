@@ -146,7 +146,7 @@ mod tests {
             let mut desired = installed.clone();
             let minor = *pick.get(&desired.classes.keys().copied().collect::<Vec<_>>());
             let class = desired.classes.get_mut(&minor).unwrap();
-            class.ceil = class.ceil + BitRate::from_bps(8);
+            class.ceil += BitRate::from_bps(8);
             let changed = *class;
             prop_assert_eq!(diff(&installed, &desired), [[Op::ChangeClass(minor, changed)]]);
         }

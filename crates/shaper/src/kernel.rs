@@ -12,7 +12,7 @@ use crate::tc::{
 use crate::tree::{LeafQdisc, QueueTree};
 use datapath::DEFAULT_MINOR;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use vocab::InterfaceName;
 
 const RTM_NEWLINK: u16 = 16;
@@ -20,6 +20,8 @@ const RTM_DELLINK: u16 = 17;
 const RTM_GETLINK: u16 = 18;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
+const IFLA_LINK: u16 = 5;
+const IFLA_MASTER: u16 = 10;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_INFO_KIND: u16 = 1;
 const IFF_UP: u32 = 1;
@@ -37,6 +39,24 @@ pub(crate) struct Interface {
     pub index: i32,
     /// The largest IP packet, bytes.
     pub mtu: u32,
+    /// The bridge or bond it is a part of.
+    master: Option<i32>,
+    /// What it rides on: the interface under a VLAN, a tunnel, a macvlan.
+    lower: Option<i32>,
+}
+
+/// The interfaces through which packets come in that seem to come from `index`: itself, its ports if it is a
+/// bridge or a bond, what it rides on if it is a VLAN, and so on down.
+pub(crate) fn entrances(interfaces: &[Interface], index: i32) -> Vec<InterfaceName> {
+    let (mut seen, mut open) = (BTreeSet::new(), vec![index]);
+    while let Some(index) = open.pop() {
+        if seen.insert(index) {
+            open.extend(interfaces.iter().filter(|port| port.master == Some(index)).map(|port| port.index));
+            open.extend(interfaces.iter().find(|upper| upper.index == index).and_then(|upper| upper.lower));
+        }
+    }
+    let known = interfaces.iter().filter(|interface| seen.contains(&interface.index));
+    known.filter_map(|interface| InterfaceName::new(&interface.name).ok()).collect()
 }
 
 /// What stands at the root of an interface.
@@ -64,13 +84,25 @@ impl Kernel {
     pub(crate) fn interfaces(&mut self) -> Result<Vec<Interface>, ShaperError> {
         let bodies = self.netlink.dump(&Request { kind: RTM_GETLINK, flags: 0, body: vec![0; LINK_HEADER] })?;
         let read = |body: &Vec<u8>| {
-            let mut interface = Interface { name: String::new(), index: u32_at(body, 1)? as i32, mtu: 1_500 };
+            let index = u32_at(body, 1)? as i32;
+            let mut interface = Interface { name: String::new(), index, mtu: 1_500, master: None, lower: None };
+            let mut is_veth = false;
             for (kind, value) in attributes(body.get(LINK_HEADER..)?) {
                 match kind {
                     IFLA_IFNAME => interface.name = String::from_utf8_lossy(value).trim_end_matches('\0').to_owned(),
                     IFLA_MTU => interface.mtu = u32_at(value, 0)?,
+                    IFLA_MASTER => interface.master = Some(u32_at(value, 0)? as i32),
+                    IFLA_LINK => interface.lower = Some(u32_at(value, 0)? as i32),
+                    IFLA_LINKINFO => {
+                        let kind = attributes(value).find(|(kind, _)| *kind == IFLA_INFO_KIND);
+                        is_veth = kind.is_some_and(|(_, kind)| kind.starts_with(b"veth"));
+                    }
                     _ => {}
                 }
+            }
+            if is_veth {
+                // There it is the other end of the wire.
+                interface.lower = None;
             }
             Some(interface)
         };
@@ -357,4 +389,33 @@ fn describe(op: &Op, major: u16) -> String {
 
 fn refused(interface: &InterfaceName, step: String, refusal: Refusal) -> ShaperError {
     ShaperError::Refused { interface: interface.clone(), step, errno: refusal.errno, reason: refusal.reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_of_a_bridge_come_in_through_its_ports() {
+        let interface =
+            |name: &str, index, master, lower| Interface { name: name.to_owned(), index, mtu: 1_500, master, lower };
+        let interfaces = [
+            interface("eth0", 1, None, None),
+            interface("eth1", 2, Some(5), None),
+            interface("wlan0", 3, Some(5), None),
+            interface("eth0.7", 4, None, Some(1)),
+            interface("br-lan", 5, None, None),
+            // A loop, as no kernel makes it, ends.
+            interface("a", 6, None, Some(7)),
+            interface("b", 7, None, Some(6)),
+        ];
+        let check = |index, expected: &[&str]| {
+            let names: Vec<String> = entrances(&interfaces, index).iter().map(ToString::to_string).collect();
+            assert_eq!(names, expected);
+        };
+        check(5, &["eth1", "wlan0", "br-lan"]);
+        check(4, &["eth0", "eth0.7"]);
+        check(1, &["eth0"]);
+        check(6, &["a", "b"]);
+    }
 }

@@ -214,7 +214,7 @@ fn verdict(answer: &Answer<'_>) -> Result<Result<(), Refusal>, ShaperError> {
         return Ok(Ok(()));
     }
     let words = (answer.flags & NLM_F_ACK_TLVS != 0).then(|| {
-        let Some(request) = answer.body.get(4..8).and_then(|bytes| bytes.first_chunk::<4>()) else { return None };
+        let request = answer.body.get(4..8).and_then(|bytes| bytes.first_chunk::<4>())?;
         let request = if answer.flags & NLM_F_CAPPED != 0 { 16 } else { u32::from_ne_bytes(*request) as usize };
         let tail = answer.body.get(4 + request.next_multiple_of(4)..)?;
         let (_, text) = attributes(tail).find(|(kind, _)| *kind == NLMSGERR_ATTR_MSG)?;

@@ -2,7 +2,7 @@
 
 use crate::diff::{Op, diff};
 use crate::error::ShaperError;
-use crate::kernel::{Kernel, Root};
+use crate::kernel::{Kernel, Root, entrances};
 use crate::leaf::LeafKind;
 use crate::state::{self, Before, BeforeOffloads};
 use crate::steer::Steer;
@@ -63,6 +63,8 @@ struct Side {
     index: i32,
     major: u16,
     installed: Installed,
+    /// The pace for which super-packets were last looked after; `None` if they must be.
+    pace: Option<Pace>,
     /// The largest packet that may wait here, bytes.
     packet: u32,
     devices: BTreeMap<Slot, DeviceId>,
@@ -124,6 +126,7 @@ impl<S: Steer> Shaper<S> {
             index: 0,
             major: datapath::major(direction),
             installed: Installed::Unknown,
+            pace: None,
             packet: SUPER_PACKET,
             devices: BTreeMap::new(),
             moved: BTreeSet::new(),
@@ -223,7 +226,11 @@ impl<S: Steer> Shaper<S> {
 
         if matches!(side.installed, Installed::Nothing) {
             let queues = if self.settings.adopt { self.kernel.save(&side.interface, side.index)? } else { Vec::new() };
-            self.before.interface(side.interface.as_str()).queues = queues;
+            let before = self.before.interface(side.interface.as_str());
+            // Where our own tree was taken away from under us, what stood there before it is still to come back.
+            if !queues.is_empty() {
+                before.queues = queues;
+            }
             self.before.save(&self.settings.state_dir, self.link.0)?;
             self.kernel.set_root(&side.interface, side.index, side.major)?;
             side.installed = Installed::Tree(QueueTree::default());
@@ -288,6 +295,10 @@ impl<S: Steer> Shaper<S> {
 
     /// Switches super-packets off where they would block a slow link, and finds out how large packets may be.
     fn slow_down(&mut self, direction: Direction, capacity: BitRate) -> Result<(), ShaperError> {
+        let pace = if capacity < SLOW { Pace::Slow } else { Pace::Fast };
+        if self.sides[direction].pace == Some(pace) {
+            return Ok(());
+        }
         let (into, out) = match &self.topology {
             Topology::Router { lan, wan } => match direction {
                 Direction::Download => (Some(wan.clone()), Some(lan.clone())),
@@ -298,13 +309,19 @@ impl<S: Steer> Shaper<S> {
                 Direction::Upload => (None, Some(interface.clone())),
             },
         };
-        let mut packet = FRAME;
         // What comes in is merged by GRO, what is sent from here is split late by GSO and TSO.
-        for (interface, arrives) in [(into, Arrives::FromOutside), (out, Arrives::FromHere)] {
-            let Some(interface) = interface else { continue };
-            let mtu = self.kernel.interface(&interface)?.mtu;
+        let interfaces = self.kernel.interfaces()?;
+        let mut ways = Vec::new();
+        if let Some(interface) = into {
+            let index = self.kernel.interface(&interface)?.index;
+            ways.extend(entrances(&interfaces, index).into_iter().map(|interface| (interface, Arrives::FromOutside)));
+        }
+        ways.extend(out.map(|interface| (interface, Arrives::FromHere)));
+        let mut packet = FRAME;
+        for (interface, arrives) in ways {
+            let mtu = interfaces.iter().find(|known| known.name == interface.as_str()).map_or(1_500, |known| known.mtu);
             packet = packet.max(mtu.saturating_add(FRAME - 1_500).min(SUPER_PACKET));
-            match self.single_packets(&interface, arrives, capacity < SLOW) {
+            match self.single_packets(&interface, arrives, pace) {
                 Ok(true) => {}
                 Ok(false) => packet = SUPER_PACKET,
                 Err(Offloading::State(error)) => return Err(error),
@@ -315,23 +332,19 @@ impl<S: Steer> Shaper<S> {
             }
         }
         self.sides[direction].packet = packet;
+        self.sides[direction].pace = Some(pace);
         Ok(())
     }
 
-    /// Whether no super-packet arrives on `interface` this way, after switching them off if `wanted`.
-    fn single_packets(
-        &mut self,
-        interface: &InterfaceName,
-        arrives: Arrives,
-        wanted: bool,
-    ) -> Result<bool, Offloading> {
+    /// Whether no super-packet arrives on `interface` this way, after switching them off where they must be.
+    fn single_packets(&mut self, interface: &InterfaceName, arrives: Arrives, pace: Pace) -> Result<bool, Offloading> {
         let is = sys::offloads(interface).map_err(Offloading::Unknown)?;
         let mut off = is;
         match arrives {
             Arrives::FromOutside => off.gro = Offload::Off,
             Arrives::FromHere => (off.gso, off.tso) = (Offload::Off, Offload::Off),
         }
-        if is == off || !wanted {
+        if is == off || pace == Pace::Fast {
             return Ok(is == off);
         }
         let known = self.before.interface(interface.as_str());
@@ -374,6 +387,13 @@ impl<S: Steer> Shaper<S> {
     }
 }
 
+/// Whether super-packets may be let through.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    Slow,
+    Fast,
+}
+
 /// Where packets that leave through a queue come from.
 #[derive(Clone, Copy)]
 enum Arrives {
@@ -390,6 +410,7 @@ impl Side {
     fn read_back(&mut self, kernel: &mut Kernel, settings: &ShaperSettings) -> Result<(), ShaperError> {
         self.index = kernel.interface(&self.interface)?.index;
         self.open.clear();
+        self.pace = None;
         self.installed = match kernel.root(self.index, self.major)? {
             Root::Default => Installed::Nothing,
             Root::Ours(tree) => Installed::Tree(tree),

@@ -379,8 +379,11 @@ pub(crate) mod tests {
         }
     }
 
-    /// Devices from 1, each with a floor, and its leaves: (class index, tier, rate, floor), all in kbit/s.
-    fn division(capacity: u64, devices: &[(u64, &[(usize, u8, u64, u64)])]) -> Division {
+    /// Class index, tier, rate and floor in kbit/s.
+    type Part = (usize, u8, u64, u64);
+
+    /// Devices from 1, each with a floor in kbit/s, and its leaves.
+    fn division(capacity: u64, devices: &[(u64, &[Part])]) -> Division {
         let devices = devices.iter().enumerate().map(|(index, (floor, leaves))| DeviceAllocation {
             device: device(index as u8 + 1),
             demand: BitRate::ZERO,
