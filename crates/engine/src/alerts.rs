@@ -15,6 +15,11 @@ pub(crate) struct Alerts {
 }
 
 impl Alerts {
+    /// Numbers go on from those of earlier runs.
+    pub fn continue_after(&mut self, last: u64) {
+        self.next_id = self.next_id.max(last);
+    }
+
     /// Raises an alert, or counts it where the same kind is open for the same subject. A new alert comes back.
     pub fn raise(&mut self, kind: AlertKind, subject: Subject, now: Timestamp) -> Option<Alert> {
         if let Some(open) = self.open(&kind, subject) {

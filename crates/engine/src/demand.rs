@@ -124,6 +124,13 @@ impl LinkActivity {
         }
     }
 
+    /// A device that is known from before the start: quiet, but there.
+    pub fn remember(&mut self, device: DeviceId, now: Timestamp) {
+        let known = self.devices.entry(device).or_default();
+        let quiet = Activity { last_active: now, ..Activity::default() };
+        known.classes.entry(TrafficClass::Unclassified).or_insert(quiet);
+    }
+
     /// Takes in what a queue holds.
     pub fn queue(&mut self, reading: &QueueReading) {
         let Some(device) = self.devices.get_mut(&reading.aggregate.device) else { return };
@@ -238,7 +245,7 @@ mod tests {
         moved(&mut activity, 1, 125_000);
         //                 backlog, drops so far, demand in Mbit/s
         for (backlog, drops, demand) in
-            [(0, 0, 1), (3_028, 0, 1), (40_000, 0, 2), (40_000, 1, 20), (0, 1, 20), (0, 1, 2), (0, 1, 1), (0, 9, 2)]
+            [(0, 0, 1), (3_028, 0, 1), (40_000, 0, 2), (40_000, 1, 20), (0, 1, 20), (0, 1, 2), (0, 1, 1), (0, 9, 20)]
         {
             read(&mut activity, backlog, drops);
             let of = &activity.devices[&DEVICE].classes[&TrafficClass::Download];

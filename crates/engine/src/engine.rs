@@ -29,6 +29,13 @@ const SETTLE: Duration = Duration::from_millis(50);
 /// Forecasts and scores are kept in history this often; the engine itself uses every one.
 const KEEP_FORECASTS_EVERY: u64 = 15;
 
+/// No plan is made before traffic was watched for this long: a plan that knows nobody would take the queues of
+/// the run before away, which are still in force.
+const LOOK_FIRST: Duration = Duration::from_secs(3);
+
+/// Who was seen within this time before a restart still has its queues: the first plan keeps them.
+const REMEMBERED: Duration = Duration::from_secs(900);
+
 /// The longest wait between two tries of a plan that the kernel refused.
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
@@ -198,12 +205,17 @@ impl Engine {
             }
             Input::Capture(counts) => self.capture(counts, now),
             Input::SourceChanged(source) => self.source = source,
-            Input::PolicyChanged { policy, by } => self.policy_changed(policy, by, now),
+            Input::PolicyChanged { policy, by } => self.policy_changed(*policy, by, now),
             Input::LinkChanged(link) => self.link_changed(link, now),
             Input::DeviceSeen(sighting) => self.device_seen(sighting, now),
-            Input::DevicesKnown(records) => {
-                for record in &records {
+            Input::Remembered { devices, last_decision, last_alert } => {
+                self.journal.continue_after(last_decision);
+                self.alerts.continue_after(last_alert);
+                for record in &devices {
                     self.registry.restore(record);
+                    if now.since(record.last_seen) < REMEMBERED {
+                        self.links.values_mut().for_each(|state| state.activity.remember(record.device, now));
+                    }
                 }
             }
             Input::PlanApplied { plan, changes, leaf } => self.plan_applied(plan, changes, leaf, now),
@@ -341,7 +353,10 @@ impl Engine {
         let subject = Subject::Link(link.id);
         let to = link.capacity();
         let from = self.links.get(&link.id).map(|state| state.link.capacity());
-        self.links.entry(link.id).or_insert_with(|| LinkState::new(link.clone())).link = link;
+        match self.links.get_mut(&link.id) {
+            Some(state) => state.link = link,
+            None => drop(self.links.insert(link.id, LinkState::new(link))),
+        }
         if let Some(from) = from.filter(|from| *from != to) {
             for direction in Direction::ALL.into_iter().filter(|direction| from[*direction] != to[*direction]) {
                 let entry = Entry {
@@ -405,11 +420,10 @@ impl Engine {
         for state in links.values_mut() {
             state.forecasts = forecast_aggregates(forecaster, &state.activity, end);
             for direction in Direction::ALL {
-                let forecast = forecaster.known(Series::Link(state.link.id, direction), end);
+                let forecast = forecaster.forecast(Series::Link(state.link.id, direction), end);
                 let capacity = state.link.capacity()[direction];
                 let yielding = state.early_yielding[direction];
-                state.early_yielding[direction] =
-                    planning::yields_early(&self.policy, capacity, forecast.as_ref(), yielding);
+                state.early_yielding[direction] = planning::yields_early(&self.policy, capacity, &forecast, yielding);
             }
         }
         self.keep_forecasts(end);
@@ -419,7 +433,8 @@ impl Engine {
         let scores = self.forecaster.take_scores();
         let is_kept = |at: Timestamp| at.as_unix_secs().is_multiple_of(KEEP_FORECASTS_EVERY);
         let scores: Vec<_> = scores
-            .into_iter()
+            .iter()
+            .filter_map(forecast::Scored::record)
             .filter(|record| record.score.horizon == Horizon::Mean15s && is_kept(record.score.said_at))
             .collect();
         if !scores.is_empty() {
@@ -440,16 +455,12 @@ impl Engine {
 
     fn plan(&mut self, id: LinkId, now: Timestamp) {
         let Some(state) = self.links.get_mut(&id) else { return };
-        if self.policy.mode == Mode::Observe {
+        if self.policy.mode == Mode::Observe || now.since(self.started) < LOOK_FIRST {
             state.suggested = None;
             return;
         }
         let divided = planning::divide(&self.policy, &state.situation(now));
-        let Directed { download, upload } = divided;
-        let directions = Directed {
-            download: state.gates.download.settle(download, now),
-            upload: state.gates.upload.settle(upload, now),
-        };
+        let directions = Directed::from_fn(|direction| state.gates[direction].settle(&divided[direction], now));
         let plan = Arc::new(Plan { id: PlanId(self.next_plan), link: id, at: now, directions });
         self.next_plan += 1;
         let mut entries = state.reservations.entries(&plan, &state.forecasts);

@@ -24,7 +24,7 @@ pub enum Input {
     /// The operator wants something else.
     PolicyChanged {
         /// All of it.
-        policy: Policy,
+        policy: Box<Policy>,
         /// Who said so.
         by: Actor,
     },
@@ -32,8 +32,15 @@ pub enum Input {
     LinkChanged(Link),
     /// A device said or did something.
     DeviceSeen(Sighting),
-    /// Devices known from the history, told once at the start.
-    DevicesKnown(Vec<DeviceRecord>),
+    /// What the history remembers of earlier runs, told once at the start.
+    Remembered {
+        /// Devices, with when they were last seen.
+        devices: Vec<DeviceRecord>,
+        /// The last decision's number: the next ones go on from there.
+        last_decision: u64,
+        /// The last alert's number.
+        last_alert: u64,
+    },
     /// A plan is in force.
     PlanApplied {
         /// Which.

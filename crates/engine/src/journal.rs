@@ -42,6 +42,11 @@ impl Entry {
 }
 
 impl Journal {
+    /// Numbers go on from those of earlier runs.
+    pub fn continue_after(&mut self, last: u64) {
+        self.next_id = self.next_id.max(last);
+    }
+
     /// Numbers the entry, keeps it and gives it back.
     pub fn add(&mut self, entry: Entry, at: Timestamp) -> Decision {
         self.next_id += 1;

@@ -46,8 +46,10 @@ pub(crate) fn divide(policy: &Policy, situation: &Situation<'_>) -> Directed<Div
 }
 
 /// Whether background classes yield: the link is foreseen above the policy's part of its capacity.
-pub(crate) fn yields_early(policy: &Policy, capacity: BitRate, forecast: Option<&Forecast>, yielding: bool) -> bool {
-    let Some(forecast) = forecast.filter(|forecast| forecast.maturity == Maturity::Mature) else { return false };
+pub(crate) fn yields_early(policy: &Policy, capacity: BitRate, forecast: &Forecast, yielding: bool) -> bool {
+    if forecast.maturity == Maturity::Learning {
+        return false;
+    }
     let foreseen = [Horizon::After15s, Horizon::After60s].map(|horizon| forecast.at(horizon).at(Quantile::P50));
     let above = u64::from(policy.early_yield_permille);
     let threshold = if yielding { above.saturating_sub(YIELD_HYSTERESIS_PERMILLE) } else { above };
@@ -139,9 +141,8 @@ mod tests {
         };
         for (mbps, yielding, expected) in [(79, false, false), (81, false, true), (75, true, true), (69, true, false)] {
             let forecast = forecast(mbps, Maturity::Mature);
-            assert_eq!(yields_early(&policy, capacity, Some(&forecast), yielding), expected, "{mbps} {yielding}");
+            assert_eq!(yields_early(&policy, capacity, &forecast, yielding), expected, "{mbps} {yielding}");
         }
-        assert!(!yields_early(&policy, capacity, Some(&forecast(99, Maturity::Learning)), true));
-        assert!(!yields_early(&policy, capacity, None, true));
+        assert!(!yields_early(&policy, capacity, &forecast(99, Maturity::Learning), true));
     }
 }

@@ -3,12 +3,12 @@
 use crate::demand::LinkActivity;
 use crate::engine::{Engine, LinkState};
 use crate::holds::class_floor;
-use forecast::Series;
+use forecast::{Forecaster, Series};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use vocab::{
-    Bound, ClassSnapshot, DeviceAllocation, DeviceId, DeviceSnapshot, Directed, Direction, Division, Hold,
-    LinkSnapshot, Mode, QueueState, Snapshot, Timestamp, TrafficClass,
+    BitRate, Bound, ClassSnapshot, DeviceAllocation, DeviceId, DeviceSnapshot, Directed, Direction, Division, Forecast,
+    Hold, LinkSnapshot, Mode, QueueState, Snapshot, Timestamp, TrafficClass,
 };
 
 /// Takes a snapshot of `engine` at `now`.
@@ -43,7 +43,7 @@ fn link_snapshot(engine: &mut Engine, id: vocab::LinkId, now: Timestamp) -> Link
         .map(|class| ClassSnapshot {
             class,
             usage: Directed::from_fn(|direction| state.activity.class_usage(class, direction).rate()),
-            forecast: Directed::from_fn(|direction| forecaster.known(Series::Class(class, direction), now)),
+            forecast: Directed::from_fn(|direction| forecast_of(forecaster, Series::Class(class, direction), now)),
             reserved: Directed::from_fn(|direction| {
                 plan.as_ref().map_or_else(Default::default, |plan| class_floor(&plan.directions[direction], class))
             }),
@@ -54,7 +54,7 @@ fn link_snapshot(engine: &mut Engine, id: vocab::LinkId, now: Timestamp) -> Link
     LinkSnapshot {
         link: state.link.clone(),
         usage: Directed::from_fn(|direction| state.activity.total(direction)),
-        forecast: Directed::from_fn(|direction| forecaster.known(Series::Link(id, direction), now)),
+        forecast: Directed::from_fn(|direction| forecast_of(forecaster, Series::Link(id, direction), now)),
         classes,
         plan,
         plans_applied: state.plans_applied,
@@ -79,7 +79,8 @@ fn device_snapshot(engine: &mut Engine, device: DeviceId, now: Timestamp) -> Dev
     let mode = engine.policy.mode;
     let mut classes = [Directed::default(); TrafficClass::COUNT];
     let mut volume_today = Directed::default();
-    let (mut allocation, mut hold) = (Directed::default(), Directed::default());
+    let mut allocation: Directed<BitRate> = Directed::default();
+    let mut hold: Directed<Option<Hold>> = Directed::default();
     let mut last_seen = identity.last_seen;
     for state in engine.links.values() {
         if let Some(activity) = state.activity.devices.get(&device) {
@@ -111,12 +112,19 @@ fn device_snapshot(engine: &mut Engine, device: DeviceId, now: Timestamp) -> Dev
         last_seen,
         share: engine.policy.share_of(device),
         classes,
-        forecast: Directed::from_fn(|direction| engine.forecaster.known(Series::Device(device, direction), now)),
+        forecast: Directed::from_fn(|direction| {
+            forecast_of(&mut engine.forecaster, Series::Device(device, direction), now)
+        }),
         allocation,
         hold,
         volume_today,
         flows: engine.flows_of.get(&device).copied().unwrap_or(0),
     }
+}
+
+/// What is foreseen of a series, if it was ever seen.
+fn forecast_of(forecaster: &mut Forecaster, series: Series, now: Timestamp) -> Option<Forecast> {
+    Some(forecaster.forecast(series, now))
 }
 
 /// A device's part of a division.

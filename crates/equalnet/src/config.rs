@@ -4,7 +4,8 @@
 mod quantity;
 mod written;
 
-use quantity::{parse_duration, parse_permille, parse_size};
+pub use quantity::parse_duration;
+use quantity::{parse_permille, parse_size};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -323,7 +324,9 @@ impl Reader<'_> {
                     Direction::Upload => ("guarantee_upload", &class.guarantee_upload),
                 };
                 let key = format!("policy.class.{which}.{key}");
-                if let Some(rate) = self.optional(&key, written, "A rate such as `200 kbit/s`", |text| text.parse().ok())? {
+                if let Some(rate) =
+                    self.optional(&key, written, "A rate such as `200 kbit/s`", |text| text.parse().ok())?
+                {
                     policy.classes[which.index()].guarantee[direction] = rate;
                 }
             }
@@ -458,7 +461,9 @@ mod tests {
     fn every_example_in_the_default_is_valid() {
         let lines: Vec<&str> = DEFAULT_TOML
             .lines()
-            .map(|line| line.strip_prefix("# ").filter(|rest| rest.starts_with('[') || rest.contains(" = ")).unwrap_or(line))
+            .map(|line| {
+                line.strip_prefix("# ").filter(|rest| rest.starts_with('[') || rest.contains(" = ")).unwrap_or(line)
+            })
             .collect();
         let examples = lines.join("\n");
         let config = parse(&examples).unwrap_or_else(|error| panic!("{error}\n{examples}"));

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::StoreSender;
 use tokio::sync::watch;
-use vocab::{Actor, AlertKind, DeviceId, DevicePatch, Policy, Severity, Snapshot};
+use vocab::{Actor, AlertKind, DeviceId, DevicePatch, Mode, Policy, Severity, Snapshot};
 
 /// How long the loop sleeps at most: long enough to idle, short enough to notice that it shall end.
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
@@ -65,20 +65,24 @@ pub struct ControlLoop {
 }
 
 impl ControlLoop {
-    /// Runs until [`Signal::Stop`], or until nobody is left to listen to.
-    pub fn run(mut self) {
+    /// Runs until [`Signal::Stop`], or until nobody is left to listen to; gives the mode it ended in.
+    pub fn run(mut self) -> Mode {
         loop {
             let now = self.clock.now();
             let wait = self.engine.poll_timeout().since(now).min(LONGEST_WAIT);
             select! {
                 recv(self.inlets.inputs) -> input => match input {
                     Ok(input) => self.engine.handle_input(input, self.clock.now()),
-                    Err(_) => return,
+                    Err(_) => return self.engine.policy().mode,
                 },
-                recv(self.inlets.requests) -> request => if let Ok(request) = request { self.answer(request) },
+                recv(self.inlets.requests) -> request => match request {
+                    Ok(request) => self.answer(request),
+                    // The API is gone and its end is always ready: without it there is no use in running on.
+                    Err(_) => return self.engine.policy().mode,
+                },
                 recv(self.inlets.signals) -> signal => match signal {
                     Ok(Signal::Reload) => self.reload(),
-                    Ok(Signal::Stop) | Err(_) => return,
+                    Ok(Signal::Stop) | Err(_) => return self.engine.policy().mode,
                 },
                 default(wait) => {}
             }
@@ -168,7 +172,7 @@ impl ControlLoop {
 
     fn put_in_force(&mut self, policy: Policy, by: Actor) {
         self.outlets.policy.send_replace(Arc::new(policy.clone()));
-        self.engine.handle_input(Input::PolicyChanged { policy, by }, self.clock.now());
+        self.engine.handle_input(Input::PolicyChanged { policy: Box::new(policy), by }, self.clock.now());
     }
 
     /// A bad file never replaces a good one in force.

@@ -8,6 +8,7 @@ mod control_loop;
 mod daemon;
 mod kept_devices;
 mod offline;
+mod paced;
 mod privileges;
 mod shaping;
 mod signals;
@@ -61,9 +62,6 @@ enum Command {
     /// Print the API's description (OpenAPI 3.1)
     #[command(hide = true)]
     Openapi,
-    /// What a device or server of the lab's household runs
-    #[command(hide = true)]
-    LabAgent(offline::demo::AgentArguments),
     #[command(flatten)]
     Console(console::Command),
 }
@@ -86,6 +84,11 @@ struct CheckConfig {
 }
 
 fn main() -> ExitCode {
+    // The household's programs are this program again.
+    let words: Vec<std::ffi::OsString> = std::env::args_os().skip(1).collect();
+    if let Some(code) = lab::hidden(&words) {
+        return code;
+    }
     let arguments = Arguments::parse();
     match run(arguments) {
         Ok(code) => code,
@@ -111,7 +114,6 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             println!("{}", api::openapi_json());
             Ok(ExitCode::SUCCESS)
         }
-        Command::LabAgent(arguments) => offline::demo::agent(&arguments),
         Command::Console(command) => console::run(command, &arguments.global),
     }
 }
@@ -141,7 +143,9 @@ fn check_config(arguments: &CheckConfig, json: bool) -> Result<ExitCode> {
                     println!("  {}: {} down, {} up to divide", link.name, capacity.download, capacity.upload);
                 }
                 if config.links.is_empty() {
-                    println!("  No [[link]] is named: EqualNet has nothing to watch. `equalnet interfaces` lists them.");
+                    println!(
+                        "  No [[link]] is named: EqualNet has nothing to watch. `equalnet interfaces` lists them."
+                    );
                 }
             }
             Ok(ExitCode::SUCCESS)

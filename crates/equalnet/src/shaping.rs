@@ -77,7 +77,8 @@ fn apply(
     let steering = settings.steering.as_ref().map_err(Clone::clone)?;
     if !shapers.contains_key(&plan.link) {
         let link = settings.links.iter().find(|link| link.id == plan.link).ok_or("no such link")?;
-        let shaper = Shaper::open(settings.shaper.clone(), link, steering.clone()).map_err(|error| error.to_string())?;
+        let shaper =
+            Shaper::open(settings.shaper.clone(), link, steering.clone()).map_err(|error| error.to_string())?;
         shapers.insert(plan.link, shaper);
     }
     let shaper = shapers.get_mut(&plan.link).expect("it was just opened");

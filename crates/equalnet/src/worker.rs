@@ -117,7 +117,8 @@ impl Worker {
 
     fn poll(&mut self) -> anyhow::Result<Polled> {
         let Worker { inlet, table, meter, counting, inputs, verdicts, seen, counts, .. } = self;
-        let mut desk = Desk { table, meter, counting: *counting, inputs, verdicts, seen, counts, new_devices: Vec::new() };
+        let mut desk =
+            Desk { table, meter, counting: *counting, inputs, verdicts, seen, counts, new_devices: Vec::new() };
         let timeout = (self.window + WINDOW).since(self.now).min(POLL);
         let polled = inlet.source().poll(timeout, &mut |observation| desk.observe(&observation))?;
         let new_devices = std::mem::take(&mut desk.new_devices);
@@ -146,7 +147,8 @@ impl Worker {
 
     fn close_window(&mut self) -> anyhow::Result<()> {
         let Worker { inlet, table, meter, counting, inputs, verdicts, seen, counts, .. } = self;
-        let mut desk = Desk { table, meter, counting: *counting, inputs, verdicts, seen, counts, new_devices: Vec::new() };
+        let mut desk =
+            Desk { table, meter, counting: *counting, inputs, verdicts, seen, counts, new_devices: Vec::new() };
         inlet.source().read_counts(&mut |observation| desk.observe(&observation))?;
         let samples = self.meter.close_window(self.window, WINDOW);
         let ended = self.table.expire(self.now);

@@ -1,1 +1,13 @@
-//! A simulated network around a real engine
+//! A simulated network around a real engine.
+//!
+//! In: a [`Scenario`], what each device does and when, and what happens to link and policy meanwhile. Out: a
+//! [`Report`], who got what. The engine is the one the daemon runs; only traffic, link and clock are
+//! simulated, so that a day takes seconds and comes out the same each time.
+
+mod link;
+mod network;
+mod scenario;
+mod traffic_source;
+
+pub use network::{Report, Row, run};
+pub use scenario::{Event, Scenario, ScenarioError, SimulatedDevice, Task};

@@ -1,0 +1,301 @@
+//! The wiring, on one screen: opens sources, starts the threads, joins them on shutdown.
+
+use crate::clock::Clock;
+use crate::config::{Config, SourceChoice};
+use crate::control_loop::{ControlLoop, Inlets, Outlets};
+use crate::kept_devices::KeptDevices;
+use crate::paced::Paced;
+use crate::shaping::ShapingSettings;
+use crate::worker::{Inlet, Worker};
+use crate::{accounts, offline, privileges, shaping, signals};
+use anyhow::{Context, Result, bail};
+use api::{Account, ApiSettings, ApiState};
+use capture::{AfPacketSettings, AfPacketSource, EbpfSource, FileSource, Listening, Tap};
+use crossbeam_channel::{Sender, bounded};
+use datapath::{Datapath, DatapathSettings, Steering};
+use engine::{Engine, Input};
+use forecast::Forecaster;
+use sd_notify::NotifyState;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use store::{FlowLogSettings, Retention, Store, StoreEvent, StoreSender, StoreSettings};
+use tokio::sync::{oneshot, watch};
+use traffic::{FlowLimits, FlowTable, Locality};
+use vocab::{Direction, InterfaceName, Link, LinkId, Mode, Snapshot, Topology};
+
+/// Inputs that may wait for the control loop: some seconds of a busy network. Full, the newest is dropped and
+/// counted.
+const INPUTS: usize = 4_096;
+
+/// Requests of people that may wait; full, they are told that EqualNet is busy.
+const REQUESTS: usize = 64;
+
+/// A flow log of this many files of this size is kept.
+const FLOW_LOG_FILES: (u32, u64) = (10, 50_000_000);
+
+/// Runs until SIGTERM or SIGINT. The last plan stays in force.
+///
+/// # Errors
+/// The configuration is faulty, or something it names cannot be opened.
+pub fn run(config_file: &Path) -> Result<()> {
+    log_to_stderr();
+    let config = Config::read(config_file)?;
+    if config.links.is_empty() {
+        bail!(
+            "{}: no [[link]] is named, so there is nothing to watch. `equalnet interfaces` lists what there is",
+            config_file.display()
+        );
+    }
+    let kept = KeptDevices::read(&config.state_dir)?;
+    let policy = kept.over(config.policy.clone());
+    if let Some(password) = accounts::ensure(&config.state_dir)? {
+        // Once, and to the terminal or journal of who starts it: it is stored as a hash.
+        eprintln!("First login: user admin, password {password} (change it with `equalnet passwd`)");
+    }
+    let clock = Clock::new();
+    let (inputs_in, inputs) = bounded(INPUTS);
+    let (requests_in, requests) = bounded(REQUESTS);
+    let (signals_in, signals) = bounded(4);
+    let (shaper_in, shaper_orders) = bounded(16);
+    let (stop_workers, workers_stop) = bounded::<()>(0);
+
+    let (history, store_thread) = open_history(&config, &inputs_in)?;
+    let sources = open_sources(&config, &clock)?;
+    let inherited = inherited_sockets()?;
+    let listeners = api::bind(ApiSettings {
+        addresses: if inherited.is_empty() { config.api.listen.clone() } else { Vec::new() },
+        inherited,
+        unix_socket: Some(config.api.socket.clone()),
+        allowed_hosts: config.api.allowed_hosts.clone(),
+    })?;
+    for address in listeners.addresses() {
+        tracing::info!(%address, "the dashboard listens");
+    }
+    privileges::reduce();
+
+    let (snapshots_in, snapshots) = watch::channel(Arc::new(Snapshot::default()));
+    let (policy_in, policy_out) = watch::channel(Arc::new(policy.clone()));
+    let (stop_api, api_stops) = oneshot::channel();
+    let state = ApiState {
+        snapshots,
+        policy: policy_out,
+        requests: requests_in,
+        interfaces: Arc::new(|| offline::interfaces::list().map_err(|error| format!("{error:#}"))),
+        accounts: accounts::hash(&config.state_dir)?
+            .map(|password_hash| Account { user: "admin".to_owned(), password_hash })
+            .into_iter()
+            .collect(),
+        history: Some(history_file(&config)),
+        clock: {
+            let clock = clock.clone();
+            Arc::new(move || clock.now())
+        },
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let api_thread = spawn("api", move || api::run(listeners, state, api_stops).context("the API ended"))?;
+
+    let forecaster = Forecaster::new(forecast::Settings::default());
+    let mut engine = Engine::new(policy, config.links.clone(), forecaster, clock.now());
+    remember(&mut engine, &config, &clock);
+    engine.handle_input(Input::SourceChanged(sources.inlet.kind()), clock.now());
+
+    let shaping_settings = ShapingSettings {
+        shaper: shaper::ShaperSettings { state_dir: config.state_dir.clone(), adopt: false },
+        links: config.links.clone(),
+        steering: sources.steering,
+    };
+    let shaper_thread = {
+        let (inputs, clock) = (inputs_in.clone(), clock.clone());
+        spawn("shaper", move || {
+            shaping::run(&shaping_settings, &shaper_orders, &inputs, &clock);
+            Ok(())
+        })?
+    };
+    let limits = FlowLimits { flows: config.capture.max_flows, ..FlowLimits::default() };
+    let table = FlowTable::new(limits, Locality::default().with_own_stations(sources.own_stations));
+    let worker = Worker::new(sources.inlet, table, LinkId(0), clock.clone(), inputs_in.clone());
+    let worker_thread = spawn("worker", move || worker.run(&workers_stop))?;
+    spawn("signals", move || signals::watch(&signals_in))?;
+    drop(inputs_in);
+
+    let control = ControlLoop {
+        engine,
+        clock,
+        config_file: config_file.to_path_buf(),
+        kept,
+        inlets: Inlets { inputs, requests, signals },
+        outlets: Outlets { shaper: shaper_in, store: Some(history), snapshots: snapshots_in, policy: policy_in },
+    };
+    tracing::info!(mode = %control.engine.policy().mode, "EqualNet runs");
+    let _ = sd_notify::notify(&[NotifyState::Ready]);
+    let mode = control.run();
+    let _ = sd_notify::notify(&[NotifyState::Stopping]);
+
+    // The control loop held the ends that the others listen to: they finish what they have.
+    drop((stop_workers, stop_api));
+    for (name, thread) in
+        [("worker", worker_thread), ("shaper", shaper_thread), ("store", store_thread), ("api", api_thread)]
+    {
+        match thread.join() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(thread = name, "{error:#}"),
+            Err(_) => tracing::error!(thread = name, "a thread panicked"),
+        }
+    }
+    // What only watches leaves nothing behind; what controls stays in force.
+    if mode != Mode::Control && sources.datapath.is_some() {
+        Datapath::clear(&pin_dir(&config)).context("the eBPF programs could not be taken away")?;
+    }
+    Ok(())
+}
+
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("EQUALNET_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    // Twice only in tests.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+fn spawn(name: &str, body: impl FnOnce() -> Result<()> + Send + 'static) -> Result<JoinHandle<Result<()>>> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(body)
+        .with_context(|| format!("the thread `{name}` cannot be started"))
+}
+
+fn pin_dir(config: &Config) -> std::path::PathBuf {
+    config.run_dir.join("bpf")
+}
+
+fn history_file(config: &Config) -> std::path::PathBuf {
+    config.state_dir.join("history.db")
+}
+
+fn open_history(config: &Config, inputs: &Sender<Input>) -> Result<(StoreSender, JoinHandle<Result<()>>)> {
+    let from = &config.history;
+    let flow_log = from.flow_log.clone().map(|folder| FlowLogSettings {
+        folder,
+        max_files: FLOW_LOG_FILES.0,
+        max_file_bytes: FLOW_LOG_FILES.1,
+    });
+    let settings = StoreSettings {
+        path: history_file(config),
+        retention: Retention {
+            seconds: from.seconds_for,
+            minutes: from.minutes_for,
+            hours: from.hours_for,
+            ..Retention::default()
+        },
+        max_bytes: from.max_size.0,
+        flow_log,
+    };
+    let writer = Store::open(settings)?.into_writer()?;
+    let (sender, receiver) = store::channel(4_096, 1_024);
+    let inputs = inputs.clone();
+    let thread = spawn("store", move || {
+        writer.run(receiver, |event| {
+            let fault = match event {
+                StoreEvent::Stopped { reason } => Some(reason),
+                StoreEvent::Resumed => None,
+            };
+            // Full: the loop is behind by thousands of inputs, and has an alert of its own for that.
+            let _ = inputs.try_send(Input::Recording(fault));
+        });
+        Ok(())
+    })?;
+    Ok((sender, thread))
+}
+
+/// Devices and numbers of earlier runs. A history that cannot be read is no reason not to start.
+fn remember(engine: &mut Engine, config: &Config, clock: &Clock) {
+    let read = || -> Result<Input, store::StoreError> {
+        let reader = store::Reader::open(&history_file(config))?;
+        let ids = reader.latest_ids()?;
+        Ok(Input::Remembered { devices: reader.devices()?, last_decision: ids.decision, last_alert: ids.alert })
+    };
+    match read() {
+        Ok(input) => engine.handle_input(input, clock.now()),
+        Err(error) => tracing::warn!(%error, "what earlier runs knew cannot be read"),
+    }
+}
+
+/// What packets come from.
+struct Sources {
+    inlet: Inlet,
+    steering: Result<Steering, String>,
+    own_stations: Vec<vocab::MacAddress>,
+    /// Kept alive: its programs are pinned, its maps are shared.
+    datapath: Option<Datapath>,
+}
+
+fn open_sources(config: &Config, clock: &Clock) -> Result<Sources> {
+    let own_stations = capture::interfaces()
+        .context("the interfaces cannot be listed")?
+        .into_iter()
+        .filter_map(|interface| interface.mac)
+        .collect();
+    let (inlet, steering, datapath) = match &config.capture.source {
+        SourceChoice::Ebpf => {
+            let (inlet, steering, datapath) = open_ebpf(config)?;
+            (inlet, Ok(steering), Some(datapath))
+        }
+        SourceChoice::Auto => match open_ebpf(config) {
+            Ok((inlet, steering, datapath)) => (inlet, Ok(steering), Some(datapath)),
+            Err(error) => {
+                let missing = privileges::missing();
+                tracing::warn!(missing = missing.join(", "), "no eBPF, so EqualNet can only watch: {error:#}");
+                (open_af_packet(config)?, Err(format!("without eBPF nothing can be shaped: {error:#}")), None)
+            }
+        },
+        SourceChoice::AfPacket => {
+            let reason = "capture.source is af_packet, which can only watch; shaping needs ebpf".to_owned();
+            (open_af_packet(config)?, Err(reason), None)
+        }
+        SourceChoice::File(file) => {
+            let source = Paced::new(FileSource::open(file, None)?, clock.clone());
+            let reason = "a capture file is replayed: there is nothing to shape".to_owned();
+            (Inlet::Frames(Box::new(source)), Err(reason), None)
+        }
+    };
+    Ok(Sources { inlet, steering, own_stations, datapath })
+}
+
+fn open_ebpf(config: &Config) -> Result<(Inlet, Steering, Datapath)> {
+    let flows = u32::try_from(config.capture.max_flows).context("capture.max_flows is too large")?;
+    let settings = DatapathSettings { pin_dir: pin_dir(config), max_flows: flows, ..DatapathSettings::default() };
+    let mut datapath = Datapath::load_or_adopt(&settings)?;
+    let topologies: Vec<Topology> = config.links.iter().map(|link| link.topology.clone()).collect();
+    datapath.attach(&topologies)?;
+    let steering = datapath.steering();
+    steering.set_dscp(Some(vocab::TrafficClass::ALL.map(vocab::TrafficClass::dscp)))?;
+    let source = EbpfSource::open(&mut datapath)?;
+    Ok((Inlet::Ebpf(Box::new(source)), steering, datapath))
+}
+
+fn open_af_packet(config: &Config) -> Result<Inlet> {
+    let taps: Vec<Tap> = config.links.iter().map(tap).collect();
+    let listening = if config.capture.promiscuous { Listening::Promiscuous } else { Listening::Normal };
+    let source = AfPacketSource::open(&taps, &AfPacketSettings { listening, ..AfPacketSettings::default() })?;
+    Ok(Inlet::Frames(Box::new(source)))
+}
+
+/// What leaves on the LAN side is download; what leaves a machine's only interface is upload.
+fn tap(link: &Link) -> Tap {
+    let (interface, outgoing): (&InterfaceName, Direction) = match &link.topology {
+        Topology::Router { lan, .. } => (lan, Direction::Download),
+        Topology::Host { interface } => (interface, Direction::Upload),
+    };
+    Tap { interface: interface.clone(), outgoing }
+}
+
+/// Sockets that systemd bound for us (`LISTEN_FDS`): then the addresses of the configuration are not bound.
+fn inherited_sockets() -> Result<Vec<std::net::TcpListener>> {
+    let mut given = listenfd::ListenFd::from_env();
+    let mut sockets = Vec::new();
+    for index in 0..given.len() {
+        let socket = given.take_tcp_listener(index).context("an inherited socket is no TCP listener")?;
+        sockets.extend(socket);
+    }
+    Ok(sockets)
+}

@@ -1,0 +1,103 @@
+//! One direction of a link for one second, as a fluid: what HTB would serve.
+
+use std::collections::BTreeMap;
+use vocab::{Aggregate, BitRate, Division, Tier};
+
+/// How much each aggregate is served.
+pub(crate) type Served = BTreeMap<Aggregate, BitRate>;
+
+/// What one leaf is told.
+struct Leaf {
+    aggregate: Aggregate,
+    offered: u64,
+    served: u64,
+    floor: u64,
+    ceiling: u64,
+    tier: Tier,
+    /// Turns in the deficit round robin: the planned surplus, as `quantum` carries it.
+    turns: u64,
+}
+
+/// Serves `offered` through `capacity` by `division`; without one, everybody gets the same (one queue, and
+/// senders that all back off alike).
+///
+/// Written from what HTB does (floors, then strict prios, then turns by quantum), not from the law, so that
+/// the law's plan meets something that is not itself.
+pub(crate) fn serve(capacity: BitRate, offered: &BTreeMap<Aggregate, BitRate>, division: Option<&Division>) -> Served {
+    let mut leaves: Vec<Leaf> = offered.iter().map(|(&aggregate, &rate)| leaf(aggregate, rate, division)).collect();
+    let mut left = capacity.as_bps();
+    for leaf in &mut leaves {
+        leaf.served = leaf.offered.min(leaf.floor).min(left);
+        left -= leaf.served;
+    }
+    for tier in (0..=Tier::LAST.number()).filter_map(Tier::new) {
+        let mut of_tier: Vec<&mut Leaf> = leaves.iter_mut().filter(|leaf| leaf.tier == tier).collect();
+        left = share_out(left, &mut of_tier);
+    }
+    leaves.into_iter().map(|leaf| (leaf.aggregate, BitRate::from_bps(leaf.served))).collect()
+}
+
+fn leaf(aggregate: Aggregate, offered: BitRate, division: Option<&Division>) -> Leaf {
+    let allocation = division.and_then(|division| {
+        let device = division.devices.iter().find(|device| device.device == aggregate.device)?;
+        device.aggregates.iter().find(|allocation| allocation.class == aggregate.class)
+    });
+    let offered = offered.as_bps();
+    match (division, allocation) {
+        (None, _) => {
+            Leaf { aggregate, offered, served: 0, floor: 0, ceiling: u64::MAX, tier: Tier::PROTECTED, turns: 1 }
+        }
+        // A packet without a leaf of its own waits in the link's default leaf, the last of all.
+        (Some(_), None) => {
+            Leaf { aggregate, offered, served: 0, floor: 0, ceiling: u64::MAX, tier: Tier::LAST, turns: 1 }
+        }
+        (Some(_), Some(allocation)) => Leaf {
+            aggregate,
+            offered,
+            served: 0,
+            floor: allocation.floor.as_bps(),
+            ceiling: allocation.ceiling.as_bps(),
+            tier: allocation.tier,
+            turns: allocation.rate.saturating_sub(allocation.floor).as_kbps().max(1),
+        },
+    }
+}
+
+/// Gives turns until nothing is left or nobody wants any; gives back what is left.
+fn share_out(mut left: u64, leaves: &mut [&mut Leaf]) -> u64 {
+    loop {
+        let hungry = |leaf: &Leaf| leaf.served < leaf.offered.min(leaf.ceiling);
+        let turns: u128 = leaves.iter().filter(|leaf| hungry(leaf)).map(|leaf| u128::from(leaf.turns)).sum();
+        if turns == 0 || left == 0 {
+            return left;
+        }
+        let mut given = 0;
+        for leaf in leaves.iter_mut().filter(|leaf| hungry(leaf)) {
+            let part = (u128::from(left) * u128::from(leaf.turns) / turns) as u64;
+            let part = part.min(leaf.offered.min(leaf.ceiling) - leaf.served);
+            leaf.served += part;
+            given += part;
+        }
+        left -= given;
+        // Less than a bit for each turn: what rounding leaves.
+        if given == 0 {
+            return left;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vocab::{DeviceId, MacAddress, TrafficClass};
+
+    #[test]
+    fn without_a_plan_all_get_the_same_and_nothing_idles() {
+        let aggregate =
+            |n: u8| Aggregate { device: DeviceId::Mac(MacAddress([2, 0, 0, 0, 0, n])), class: TrafficClass::Download };
+        let offered = [(1, 10), (2, 100), (3, 100)].map(|(n, mbps)| (aggregate(n), BitRate::from_mbps(mbps)));
+        let served = serve(BitRate::from_mbps(90), &offered.into(), None);
+        let mbps: Vec<u64> = served.values().map(|rate| rate.as_kbps().div_ceil(1_000)).collect();
+        assert_eq!(mbps, [10, 40, 40]);
+    }
+}
