@@ -1,6 +1,6 @@
 //! A household without EqualNet: how long a call's packets travel while the link is idle, and while it is full.
 //!
-//! `cargo run -p lab --example household` (as root).
+//! `cargo run -p lab --example household [CAPTURE.pcap]` (as root); with a path, what passes the gateway is recorded.
 
 use anyhow::Result;
 use lab::{Activity, Event, Household, HouseholdOptions};
@@ -33,6 +33,10 @@ fn show() -> Result<()> {
     for device in household.leases()? {
         say(&format!("  {:16} {} {}", device.name, device.mac, device.address));
     }
+    let _recording = match std::env::args_os().nth(1) {
+        Some(path) => Some(household.record(path.as_ref())?),
+        None => None,
+    };
     let voice = household.start_on("desk-phone", Activity::Voice)?;
     listen(&household, Duration::from_secs(5), "idle")?;
 

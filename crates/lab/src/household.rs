@@ -440,7 +440,27 @@ impl Wiring {
             }
         }
         net.ip(&lines)?;
+        for namespace in [&gateway, &modem, &net].into_iter().chain(inside.values()) {
+            wait_until_up(namespace)?;
+        }
         Ok(Wiring { gateway, net, inside })
+    }
+}
+
+/// Waits until every cable of `namespace` carries: the kernel looks at new ones once a second (net/core/link_watch.c),
+/// and drops what is sent before.
+fn wait_until_up(namespace: &Namespace) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        let links = shell::run("ip", &["-n", namespace.name(), "-br", "link", "show"])?;
+        let is_up = |line: &str| matches!(line.split_whitespace().nth(1), Some("UP"));
+        if links.lines().filter(|line| !line.starts_with("lo ")).all(is_up) {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            bail!("{}: not every link comes up:\n{links}", namespace.name());
+        }
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
