@@ -1,0 +1,277 @@
+//! What a forecaster promises, whatever it is fed.
+
+use forecast::{Ewma, Forecaster, Last, Model, Series, Settings};
+use proptest::prelude::*;
+use proptest::test_runner::RngAlgorithm;
+use std::time::Duration;
+use vocab::{
+    Aggregate, BitRate, DeviceId, Direction, Forecast, Horizon, LinkId, MacAddress, Maturity, Quantile, Quantiles,
+    Timestamp, TrafficClass, Usage,
+};
+
+const START: Timestamp = Timestamp::from_unix_secs(1_700_000_000);
+
+fn series(number: u8) -> Series {
+    let device = DeviceId::Mac(MacAddress([2, 0, 0, 0, 0, number]));
+    Series::Aggregate(Aggregate { device, class: TrafficClass::Web }, Direction::Download)
+}
+
+fn after(seconds: u64) -> Timestamp {
+    START + Duration::from_secs(seconds)
+}
+
+/// Feeds one series a window of each second and gives its forecast at the end.
+fn fed(rates: impl IntoIterator<Item = Usage>) -> (Forecaster, Forecast) {
+    let mut forecaster = Forecaster::new(Settings::default());
+    let mut second = 0;
+    for usage in rates {
+        forecaster.observe(series(1), usage, after(second));
+        forecaster.forecast(series(1), after(second));
+        second += 1;
+    }
+    let forecast = forecaster.forecast(series(1), after(second.saturating_sub(1)));
+    (forecaster, forecast)
+}
+
+fn free(bps: u64) -> Usage {
+    Usage::Free(BitRate::from_bps(bps))
+}
+
+/// Every quantile of every horizon lies between `least` and `most` bit/s.
+fn check_between(forecast: &Forecast, least: u64, most: u64) {
+    for horizon in Horizon::ALL {
+        for quantile in [Quantile::P50, Quantile::P90, Quantile::P99] {
+            let rate = forecast.at(horizon).at(quantile).as_bps();
+            assert!((least..=most).contains(&rate), "{} {quantile:?}: {rate}", horizon.name());
+        }
+    }
+}
+
+#[test]
+fn silence_is_foreseen_as_silence() {
+    let (_, forecast) = fed(std::iter::repeat_n(free(0), 300));
+    check_between(&forecast, 0, 0);
+    assert_eq!(forecast.maturity, Maturity::Mature);
+}
+
+#[test]
+fn a_constant_is_foreseen_as_itself() {
+    let (_, forecast) = fed(std::iter::repeat_n(free(5_000_000), 300));
+    check_between(&forecast, 4_900_000, 5_150_000);
+    let (_, forecast) = fed(std::iter::repeat_n(free(1_000_000_000_000), 300));
+    check_between(&forecast, 980_000_000_000, 1_030_000_000_000);
+}
+
+#[test]
+fn what_is_not_known_is_learning() {
+    let mut forecaster = Forecaster::new(Settings::default());
+    let unknown = forecaster.forecast(series(1), START);
+    assert_eq!((unknown.maturity, unknown.quantiles), (Maturity::Learning, [Quantiles::ZERO; Horizon::COUNT]));
+    let (_, early) = fed(std::iter::repeat_n(free(1_000_000), 29));
+    assert_eq!(early.maturity, Maturity::Learning);
+    let (mut forecaster, mature) = fed(std::iter::repeat_n(free(1_000_000), 30));
+    assert_eq!(mature.maturity, Maturity::Mature);
+    // And again when it was not heard of for a minute.
+    assert_eq!(forecaster.forecast(series(1), after(29 + 61)).maturity, Maturity::Learning);
+}
+
+#[test]
+fn what_was_held_back_raises_and_never_lowers() {
+    let high = std::iter::repeat_n(free(10_000_000), 200);
+    let held = std::iter::repeat_n(Usage::Backlogged(BitRate::from_mbps(2)), 60);
+    let (mut forecaster, forecast) = fed(high.chain(held));
+    check_between(&forecast, 9_500_000, 11_000_000);
+    let over: Vec<_> =
+        forecaster.take_scores().into_iter().filter(|scored| scored.score.came < BitRate::from_mbps(9)).collect();
+    assert!(over.is_empty(), "what was held back is no score: {over:?}");
+
+    let low = std::iter::repeat_n(free(1_000_000), 200);
+    let held = std::iter::repeat_n(Usage::Backlogged(BitRate::from_mbps(8)), 60);
+    let (_, forecast) = fed(low.chain(held));
+    assert!(forecast.at(Horizon::Mean15s).at(Quantile::P50) >= BitRate::from_mbps(6), "{forecast:?}");
+}
+
+#[test]
+fn a_gap_is_not_silence() {
+    let mut forecaster = Forecaster::new(Settings::default());
+    for second in (0..600).filter(|second| second % 7 != 3) {
+        forecaster.observe(series(1), free(3_000_000), after(second));
+    }
+    check_between(&forecaster.forecast(series(1), after(599)), 2_900_000, 3_150_000);
+}
+
+#[test]
+fn scores_come_when_their_time_has_come() {
+    let (mut forecaster, _) = fed((0..200).map(|second| free(1_000_000 + second % 2 * 100_000)));
+    let scores = forecaster.take_scores();
+    for horizon in Horizon::ALL {
+        let of: Vec<_> = scores.iter().filter(|scored| scored.score.horizon == horizon).collect();
+        assert!(of.len() >= 199 / (horizon.seconds() as usize + 1), "{}: {}", horizon.name(), of.len());
+        for scored in of {
+            assert!(scored.record().is_some_and(|record| record.score == scored.score));
+            let came = scored.score.came;
+            assert!((BitRate::from_kbps(1_000)..=BitRate::from_kbps(1_100)).contains(&came), "{came}");
+        }
+    }
+    assert!(forecaster.take_scores().is_empty());
+}
+
+#[test]
+fn nine_in_ten_are_not_exceeded() {
+    // Bursts of many sizes, by a small generator (xorshift64).
+    let mut state = 0x2545_f491_4f6c_dd1du64;
+    let mut forecaster = Forecaster::new(Settings::default());
+    for second in 0..2_000 {
+        for number in 0..10 {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let bps = if state.is_multiple_of(4) { state % 20_000_000 } else { state % 500_000 };
+            forecaster.observe(series(number), free(bps), after(second));
+            forecaster.forecast(series(number), after(second));
+        }
+    }
+    let hit = forecaster.hit_permille().expect("many scores");
+    assert!((850..=950).contains(&hit), "{hit}");
+}
+
+#[test]
+fn the_longest_idle_makes_room() {
+    let mut forecaster = Forecaster::new(Settings { max_series: 3, ..Settings::default() });
+    for number in [1, 2, 3] {
+        forecaster.observe(series(number), free(1_000_000), after(u64::from(number)));
+    }
+    forecaster.observe(series(1), free(1_000_000), after(4));
+    forecaster.observe(series(4), free(1_000_000), after(5));
+    assert_eq!(forecaster.series_count(), 3);
+    let known = |forecaster: &mut Forecaster, number| {
+        forecaster.forecast(series(number), after(5)).at(Horizon::After1s) != Quantiles::ZERO
+    };
+    assert!(!known(&mut forecaster, 2), "2 was idle for the longest time");
+    assert!(known(&mut forecaster, 1) && known(&mut forecaster, 3) && known(&mut forecaster, 4));
+    forecaster.forget(series(1));
+    assert_eq!(forecaster.series_count(), 2);
+}
+
+#[test]
+fn directions_and_totals_are_series_of_their_own() {
+    let mut forecaster = Forecaster::new(Settings::default());
+    let device = DeviceId::Mac(MacAddress([2, 0, 0, 0, 0, 1]));
+    let all = [
+        Series::Device(device, Direction::Download),
+        Series::Device(device, Direction::Upload),
+        Series::Class(TrafficClass::Web, Direction::Download),
+        Series::Link(LinkId(0), Direction::Upload),
+    ];
+    for second in 0..60 {
+        for (series, step) in all.into_iter().zip(1..) {
+            forecaster.observe(series, free(step * 10_000_000), after(second));
+        }
+    }
+    for (series, step) in all.into_iter().zip(1..) {
+        let forecast = forecaster.forecast(series, after(59));
+        check_between(&forecast, step * 9_500_000, step * 10_500_000);
+        assert_eq!(series.direction(), all[step as usize - 1].direction());
+    }
+}
+
+fn laws() -> ProptestConfig {
+    let rng_algorithm = RngAlgorithm::XorShift;
+    ProptestConfig { cases: 2_000, failure_persistence: None, rng_algorithm, ..ProptestConfig::default() }
+}
+
+/// One thing that happens to a series: seconds that pass (or go back), and a usage.
+fn event() -> impl Strategy<Value = (i64, Usage)> {
+    let step = prop_oneof![20 => Just(1i64), 2 => 0i64..5, 1 => 5i64..100, 1 => -200i64..0, 1 => 0i64..10_000_000];
+    let rate = prop_oneof![
+        4 => Just(0u64),
+        8 => 0u64..10_000_000,
+        2 => 0u64..=1_000_000_000_000,
+        1 => Just(1_000_000_000_000),
+        1 => Just(u64::MAX),
+        1 => 0u64..10,
+    ];
+    let usage = (rate, prop::bool::weighted(0.2)).prop_map(|(bps, held_back)| {
+        let rate = BitRate::from_bps(bps);
+        if held_back { Usage::Backlogged(rate) } else { Usage::Free(rate) }
+    });
+    (step, usage)
+}
+
+proptest! {
+    #![proptest_config(laws())]
+
+    #[test]
+    fn nothing_it_is_fed_makes_it_absurd(
+        events in prop::collection::vec((event(), 0u8..3), 0..150),
+        repeat in 1u64..40,
+    ) {
+        let mut forecaster = Forecaster::new(Settings { max_series: 2, ..Settings::default() });
+        let mut seconds = 1_700_000_000i64;
+        let mut most = 0u64;
+        for ((step, usage), number) in events {
+            for _ in 0..(if step == 1 { repeat } else { 1 }) {
+                seconds = (seconds + step).max(0);
+                let now = Timestamp::from_unix_secs(seconds as u64);
+                forecaster.observe(series(number), usage, now);
+                most = most.max(usage.rate().as_bps());
+                let forecast = forecaster.forecast(series(number), now);
+                for horizon in Horizon::ALL {
+                    let quantiles = forecast.at(horizon);
+                    let [low, middle, high] = [Quantile::P50, Quantile::P90, Quantile::P99].map(|at| quantiles.at(at));
+                    prop_assert!(low <= middle && middle <= high);
+                    // A sane multiple of what was ever seen; f32 in the history costs a millionth.
+                    prop_assert!(high.as_bps() as f64 <= most as f64 * 4.000_01 + 1.0, "{:?} of {}", quantiles, most);
+                }
+                prop_assert!(forecaster.hit_permille().is_none_or(|permille| permille <= 1_000));
+                prop_assert!(forecaster.series_count() <= 2);
+            }
+        }
+        for scored in forecaster.take_scores() {
+            prop_assert!(scored.score.came.as_bps() as f64 <= most as f64 * 1.000_01 + 1.0);
+        }
+    }
+
+    #[test]
+    fn the_same_observations_give_the_same_forecasts(events in prop::collection::vec(event(), 0..100)) {
+        let run = || {
+            let mut forecaster = Forecaster::new(Settings::default());
+            let mut seconds = 1_700_000_000i64;
+            events
+                .iter()
+                .map(|&(step, usage)| {
+                    seconds = (seconds + step).max(0);
+                    let now = Timestamp::from_unix_secs(seconds as u64);
+                    forecaster.observe(series(1), usage, now);
+                    forecaster.forecast(series(1), now)
+                })
+                .collect::<Vec<_>>()
+        };
+        prop_assert_eq!(run(), run());
+    }
+
+    #[test]
+    fn held_back_usage_never_lowers_a_level(events in prop::collection::vec((event(), 1u64..100), 1..100)) {
+        check_level::<Last>(&events)?;
+        check_level::<Ewma>(&events)?;
+    }
+}
+
+/// A level is finite, within what was seen, and falls only when nothing held the series back.
+fn check_level<M: Model + Default>(events: &[((i64, Usage), u64)]) -> Result<(), TestCaseError> {
+    let mut model = M::default();
+    let mut most = 0.0f64;
+    for &((_, usage), elapsed_s) in events {
+        let before = Horizon::ALL.map(|horizon| model.level(horizon));
+        model.observe(usage, elapsed_s);
+        most = most.max(usage.rate().as_bps() as f64);
+        for (horizon, before) in Horizon::ALL.into_iter().zip(before) {
+            let level = model.level(horizon);
+            prop_assert!(level.is_finite() && (0.0..=most * 1.000_001).contains(&level), "{}: {}", M::NAME, level);
+            if let Usage::Backlogged(rate) = usage {
+                prop_assert!(level >= before * 0.999_999, "{}: {} then {} at {}", M::NAME, before, level, rate);
+            }
+        }
+    }
+    Ok(())
+}
