@@ -339,7 +339,7 @@ impl FlowTable {
                 self.forget(slot);
             }
         }
-        summaries.sort_by(|a, b| (a.first_seen, a.key).cmp(&(b.first_seen, b.key)));
+        summaries.sort_by_key(|flow| (flow.first_seen, flow.key));
         summaries
     }
 
@@ -569,7 +569,10 @@ impl FlowTable {
         let (now, window) = (self.now, self.limits.window);
         let flow = self.flow_mut(slot);
         let class_before = if opened { TrafficClass::Unclassified } else { flow.weighed.class };
-        flow.weighed = classify::weigh(&flow.evidence, volume(flow));
+        // A settled verdict changes by volume alone, and only from web.
+        if was_open || opened || flow.weighed.class == TrafficClass::Web {
+            flow.weighed = classify::weigh(&flow.evidence, volume(flow));
+        }
         let (fate, weighed) = (flow.fate, flow.weighed);
         let settlement = if flow.probe.is_some() { Settlement::Open } else { Settlement::Settled };
         let observed = Observed {

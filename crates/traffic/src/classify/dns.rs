@@ -5,7 +5,7 @@ use crate::packet::{be16, be32};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::sync::Arc;
 use vocab::{Address, TrafficClass};
 
 const A: u16 = 1;
@@ -154,7 +154,7 @@ pub(crate) fn answers(message: &[u8], mut take: impl FnMut(&str, Address)) {
 
 /// What devices asked for and were told, bounded: the oldest answer is forgotten first.
 pub(crate) struct Memory {
-    names: HashMap<(Address, Address), Rc<str>, RandomState>,
+    names: HashMap<(Address, Address), Arc<str>, RandomState>,
     order: VecDeque<(Address, Address)>,
     most: usize,
 }
@@ -170,19 +170,19 @@ impl Memory {
 
     /// Takes in a message that was sent to `device`.
     pub(crate) fn learn(&mut self, device: Address, message: &[u8]) {
-        let mut learnt: Option<Rc<str>> = None;
+        let mut learnt: Option<Arc<str>> = None;
         answers(message, |name, address| {
             let name = match &learnt {
-                Some(known) if &**known == name => Rc::clone(known),
-                _ => Rc::from(name),
+                Some(known) if &**known == name => Arc::clone(known),
+                _ => Arc::from(name),
             };
-            learnt = Some(Rc::clone(&name));
-            self.remember((device, address), Rc::clone(&name));
+            learnt = Some(Arc::clone(&name));
+            self.remember((device, address), Arc::clone(&name));
             self.remember((ANYBODY, address), name);
         });
     }
 
-    fn remember(&mut self, key: (Address, Address), name: Rc<str>) {
+    fn remember(&mut self, key: (Address, Address), name: Arc<str>) {
         if self.most == 0 {
             return;
         }

@@ -11,7 +11,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
             return likely("Tencent Games", Gaming, 85, "a message to a Tencent game server");
         }
         // Minecraft: a handshake packet that names the server, then the next state.
-        let named = bytes.len() > 6 && usize::from(bytes[0]) + 1 <= bytes.len() && bytes[1] == 0 && view.port(25_565);
+        let named = bytes.len() > 6 && usize::from(bytes[0]) < bytes.len() && bytes[1] == 0 && view.port(25_565);
         return if named { likely("Minecraft", Gaming, 90, "a Minecraft handshake") } else { Finding::No };
     }
     // Valve's A2S queries and connectionless packets (Valve developer wiki, "Server queries").

@@ -370,7 +370,7 @@ fn open(keys: &Keys, packet: &[u8], at: usize, body: &[u8]) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    /// The protected Initial of RFC 9001, A.2, as published there (its CRYPTO frame names example.com).
+    /// RFC 9000, A.1.
     #[test]
     fn varints_are_those_of_the_rfc() {
         for (bytes, value) in [
@@ -402,6 +402,87 @@ mod tests {
             Seen::Hello(hello) => assert_eq!(hello.server_name, Some("www.example.com")),
             Seen::Quic | Seen::Other => panic!("the hello was not seen"),
         }
+    }
+
+    /// A ClientHello message for `name`.
+    fn client_hello(name: &str) -> Vec<u8> {
+        let name = name.as_bytes();
+        let mut body = vec![3, 3];
+        body.resize(34, 7);
+        body.extend_from_slice(&[0, 0, 2, 0x13, 1, 1, 0]);
+        body.extend_from_slice(&(name.len() as u16 + 9).to_be_bytes());
+        body.extend_from_slice(&[0, 0]);
+        body.extend_from_slice(&(name.len() as u16 + 5).to_be_bytes());
+        body.extend_from_slice(&(name.len() as u16 + 3).to_be_bytes());
+        body.push(0);
+        body.extend_from_slice(&(name.len() as u16).to_be_bytes());
+        body.extend_from_slice(name);
+        let mut message = vec![1];
+        message.extend_from_slice(&(body.len() as u32).to_be_bytes()[1..]);
+        message.extend_from_slice(&body);
+        message
+    }
+
+    /// A sealed Initial with the CRYPTO frames `(offset, bytes)`.
+    fn initial(number: u32, packet_number: u8, frames: &[(usize, &[u8])]) -> Vec<u8> {
+        let (version, id) = (version(number).unwrap(), b"\x83\x94\xc8\xf0\x3e\x51\x57\x08");
+        let keys = derive(&version, id).unwrap();
+        let mut plain = vec![1];
+        for &(offset, bytes) in frames {
+            plain.push(6);
+            plain.extend_from_slice(&(0x4000 | offset as u16).to_be_bytes());
+            plain.extend_from_slice(&(0x4000 | bytes.len() as u16).to_be_bytes());
+            plain.extend_from_slice(bytes);
+        }
+        plain.resize(plain.len().max(200), 0);
+        let mut header = vec![0xc0 | version.initial << 4];
+        header.extend_from_slice(&number.to_be_bytes());
+        header.push(8);
+        header.extend_from_slice(id);
+        header.extend_from_slice(&[0, 0]);
+        header.extend_from_slice(&(0x4000 | (1 + plain.len() + 16) as u16).to_be_bytes());
+        header.push(packet_number);
+        let mut nonce = keys.iv;
+        nonce[11] ^= packet_number;
+        let nonce = aead::Nonce::assume_unique_for_key(nonce);
+        keys.opening.seal_in_place_append_tag(nonce, aead::Aad::from(&header), &mut plain).unwrap();
+        let mask = keys.header.new_mask(&plain[3..19]).unwrap();
+        let last = header.len() - 1;
+        header[0] ^= mask[0] & 0x0f;
+        header[last] ^= mask[1];
+        [header, plain].concat()
+    }
+
+    fn check(datagrams: &[Vec<u8>], expected: Option<&str>) {
+        let mut assembly = Assembly::default();
+        let mut name = None;
+        for datagram in datagrams {
+            if let Seen::Hello(hello) = assembly.observe(datagram) {
+                name = hello.server_name.map(str::to_owned);
+            }
+        }
+        assert_eq!(name.as_deref(), expected);
+    }
+
+    #[test]
+    fn hellos_are_put_together_over_frames_packets_and_datagrams() {
+        let hello = client_hello("www.example.org");
+        let (first, second) = hello.split_at(30);
+        for number in [1, 0x6b33_43cf, 0xff00_001d] {
+            check(&[initial(number, 0, &[(0, &hello)])], Some("www.example.org"));
+            check(&[initial(number, 0, &[(30, second), (0, first)])], Some("www.example.org"));
+            let apart = [initial(number, 1, &[(30, second)]), initial(number, 0, &[(0, first)])];
+            check(&apart, Some("www.example.org"));
+            check(&[apart.concat()], Some("www.example.org"));
+            check(&apart[..1], None);
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_is_not_believed() {
+        let mut datagram = initial(1, 0, &[(0, &client_hello("www.example.org"))]);
+        datagram[60] ^= 1;
+        check(&[datagram], None);
     }
 
     #[test]

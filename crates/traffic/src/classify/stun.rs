@@ -31,7 +31,8 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         return Finding::No;
     }
     // RFC 3489 had no cookie: only on its port, only its few messages.
-    if !modern && !(matches!(kind, 0x0001 | 0x0101 | 0x0111 | 0x0002 | 0x0102) && view.any_port(&[3478, 3479])) {
+    let old = matches!(kind, 0x0001 | 0x0101 | 0x0111 | 0x0002 | 0x0102) && view.any_port(&[3478, 3479]);
+    if !modern && !old {
         return Finding::No;
     }
     let mut ice = false;

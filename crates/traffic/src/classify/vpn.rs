@@ -77,7 +77,7 @@ fn datagram(view: &View<'_>) -> Finding {
     if view.any_port(&[4789, 8472]) && length > 16 && bytes[0] & 0x08 != 0 {
         return likely("VXLAN", Work, 88, "a VXLAN frame");
     }
-    if view.any_port(&[2152, 2123]) && matches!(bytes.first(), Some(0x30..=0x3f | 0x40..=0x5f)) {
+    if view.any_port(&[2152, 2123]) && matches!(bytes.first(), Some(0x30..=0x5f)) {
         return found("GTP", Work, "a tunnel of a mobile network");
     }
     if view.any_port(&[4341, 4342]) {

@@ -278,3 +278,11 @@ proptest! {
         prop_assert_eq!((table.counters().open, table.counters().reassembly_bytes), (0, 0));
     }
 }
+
+#[test]
+fn a_worker_can_take_its_table_along() {
+    fn is_send<T: Send>() {}
+    is_send::<FlowTable>();
+    is_send::<crate::Meter>();
+    assert!(size_of::<Flow>() <= 512, "{} bytes per flow", size_of::<Flow>());
+}
