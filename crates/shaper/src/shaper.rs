@@ -196,6 +196,10 @@ impl<S: Steer> Shaper<S> {
         }
         applied.skipped.sort();
         applied.skipped.dedup();
+        if matches!(self.topology, Topology::Host { .. }) {
+            let Directed { download: ifb, upload: interface } = self.sides.as_ref().map(|side| side.index as u32);
+            self.steering.fill(interface, ifb).map_err(ShaperError::Steering)?;
+        }
         self.steering.start().map_err(ShaperError::Steering)?;
         Ok(applied)
     }
@@ -434,7 +438,7 @@ fn set_leaf(steering: &mut impl Steer, minor: u16, direction: Direction, leaf: L
 /// Takes everything away that any [`Shaper`] with this `state_dir` has put on interfaces, also of runs that
 /// crashed, and puts back what stood there before: queues, offloads. Says which interfaces it touched.
 ///
-/// Stop the data path's steering first: what it sends to an IFB that is gone is lost.
+/// Clear the data path first (`Datapath::clear`): what its programs send to an IFB that is gone is lost.
 ///
 /// # Errors
 /// The kernel refused a step or the state cannot be read; what was not put back stays in the state directory,

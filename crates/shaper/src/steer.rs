@@ -25,6 +25,12 @@ pub trait Steer {
         leaf: Leaf,
     ) -> Result<(), DatapathError>;
 
+    /// What `interface` receives is to wait in `ifb`, which has its queue tree now. Both are the kernel's numbers.
+    ///
+    /// # Errors
+    /// The map cannot be written.
+    fn fill(&mut self, interface: u32, ifb: u32) -> Result<(), DatapathError>;
+
     /// The queue trees of both directions are in force: packets may be put into them.
     ///
     /// # Errors
@@ -45,6 +51,10 @@ impl Steer for Steering {
         leaf: Leaf,
     ) -> Result<(), DatapathError> {
         Steering::set_leaf(self, slot, class, direction, leaf)
+    }
+
+    fn fill(&mut self, interface: u32, ifb: u32) -> Result<(), DatapathError> {
+        self.set_ifb(interface, Some(ifb))
     }
 
     fn start(&mut self) -> Result<(), DatapathError> {
@@ -69,6 +79,10 @@ impl Steer for Fixed {
     }
 
     fn set_leaf(&mut self, _: Slot, _: TrafficClass, _: Direction, _: Leaf) -> Result<(), DatapathError> {
+        Ok(())
+    }
+
+    fn fill(&mut self, _: u32, _: u32) -> Result<(), DatapathError> {
         Ok(())
     }
 

@@ -7,7 +7,7 @@
 // Two processes of this test talk over their pipes, and a person reads the figures.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use datapath::Slot;
+use datapath::{ClassMap, Datapath, DatapathSettings, Slot};
 use shaper::{Applied, Fixed, Shaper, ShaperError, ShaperSettings, clear};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::BTreeMap;
@@ -126,7 +126,19 @@ fn sink() {
         });
     }
     println!("ready");
-    for _ in std::io::stdin().lock().lines().map_while(Result::ok) {
+    for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+        if line == "flood" {
+            let socket = UdpSocket::bind("0.0.0.0:6001").unwrap();
+            socket.connect("10.78.1.1:6000").unwrap();
+            thread::spawn(move || {
+                loop {
+                    for _ in 0..10 {
+                        let _ = socket.send(&[0; DATAGRAM]);
+                    }
+                    thread::sleep(Duration::from_millis(5));
+                }
+            });
+        }
         let totals: Vec<String> = counts.iter().map(|(_, count)| count.load(Ordering::Relaxed).to_string()).collect();
         println!("counts {}", totals.join(" "));
     }
@@ -154,6 +166,12 @@ impl Sink {
             assert!(self.answers.read_line(&mut line).unwrap() > 0, "the sink ended");
         }
         line
+    }
+
+    /// From now on 20 Mbit/s come from the sink's port 6001 to the gateway's port 6000, until the sink ends.
+    fn flood(&mut self) {
+        self.child.stdin.as_mut().unwrap().write_all(b"flood\n").unwrap();
+        self.line("counts ");
     }
 
     /// Datagrams that arrived at `port` since the beginning.
@@ -337,7 +355,7 @@ fn gateway() {
     let mut sink = Sink::start();
     let begin = Instant::now();
     type Case<'a> = (&'a str, &'a dyn Fn(&Path, &mut Sink));
-    let cases: [Case; 11] = [
+    let cases: [Case; 12] = [
         ("weights hold between devices, however many leaves they have", &|dir, _| weights(dir)),
         ("floors are kept and tiers are strict", &|dir, _| floors_and_tiers(dir)),
         ("a change of priority reaches a full queue", &|dir, _| priority(dir)),
@@ -349,6 +367,7 @@ fn gateway() {
         ("what stood there before comes back", &|dir, _| before(dir)),
         ("one interface: an IFB for downloads comes and goes", &|dir, _| one_interface(dir)),
         ("a thousand classes", &|dir, _| thousand(dir)),
+        ("the data path steers both ways", &steered),
     ];
     for (what, case) in cases {
         if std::env::var("SHAPER_LAB_ONLY").is_ok_and(|only| !what.contains(&only)) {
@@ -710,4 +729,68 @@ fn thousand(dir: &Path) {
     let changes = timed_end.apply(&plan(1_000_000, &[])).unwrap().changes;
     eprintln!("remove 1,000 classes: {changes} steps in {:.1?}", start.elapsed());
     assert_eq!(changes, 1_000);
+}
+
+/// One interface and eBPF: packets without a mark find their leaf, uploads where they leave, downloads on the IFB.
+fn steered(dir: &Path, sink: &mut Sink) {
+    // `ip netns exec` gives us mounts of our own, which end with us.
+    let (mount, pin_dir) = (dir.join("bpf"), dir.join("bpf/equalnet"));
+    std::fs::create_dir_all(&mount).unwrap();
+    shell(&format!("mount -t bpf bpf {}", mount.display()));
+    let settings = DatapathSettings { pin_dir: pin_dir.clone(), max_flows: 1_024, ..DatapathSettings::default() };
+    let mut datapath = match Datapath::load_or_adopt(&settings) {
+        Ok(datapath) => datapath,
+        Err(error) => {
+            eprintln!("SKIPPED: {error}");
+            return;
+        }
+    };
+    let topology = Topology::Host { interface: name("lan") };
+    datapath.attach(std::slice::from_ref(&topology)).unwrap();
+    let us: DeviceId = shell("cat /sys/class/net/lan/address").trim().parse().unwrap();
+    let mut classes: ClassMap = datapath.classes().unwrap();
+    let ids = [us, "10.78.1.1".parse().unwrap()];
+    for id in ids {
+        classes.assign(id).unwrap();
+    }
+    let settings = ShaperSettings { state_dir: dir.to_owned(), adopt: false };
+    let mut shaper = Shaper::open(settings, &link(topology), datapath.steering()).unwrap();
+    let mut plan = plan(
+        20_000,
+        &[
+            (1, &[(TrafficClass::Unclassified, 3, 3_000, 0, 3_000)]),
+            (2, &[(TrafficClass::Unclassified, 3, 3_000, 0, 3_000)]),
+        ],
+    );
+    for (device, id) in plan.directions.download.devices.iter_mut().zip(ids) {
+        device.device = id;
+    }
+    plan.directions.download.devices.sort_by_key(|device| device.device);
+    plan.directions.upload = plan.directions.download.clone();
+    assert_eq!(shaper.apply(&plan).unwrap().skipped, []);
+    sink.flood();
+    let upload = UdpSocket::bind("10.78.1.1:6000").unwrap();
+    upload.connect(format!("{SINK}:5013")).unwrap();
+    let mut sent = |direction| -> u64 {
+        let readings = shaper.read(Timestamp::default()).unwrap();
+        readings.iter().filter(|reading| reading.direction == direction).map(|reading| reading.sent.0).sum()
+    };
+    let begin = Instant::now();
+    let before = Direction::ALL.map(&mut sent);
+    while begin.elapsed() < Duration::from_secs(2) {
+        for _ in 0..10 {
+            let _ = upload.send(&[0; DATAGRAM]);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    let seconds = begin.elapsed().as_secs_f64();
+    let after = Direction::ALL.map(&mut sent);
+    for (place, direction) in Direction::ALL.into_iter().enumerate() {
+        let rate = (after[place] - before[place]) as f64 * 8.0 / seconds / 1e6;
+        eprintln!("{direction} through eBPF: {rate:.3} Mbit/s, expected 3.000");
+        assert!((rate - 3.0).abs() < 0.15, "{direction}: {rate}");
+    }
+    drop(shaper);
+    Datapath::clear(&pin_dir).unwrap();
+    shell(&format!("umount {}", mount.display()));
 }
