@@ -298,6 +298,8 @@ impl<S: Steer> Shaper<S> {
     }
 
     /// Switches super-packets off where they would block a slow link, and finds out how large packets may be.
+    ///
+    /// They stay off when the link grows fast: only [`clear`] puts offloads back, to what they were.
     fn slow_down(&mut self, direction: Direction, capacity: BitRate) -> Result<(), ShaperError> {
         let pace = if capacity < SLOW { Pace::Slow } else { Pace::Fast };
         if self.sides[direction].pace == Some(pace) {
