@@ -7,6 +7,7 @@ mod sentences;
 use crate::problem::Problem;
 use crate::request::{DevicePatch, Effect, Standing};
 use std::collections::{BTreeMap, HashMap};
+use store::SeriesKey;
 use vocab::{
     Actor, Alert, AlertKind, Because, BitRate, ByteCount, Decision, DecisionKind, DeviceAllocation, DeviceId,
     DeviceSnapshot, Directed, Direction, Division, FlowSummary, Forecast, Guarantee, Horizon, LinkId, LinkSnapshot,
@@ -677,6 +678,41 @@ pub(crate) fn why_class(snapshot: &Snapshot, class: TrafficClass, names: &Names<
         parts: vec![(part_name(Part::Guarantee).to_owned(), total.as_bps())],
         decisions: decisions_about(snapshot, names, is_about),
     }
+}
+
+/// `GET /history`: what was found, each for one device or for all, in one frame of time. `from` is what was
+/// asked for, and stands where nothing was found.
+pub(crate) fn history(from: Timestamp, found: Vec<(Option<DeviceId>, store::History)>) -> wire::History {
+    let Some((_, first)) = found.first() else {
+        return wire::History { t0_ms: from.as_unix_millis(), step_ms: 1_000, series: BTreeMap::new() };
+    };
+    let (t0, step, points) = (first.t0, first.step, first.points);
+    let mut all = BTreeMap::new();
+    for (device, history) in found {
+        for (key, series) in &history.series {
+            let name = match (*key, device) {
+                (SeriesKey::Total, None) => "link".to_owned(),
+                (SeriesKey::Total, Some(device)) | (SeriesKey::Device(device), _) => format!("device.{device}"),
+                (SeriesKey::Class(class), _) => format!("class.{class}"),
+                (SeriesKey::Rest, _) => "device.rest".to_owned(),
+            };
+            for direction in Direction::ALL {
+                // The history may have grown between two questions: each value stands where its time is.
+                let mut values = vec![None; points];
+                for (index, rate) in (0_u32..).zip(&series[direction].mean) {
+                    let at = history.t0 + history.step * index;
+                    let place = at.since(t0).as_nanos() / step.as_nanos().max(1);
+                    if let Some(value) = usize::try_from(place).ok().and_then(|place| values.get_mut(place))
+                        && at >= t0
+                    {
+                        *value = rate.map(BitRate::as_bps);
+                    }
+                }
+                all.insert(format!("{name}.{direction}"), values);
+            }
+        }
+    }
+    wire::History { t0_ms: t0.as_unix_millis(), step_ms: step.as_millis() as u64, series: all }
 }
 
 /// Decisions in a `why`.

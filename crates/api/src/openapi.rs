@@ -39,6 +39,7 @@ use utoipa::{Modify, OpenApi};
         routes::decisions::get,
         routes::why::get,
         routes::alerts::get,
+        routes::history::get,
         crate::live::get,
         get,
     ),
@@ -64,11 +65,9 @@ impl Modify for Logins {
     }
 }
 
-/// The whole description as JSON, ending with a line feed: what stands in `docs/openapi.json`.
+/// The whole description as JSON: what stands in `docs/openapi.json`.
 pub fn openapi_json() -> String {
-    let mut text = Description::openapi().to_pretty_json().expect("a description of plain values is JSON");
-    text.push('\n');
-    text
+    Description::openapi().to_pretty_json().expect("a description of plain values is JSON")
 }
 
 /// This description.

@@ -4,6 +4,7 @@ pub(crate) mod alerts;
 pub(crate) mod decisions;
 pub(crate) mod devices;
 pub(crate) mod flows;
+pub(crate) mod history;
 pub(crate) mod interfaces;
 pub(crate) mod mode;
 pub(crate) mod plan;
@@ -45,6 +46,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/decisions", get(decisions::get))
         .route("/why/{subject}", get(why::get))
         .route("/alerts", get(alerts::get))
+        .route("/history", get(history::get))
         .layer(CompressionLayer::new().compress_when(small_answers_are_not_worth_it.clone()))
         // What carries secrets is never compressed; the live socket is no body.
         .route("/live", get(live::get))

@@ -42,6 +42,8 @@ pub struct ApiState {
     pub policy: watch::Receiver<Arc<Policy>>,
     /// To the control loop; bounded: when full, the caller is told that we are busy.
     pub requests: crossbeam_channel::Sender<Request>,
+    /// The history's file, opened for reading by each request that needs it; `None` where none is kept.
+    pub history: Option<PathBuf>,
     /// Lists the interfaces and measures them for a second; may block; called by one at a time.
     pub interfaces: Interfaces,
     /// Who may log in over TCP; nobody if empty.

@@ -8,6 +8,7 @@ use crate::server::ApiState;
 use crossbeam_channel::TrySendError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use store::{Reader, StoreError};
 use tokio::sync::{Semaphore, oneshot, watch};
 use vocab::{Policy, Snapshot, Timestamp};
 
@@ -15,6 +16,8 @@ use vocab::{Policy, Snapshot, Timestamp};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Passwords hashed at once: each takes 19 MiB and tens of milliseconds of a core.
 const HASHED_AT_ONCE: usize = 2;
+/// Readers of the history at once: each is a thread and a connection.
+const READERS_AT_ONCE: usize = 4;
 /// Live sockets open at once.
 const LIVE_AT_ONCE: usize = 64;
 
@@ -30,6 +33,7 @@ struct Inner {
     numbers: Mutex<Numbers>,
     hashing: Semaphore,
     listing: Semaphore,
+    reading: Semaphore,
     live: Arc<Semaphore>,
     nobody: String,
 }
@@ -43,6 +47,7 @@ impl Shared {
             numbers: Mutex::default(),
             hashing: Semaphore::new(HASHED_AT_ONCE),
             listing: Semaphore::new(1),
+            reading: Semaphore::new(READERS_AT_ONCE),
             live: Arc::new(Semaphore::new(LIVE_AT_ONCE)),
             nobody: crate::auth::hash_of_nobody(),
             state,
@@ -118,6 +123,26 @@ impl Shared {
         match tokio::task::spawn_blocking(move || list()).await {
             Ok(listed) => listed.map_err(Problem::internal),
             Err(_) => Err(Problem::internal("The interfaces could not be listed.")),
+        }
+    }
+
+    /// What `read` finds in the history, off the runtime's threads; `None` where no history is kept.
+    pub(crate) async fn read_history<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<Option<T>, Problem> {
+        let Some(path) = self.0.state.history.clone() else { return Ok(None) };
+        let Ok(_place) = self.0.reading.acquire().await else {
+            return Err(Problem::internal("The history cannot be read."));
+        };
+        let found = tokio::task::spawn_blocking(move || Reader::open(&path).and_then(|reader| read(&reader))).await;
+        match found {
+            Ok(Ok(found)) => Ok(Some(found)),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the history cannot be read");
+                Err(Problem::internal("The history cannot be read.").detail(error.to_string()))
+            }
+            Err(_) => Err(Problem::internal("The history cannot be read.")),
         }
     }
 

@@ -6,7 +6,9 @@ use crate::shared::Shared;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use utoipa::IntoParams;
+use vocab::{Decision, Timestamp};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -25,6 +27,7 @@ pub(crate) struct Which {
         (status = 200, description = "The decisions.", body = Vec<wire::Decision>),
         (status = 401, description = "Nobody is logged in.", body = wire::Problem, content_type = "application/problem+json"),
         (status = 422, description = "A parameter cannot be read.", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 500, description = "The history cannot be read.", body = wire::Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn get(
@@ -33,6 +36,12 @@ pub(crate) async fn get(
 ) -> Result<Json<Vec<wire::Decision>>, Problem> {
     let limit = usize::from(super::at_most(which.limit.unwrap_or(100), 1_000)?);
     let snapshot = shared.snapshot();
+    let mut found: BTreeMap<u64, Decision> = BTreeMap::new();
+    if snapshot.decisions.len() < limit {
+        let older = shared.read_history(move |reader| reader.decisions(Timestamp::default(), limit)).await?;
+        found.extend(older.unwrap_or_default().into_iter().map(|decision| (decision.id, decision)));
+    }
+    found.extend(snapshot.decisions.iter().map(|decision| (decision.id, decision.clone())));
     let names = Names::of(&snapshot);
-    Ok(Json(snapshot.decisions.iter().rev().take(limit).map(|found| convert::decision(found, &names)).collect()))
+    Ok(Json(found.values().rev().take(limit).map(|decision| convert::decision(decision, &names)).collect()))
 }

@@ -96,8 +96,9 @@ fn a_device_is_found_by_id_address_and_name() {
 
 #[test]
 fn decisions_are_sentences_and_their_parts() {
+    check("decisions?limit=2", json!([{"id": 1, "to": 90_000_000}, {"id": 0, "at_ms": 1_799_999_900_000_u64}]));
     check(
-        "decisions",
+        "decisions?limit=1",
         json!([{
             "id": 1, "kind": "held", "direction": "download", "from": 120_000_000, "to": 90_000_000, "by": "auto",
             "subject": {"kind": "aggregate", "device": "a4:5e:60:00:00:02", "name": "NAS", "class": "backup"},
@@ -157,6 +158,35 @@ fn flows_say_who_talks_to_whom() {
 }
 
 #[test]
+fn older_alerts_come_from_the_history() {
+    check(
+        "alerts",
+        json!([{"id": 1}, {
+            "id": 0, "severity": "critical", "kind": "plan_failed", "count": 2, "ended_ms": 1_799_999_900_000_u64,
+            "subject": {"kind": "link", "name": "Internet"},
+            "sentence": "Internet: the kernel refused a plan, the one before stays in force (no buffer space).",
+        }]),
+    );
+}
+
+#[test]
+fn history_comes_in_columns() {
+    let range = "from=1799999990000&to=1800000000000";
+    let (some, none) = ([8_000_000; 10], [0; 10]);
+    check(
+        &format!("history?{range}"),
+        json!({"t0_ms": 1_799_999_990_000_u64, "step_ms": 1_000, "series": {"link.download": some, "link.upload": none}}),
+    );
+    check(
+        &format!("history?{range}&fields=classes,devices,device:192.168.1.20&step=5000"),
+        json!({"step_ms": 5_000, "series": {
+            "class.backup.download": [8_000_000, 8_000_000],
+            "device.a4:5e:60:00:00:02.download": [8_000_000, 8_000_000],
+        }}),
+    );
+}
+
+#[test]
 fn the_rest_is_there_too() {
     check("interfaces", json!([{"name": "eth0", "up": true}]));
     check(
@@ -172,7 +202,7 @@ fn the_rest_is_there_too() {
         }}}),
     );
     check(
-        "alerts",
+        "alerts?limit=1",
         json!([{"id": 1, "severity": "info", "kind": "new_device", "count": 1, "sentence": "NAS is here for the first time.",
                 "subject": {"kind": "device", "name": "NAS"}}]),
     );
@@ -193,6 +223,10 @@ fn what_cannot_be_asked_is_a_problem() {
         ("GET /api/v1/flows?class=videos", "", 422, "invalid"),
         ("GET /api/v1/flows?color=red", "", 422, "invalid"),
         ("GET /api/v1/plan?link=9", "", 404, "not_found"),
+        ("GET /api/v1/history?from=2&to=1", "", 422, "invalid"),
+        ("GET /api/v1/history?fields=everything", "", 422, "invalid"),
+        ("GET /api/v1/history?fields=device:toaster", "", 404, "not_found"),
+        ("GET /api/v1/history?step=1", "", 422, "invalid"),
         ("GET /api/v1/why/toaster", "", 404, "not_found"),
         ("GET /api/v1/live", "", 422, "invalid"),
         ("PUT /api/v1/mode", "{", 400, "invalid"),

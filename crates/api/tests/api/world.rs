@@ -48,6 +48,8 @@ impl World {
     pub fn with(control_loop: ControlLoop) -> World {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("api.sock");
+        let history = folder.path().join("history.db");
+        record(&history);
         let listeners = bind(ApiSettings {
             addresses: vec!["127.0.0.1:0".parse().unwrap()],
             unix_socket: Some(socket.clone()),
@@ -65,6 +67,7 @@ impl World {
             snapshots: snapshot,
             policy,
             requests,
+            history: Some(history),
             interfaces: Arc::new(|| {
                 Ok(vec![wire::Interface { name: "eth0".to_owned(), up: true, ..wire::Interface::default() }])
             }),
@@ -190,6 +193,35 @@ fn exchange(mut stream: impl Read + Write, line: &str, headers: &[(String, Strin
     let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
     let headers = lines.filter_map(|line| line.split_once(": ")).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
     Answer { status, headers, body: body.to_owned() }
+}
+
+/// Two minutes of a history: the NAS moves 8 Mbit/s down each second; two older decisions and an alert.
+fn record(path: &std::path::Path) {
+    let mut writer = store::Store::open(store::StoreSettings::at(path)).unwrap().into_writer().unwrap();
+    let mut write = |record| writer.write(store::Message::Record(record)).unwrap();
+    for second in 0..120 {
+        write(Record::Samples(vec![Sample {
+            link: LinkId(0),
+            aggregate: Aggregate { device: nas(), class: TrafficClass::Backup },
+            start: Timestamp::from_unix_secs(NOW - 120 + second),
+            window: std::time::Duration::from_secs(1),
+            bytes: Directed { download: ByteCount(1_000_000), upload: ByteCount(0) },
+            packets: Directed { download: 1_000, upload: 0 },
+            flows: 1,
+        }]));
+    }
+    let earlier = Timestamp::from_unix_secs(NOW - 100);
+    write(Record::Decision(Decision { id: 0, at: earlier, ..held(0) }));
+    write(Record::Decision(Decision { to: BitRate::ZERO, ..held(1) }));
+    write(Record::Alert(Alert {
+        id: 0,
+        at: earlier,
+        severity: Severity::Critical,
+        kind: AlertKind::PlanFailed { reason: "no buffer space".to_owned() },
+        subject: Subject::Link(LinkId(0)),
+        count: 2,
+        ended: Some(earlier),
+    }));
 }
 
 /// The least a control loop does: keeps the policy, refuses what cannot hold, and tells the effect.
