@@ -93,16 +93,22 @@ fn clean(id: &str, folder: &Path) -> Result<()> {
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    // The daemon pins its maps in a folder named after its run folder, which carries our name.
-    for pinned in std::fs::read_dir("/sys/fs/bpf").into_iter().flatten().flatten() {
-        if pinned.file_name().to_string_lossy().contains(id) {
-            let _ = std::fs::remove_dir_all(pinned.path());
-        }
+    // The daemon pins its maps on a file system that it mounts in its run folder.
+    for mounted in mounts_below(folder).iter().rev() {
+        shell::run("umount", &[mounted])?;
     }
     if folder.exists() {
         std::fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
     Ok(())
+}
+
+/// Where something is mounted below `folder`, in the order of mounting.
+fn mounts_below(folder: &Path) -> Vec<String> {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    // The fifth field is the mount point (proc_pid_mountinfo(5)); no path of ours holds a space.
+    let points = mounts.lines().filter_map(|line| line.split(' ').nth(4));
+    points.filter(|point| Path::new(point).starts_with(folder)).map(str::to_owned).collect()
 }
 
 /// The namespaces of household `id`.
