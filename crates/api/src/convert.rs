@@ -5,14 +5,14 @@
 mod sentences;
 
 use crate::problem::Problem;
-use crate::request::{DevicePatch, Effect, Standing};
+use crate::request::{Effect, Standing};
 use std::collections::{BTreeMap, HashMap};
 use store::SeriesKey;
 use vocab::{
     Actor, Alert, AlertKind, Because, BitRate, ByteCount, Decision, DecisionKind, DeviceAllocation, DeviceId,
-    DeviceSnapshot, Directed, Direction, Division, FlowSummary, Forecast, Guarantee, Horizon, LinkId, LinkSnapshot,
-    Mode, Part, Plan, Policy, Priority, Quantile, Quantiles, Severity, Shaping, Snapshot, Subject, Timestamp, Topology,
-    TrafficClass, Weight,
+    DevicePatch, DeviceSnapshot, Directed, Direction, Division, FlowSummary, Forecast, Guarantee, Horizon, LinkId,
+    LinkSnapshot, Mode, Part, Plan, Policy, Priority, Quantile, Quantiles, Severity, Shaping, Snapshot, Subject,
+    Timestamp, Topology, TrafficClass, Weight,
 };
 
 /// A device is active when it moved something in the last minute.

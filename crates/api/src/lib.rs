@@ -20,5 +20,5 @@ mod shared;
 
 pub use auth::{Account, PasswordError, hash_password};
 pub use openapi::openapi_json;
-pub use request::{DeviceEffect, DevicePatch, Effect, Refused, Reply, Request, Standing};
+pub use request::{DeviceEffect, Effect, Refused, Reply, Request, Standing};
 pub use server::{ApiError, ApiSettings, ApiState, Clock, Interfaces, Listeners, bind, run, serve};

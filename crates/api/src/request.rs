@@ -4,7 +4,7 @@
 //! request answers it once; a dropped reply is answered to the caller as "busy".
 
 use tokio::sync::oneshot;
-use vocab::{BitRate, DeviceId, Directed, Guarantee, Mode, PolicyRefused, Priority, Weight};
+use vocab::{BitRate, DeviceId, DevicePatch, Directed, Mode, PolicyRefused};
 
 /// Where an answer goes. Sending never blocks; nobody may be waiting any more.
 pub type Reply<T> = oneshot::Sender<Result<T, Refused>>;
@@ -41,21 +41,6 @@ pub enum Request {
         /// Answered with the division that would be.
         reply: Reply<Effect>,
     },
-}
-
-/// What to change about a device; what is `None` stays as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DevicePatch {
-    /// The name people give it; `Some(None)` leaves it to what the device says.
-    pub name: Option<Option<String>>,
-    /// Its tier among all devices.
-    pub priority: Option<Priority>,
-    /// Its part inside the tier.
-    pub weight: Option<Weight>,
-    /// What it gets whenever it asks.
-    pub guarantee: Option<Directed<Guarantee>>,
-    /// What it never exceeds, layer 2; [`BitRate::MAX`] for no ceiling.
-    pub ceiling: Option<Directed<BitRate>>,
 }
 
 /// Whom a change gives what, at the demand foreseen now.

@@ -149,11 +149,6 @@ impl Config {
     }
 }
 
-/// Devices set by hand, in the same form as in the configuration; kept in the state folder.
-pub fn parse_devices(text: &str, file: &Path) -> Result<BTreeMap<DeviceId, DevicePolicy>, ConfigError> {
-    Ok(Config::parse(text, file)?.policy.devices)
-}
-
 /// Turns what was written into what is valid, and knows where each value stands.
 struct Reader<'a> {
     text: &'a str,

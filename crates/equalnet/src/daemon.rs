@@ -275,7 +275,7 @@ fn open_ebpf(config: &Config) -> Result<(Inlet, Steering, Datapath)> {
 
 fn open_af_packet(config: &Config) -> Result<Inlet> {
     let taps: Vec<Tap> = config.links.iter().map(tap).collect();
-    let listening = if config.capture.promiscuous { Listening::Promiscuous } else { Listening::Normal };
+    let listening = if config.capture.promiscuous { Listening::Promiscuous } else { Listening::Ours };
     let source = AfPacketSource::open(&taps, &AfPacketSettings { listening, ..AfPacketSettings::default() })?;
     Ok(Inlet::Frames(Box::new(source)))
 }

@@ -46,7 +46,7 @@ enum Command {
     /// Run the daemon in the foreground (systemd starts it so)
     Run(ConfigFile),
     /// List the network interfaces with their addresses, speeds and what they move now
-    Interfaces,
+    Interfaces(Json),
     /// Read capture files at full speed: packets, flows, classes, top talkers
     Analyze(offline::analyze::Arguments),
     /// Divide a link by the law, from a file, and show who gets what and why
@@ -56,7 +56,7 @@ enum Command {
     /// Set the dashboard's password
     Passwd(ConfigFile),
     /// Take away everything EqualNet put into the kernel, and put back what stood there before
-    Clear(ConfigFile),
+    Clear(Clear),
     /// Show the main job on real packets: a household, before and with EqualNet
     Demo(offline::demo::Arguments),
     /// Print the API's description (OpenAPI 3.1)
@@ -74,6 +74,21 @@ struct ConfigFile {
 }
 
 #[derive(Args)]
+struct Json {
+    /// JSON for machines
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct Clear {
+    #[command(flatten)]
+    file: ConfigFile,
+    #[command(flatten)]
+    output: Json,
+}
+
+#[derive(Args)]
 struct CheckConfig {
     /// The configuration file
     #[arg(value_name = "FILE", default_value = DEFAULT_PATH)]
@@ -81,6 +96,8 @@ struct CheckConfig {
     /// Print the documented default configuration instead
     #[arg(long)]
     print_default: bool,
+    #[command(flatten)]
+    output: Json,
 }
 
 fn main() -> ExitCode {
@@ -100,15 +117,14 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<ExitCode> {
-    let json = arguments.global.json;
     match arguments.command {
         Command::Run(file) => daemon::run(&file.config).map(|()| ExitCode::SUCCESS),
-        Command::Interfaces => offline::interfaces::run(json),
-        Command::Analyze(arguments) => offline::analyze::run(&arguments, json),
-        Command::Plan(arguments) => offline::plan_command::run(&arguments, json),
-        Command::CheckConfig(arguments) => check_config(&arguments, json),
+        Command::Interfaces(output) => offline::interfaces::run(output.json),
+        Command::Analyze(arguments) => offline::analyze::run(&arguments),
+        Command::Plan(arguments) => offline::plan_command::run(&arguments),
+        Command::CheckConfig(arguments) => check_config(&arguments),
         Command::Passwd(file) => passwd(&file),
-        Command::Clear(file) => clear(&file, json),
+        Command::Clear(arguments) => clear(&arguments),
         Command::Demo(arguments) => offline::demo::run(&arguments),
         Command::Openapi => {
             println!("{}", api::openapi_json());
@@ -118,13 +134,13 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
     }
 }
 
-fn check_config(arguments: &CheckConfig, json: bool) -> Result<ExitCode> {
+fn check_config(arguments: &CheckConfig) -> Result<ExitCode> {
     if arguments.print_default {
         print!("{DEFAULT_TOML}");
         return Ok(ExitCode::SUCCESS);
     }
     let checked = Config::read(&arguments.file);
-    if json {
+    if arguments.output.json {
         let body = match &checked {
             Ok(_) => serde_json::json!({ "valid": true }),
             Err(error) => serde_json::json!({
@@ -136,7 +152,7 @@ fn check_config(arguments: &CheckConfig, json: bool) -> Result<ExitCode> {
     }
     match checked {
         Ok(config) => {
-            if !json {
+            if !arguments.output.json {
                 println!("{}: right. Mode {}.", arguments.file.display(), config.policy.mode);
                 for link in &config.links {
                     let capacity = link.capacity();
@@ -151,7 +167,7 @@ fn check_config(arguments: &CheckConfig, json: bool) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
-            if !json {
+            if !arguments.output.json {
                 eprintln!("{error}");
             }
             Ok(ExitCode::from(1))
@@ -159,8 +175,13 @@ fn check_config(arguments: &CheckConfig, json: bool) -> Result<ExitCode> {
     }
 }
 
+/// The folders that the configuration names, or the usual ones where there is none.
+fn read_or_default(file: &ConfigFile) -> Result<Config> {
+    Ok(if file.config.exists() { Config::read(&file.config)? } else { Config::parse("", &file.config)? })
+}
+
 fn passwd(file: &ConfigFile) -> Result<ExitCode> {
-    let config = if file.config.exists() { Config::read(&file.config)? } else { Config::parse("", &file.config)? };
+    let config = read_or_default(file)?;
     let mut line = String::new();
     if std::io::stdin().is_terminal() {
         print!("New password for the dashboard (it is shown as you type): ");
@@ -172,12 +193,12 @@ fn passwd(file: &ConfigFile) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn clear(file: &ConfigFile, json: bool) -> Result<ExitCode> {
-    let config = if file.config.exists() { Config::read(&file.config)? } else { Config::parse("", &file.config)? };
+fn clear(arguments: &Clear) -> Result<ExitCode> {
+    let config = read_or_default(&arguments.file)?;
     datapath::Datapath::clear(&config.run_dir.join("bpf")).context("the eBPF programs could not be taken away")?;
     let touched = shaper::clear(&config.state_dir).context("the queues could not be taken away")?;
     let names: Vec<&str> = touched.iter().map(vocab::InterfaceName::as_str).collect();
-    if json {
+    if arguments.output.json {
         println!("{}", serde_json::json!({ "cleared": names }));
     } else if names.is_empty() {
         println!("There were no queues of EqualNet; its eBPF programs are gone.");

@@ -232,7 +232,7 @@ impl Desk<'_> {
             }
             Counting::ByKernel => Counts::default(),
         };
-        let observed = self.table.observe(&packet, counted, frame.direction, frame.at);
+        let observed = self.table.observe_counted(&packet, counted, frame.direction, frame.at);
         if let Some((device, direction)) = observed.owner {
             let aggregate = Aggregate { device, class: observed.class };
             if self.counting == Counting::ByFrames {

@@ -231,6 +231,19 @@ impl FlowTable {
     /// `hint` is the packet's direction as seen from the device, where its source knows it. The class is the
     /// one after this packet, so that the packet itself is counted there.
     pub fn observe(&mut self, packet: &Packet<'_>, hint: Option<Direction>, at: Timestamp) -> Observed {
+        let counts = Counts { bytes: ByteCount(u64::from(packet.wire_len)), packets: 1 };
+        self.observe_counted(packet, counts, hint, at)
+    }
+
+    /// As [`FlowTable::observe`], where the packet counts for `counts`: for several packets that the kernel
+    /// merged, or for nothing where it is a sample of what [`FlowTable::observe_counts`] will tell.
+    pub fn observe_counted(
+        &mut self,
+        packet: &Packet<'_>,
+        counts: Counts,
+        hint: Option<Direction>,
+        at: Timestamp,
+    ) -> Observed {
         self.now = self.now.max(at);
         let (key, side) = packet.key();
         if dns::is_port(packet.source.port) {
@@ -256,7 +269,6 @@ impl FlowTable {
             }
             self.first_evidence(slot, packet);
         }
-        let counts = Counts { bytes: ByteCount(u64::from(packet.wire_len)), packets: 1 };
         let before = self.tally(slot, side, counts);
         let was_open = self.flow(slot).probe.is_some();
         if was_open {

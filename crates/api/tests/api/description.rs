@@ -7,7 +7,10 @@ use serde_json::Value;
 fn docs_openapi_json_is_current() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
     let written = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(written.trim_end() == api::openapi_json(), "docs/openapi.json is not what the code says: run `cargo xtask codegen`");
+    assert!(
+        written.trim_end() == api::openapi_json(),
+        "docs/openapi.json is not what the code says: run `cargo xtask codegen`"
+    );
 }
 
 #[test]

@@ -238,7 +238,7 @@ fn answer(request: Request, policy: &watch::Sender<Arc<Policy>>) {
             assert!(by == "admin" || by == "root");
             let before = policy.borrow().share_of(device);
             let effect = effect(device, &patch, Standing::Applied).map(|effect| {
-                let undo = api::DevicePatch {
+                let undo = vocab::DevicePatch {
                     name: patch.name.map(|_| None),
                     priority: patch.priority.map(|_| before.priority),
                     weight: patch.weight.map(|_| before.weight),
@@ -255,7 +255,7 @@ fn answer(request: Request, policy: &watch::Sender<Arc<Policy>>) {
     }
 }
 
-fn effect(device: DeviceId, patch: &api::DevicePatch, standing: Standing) -> Result<Effect, Refused> {
+fn effect(device: DeviceId, patch: &vocab::DevicePatch, standing: Standing) -> Result<Effect, Refused> {
     if let Some(priority) = patch.priority
         && priority.level() > 5
     {

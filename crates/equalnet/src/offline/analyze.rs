@@ -29,6 +29,9 @@ pub struct Arguments {
     /// Only packets that match this expression (pcap-filter(7); needs libpcap)
     #[arg(long, value_name = "EXPRESSION")]
     filter: Option<String>,
+    /// JSON for machines
+    #[arg(long)]
+    json: bool,
 }
 
 /// What one file, or all of them, held.
@@ -71,7 +74,7 @@ struct Sums {
 ///
 /// # Errors
 /// A file cannot be opened or is no capture; what came before it is lost, as it would hide the mistake.
-pub fn run(arguments: &Arguments, json: bool) -> Result<ExitCode> {
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut rows = match &arguments.flows {
         Some(path) => {
             let mut rows =
@@ -106,7 +109,7 @@ pub fn run(arguments: &Arguments, json: bool) -> Result<ExitCode> {
     for warning in &totals.warnings {
         eprintln!("warning: {warning}");
     }
-    if json {
+    if arguments.json {
         println!("{}", serde_json::to_string_pretty(&totals)?);
     } else {
         print(&totals);
@@ -142,7 +145,7 @@ fn read(file: &Path, filter: Option<&str>, totals: &mut Totals, bar: &ProgressBa
                 Ok(packet) => {
                     let counts =
                         Counts { bytes: ByteCount(u64::from(frame.wire_len)), packets: u64::from(frame.packets) };
-                    table.observe(&packet, counts, frame.direction, frame.at);
+                    table.observe_counted(&packet, counts, frame.direction, frame.at);
                 }
                 Err(Malformed::NotIp(_)) => totals.not_ip += 1,
                 Err(Malformed::Truncated(_) | Malformed::Inconsistent(_) | Malformed::TooDeep) => totals.malformed += 1,

@@ -1,6 +1,7 @@
 //! `equalnet interfaces`.
 
 use anyhow::{Context, Result};
+use capture::InterfaceState;
 use std::process::ExitCode;
 use std::time::Duration;
 use vocab::BitRate;
@@ -22,12 +23,12 @@ pub fn list() -> Result<Vec<wire::Interface>> {
             };
             wire::Interface {
                 mac: interface.mac.map(|mac| mac.to_string()).unwrap_or_default(),
-                addresses: interface.addresses.iter().map(|(ip, prefix)| format!("{ip}/{prefix}")).collect(),
-                up: interface.up,
-                speed: interface.speed.map(BitRate::as_bps),
+                addresses: interface.addresses.iter().map(|of| format!("{}/{}", of.address, of.prefix)).collect(),
+                up: interface.state == InterfaceState::Up,
+                speed: interface.speed_mbps.map(|mbps| BitRate::from_mbps(u64::from(mbps)).as_bps()),
                 receive: rate(interface.received.0, earlier.map(|earlier| earlier.received.0)),
                 send: rate(interface.sent.0, earlier.map(|earlier| earlier.sent.0)),
-                name: interface.name,
+                name: interface.name.to_string(),
             }
         })
         .collect())

@@ -17,10 +17,13 @@ pub struct Arguments {
     /// The scenario; `-` reads standard input
     #[arg(long, value_name = "FILE.json")]
     scenario: PathBuf,
+    /// The answer is JSON in any case
+    #[arg(long = "json")]
+    _json: bool,
 }
 
 /// Divides and prints.
-pub fn run(arguments: &Arguments, _json: bool) -> Result<ExitCode> {
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let text = if arguments.scenario.as_os_str() == "-" {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).context("standard input cannot be read")?;
