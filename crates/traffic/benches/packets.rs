@@ -3,6 +3,7 @@
 //! `cargo bench -p traffic` measures traffic of its own making; `cargo bench -p traffic -- FILE...` captures.
 #![allow(clippy::print_stdout, clippy::disallowed_methods, clippy::disallowed_types)]
 
+#[allow(dead_code)]
 #[path = "../tests/reader/mod.rs"]
 mod reader;
 

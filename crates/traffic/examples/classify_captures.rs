@@ -2,6 +2,7 @@
 //! `cargo run --release -p traffic --example classify_captures -- FILE... > flows.csv`
 #![allow(clippy::print_stdout, clippy::disallowed_methods, clippy::disallowed_types)]
 
+#[allow(dead_code)]
 #[path = "../tests/reader/mod.rs"]
 mod reader;
 

@@ -3,6 +3,7 @@
 //! Skipped, saying so, where the corpora are absent (`EQUALNET_SHARED`, default `../shared` beside the workspace).
 #![allow(clippy::print_stdout, clippy::disallowed_methods, clippy::disallowed_types, missing_docs)]
 
+#[allow(dead_code)]
 mod reader;
 
 use std::fmt::Write;

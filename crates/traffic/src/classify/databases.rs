@@ -7,12 +7,7 @@ use vocab::TrafficClass::{Interactive, Update};
 pub(crate) fn inspect(view: &View<'_>) -> Finding {
     let bytes = view.bytes;
     if view.layer == Layer::Datagram {
-        // Thrift's compact protocol: its id, then version 1 and a message type.
-        if bytes.len() > 8
-            && bytes[0] == 0x82
-            && bytes[1] & 0x1f == 1
-            && bytes.get(5..9).is_some_and(|name| name.iter().all(u8::is_ascii_graphic))
-        {
+        if compact_thrift(bytes) {
             return likely("Thrift", Update, 82, "a Thrift message");
         }
         return if view.port(11_211) && bytes.len() > 8 && be16(bytes, 6) == Some(0) {
@@ -86,4 +81,14 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         return likely("Thrift", Update, 88, "a Thrift message");
     }
     Finding::No
+}
+
+/// Thrift's compact protocol: its id, version 1 with a message type, a number in base 128, a method's name.
+fn compact_thrift(bytes: &[u8]) -> bool {
+    let Some((&[0x82, kind], rest)) = bytes.split_first_chunk() else { return false };
+    let Some(last) = rest.iter().take(5).position(|byte| byte & 0x80 == 0) else { return false };
+    let Some((&length, name)) = rest[last + 1..].split_first() else { return false };
+    kind & 0x1f == 1
+        && (1..=64).contains(&length)
+        && name.get(..usize::from(length)).is_some_and(|name| name.iter().all(u8::is_ascii_graphic))
 }

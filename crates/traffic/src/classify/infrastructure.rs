@@ -29,6 +29,9 @@ fn stream(view: &View<'_>) -> Finding {
     if matches!(bytes, [5, 0 | 1, 0..=19, _, 0x10, 0, 0, 0, ..]) {
         return found("DCE/RPC", Interactive, "a DCE/RPC message");
     }
+    if bytes.starts_with(b"*KISMET: ") {
+        return found("Kismet", Interactive, "a banner of a radio monitor");
+    }
     if view.port(49) && matches!(bytes, [0xc0 | 0xc1, 1..=3, ..]) {
         return found("TACACS+", Interactive, "a TACACS+ message");
     }
