@@ -523,7 +523,13 @@ impl Reader {
         let from = query.from.as_unix_secs().max(first.min(to));
         let length = to.saturating_sub(from);
 
-        let reaches = |index: usize| tables[index] <= from.max(first);
+        // Minutes and hours begin before the seconds they are made of: where nothing was pruned yet, the finest
+        // has everything, though it seems to begin later.
+        let steps = [Resolution::Second, Resolution::Minute, Resolution::Hour].map(Resolution::seconds);
+        let has_all = |index: usize| {
+            (index + 1..tables.len()).all(|coarser| tables[index] < tables[coarser].saturating_add(steps[coarser]))
+        };
+        let reaches = |index: usize| tables[index] <= from.max(first) || has_all(index);
         let mut resolution = query.resolution.unwrap_or(if length <= SECONDS_FOR_S && reaches(0) {
             Resolution::Second
         } else if length <= MINUTES_FOR_S && reaches(1) {

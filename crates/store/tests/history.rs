@@ -280,6 +280,18 @@ fn history_spans_closed_and_open_minutes() {
 }
 
 #[test]
+fn the_first_hour_is_shown_in_seconds() {
+    let Bench { mut writer, reader, _folder } = fresh();
+    three_minutes(&mut writer);
+    // The hour and the minute that the first seconds belong to began earlier; nothing finer is missing for that.
+    let hour = reader.history(&HistoryQuery { points: 13, ..query(0, 780) }).unwrap();
+    assert_eq!((hour.resolution, hour.step, hour.t0), (Resolution::Second, Duration::from_secs(60), at(0)));
+    let mut expected = vec![None; 10];
+    expected.extend(kbps(&[48, 48, 48]));
+    assert_eq!(hour.series[&SeriesKey::Total].download.mean, expected);
+}
+
+#[test]
 fn points_are_joined_and_gaps_are_gaps() {
     let Bench { mut writer, reader, _folder } = fresh();
     three_minutes(&mut writer);
