@@ -30,8 +30,15 @@ const MAX_SCORES: usize = 100_000;
 /// The probabilities of [`Quantiles`].
 const PROBABILITIES: [f64; 3] = [0.5, 0.9, 0.99];
 
-/// What a pool counts beside a series' own errors, in errors: half a minute of them.
-const PRIOR: f64 = 30.0;
+/// What a pool counts beside a series' own errors, in errors: five minutes of them. On the shared corpora the
+/// quantile loss of the mean of the next 15 s was 0.84 with 30, 0.74 with 200 and 0.70 with 1,000, where fewer series
+/// keep their own coverage.
+const PRIOR: f64 = 300.0;
+
+/// Beyond the next second, the last value speaks only where it lost less than this part of what the average lost:
+/// the average knows better which seconds will be busy (what is reserved in vain on the shared corpora when 5 % is
+/// short: 910 % of the demand where the smaller loss decides alone, 620 % so, 583 % with the average alone).
+const CLEARLY_LESS: f32 = 0.75;
 
 /// No quantile is more than this many times what a series ever did (lately).
 const SANE: f64 = 4.0;
@@ -92,8 +99,35 @@ struct Track<M> {
     levels: [f32; SECONDS],
     /// By horizon; below and above the usual log-level.
     errors: [[Errors; 2]; Horizon::COUNT],
-    /// Decayed quantile loss, relative to the outcome.
-    loss: f32,
+    /// Decayed quantile loss in log-level space, at the next second and at the mean of the next 15.
+    loss: Losses,
+}
+
+/// Where a model is judged: the nearest second, and what guarantees are made of.
+#[derive(Clone, Copy, Debug, Default)]
+struct Losses {
+    next: f32,
+    mean: f32,
+}
+
+impl Losses {
+    /// Whether it is so much less than `other` that its model shall speak for `horizon`.
+    fn is_less(self, other: Losses, horizon: Horizon) -> bool {
+        match horizon {
+            Horizon::After1s => self.next < other.next,
+            Horizon::After5s | Horizon::After15s | Horizon::After60s | Horizon::Mean15s => {
+                self.mean < other.mean * CLEARLY_LESS
+            }
+        }
+    }
+
+    fn judged_at(&mut self, horizon: Horizon) -> Option<&mut f32> {
+        match horizon {
+            Horizon::After1s => Some(&mut self.next),
+            Horizon::Mean15s => Some(&mut self.mean),
+            Horizon::After5s | Horizon::After15s | Horizon::After60s => None,
+        }
+    }
 }
 
 /// One window as a model is told of it.
@@ -130,7 +164,7 @@ impl<M: Model + Default> Track<M> {
             model: M::default(),
             levels: [f32::NAN; SECONDS],
             errors: std::array::from_fn(|_| std::array::from_fn(|_| Errors::new())),
-            loss: 0.0,
+            loss: Losses::default(),
         }
     }
 
@@ -152,10 +186,10 @@ impl<M: Model + Default> Track<M> {
             }
             let own = &mut self.errors[horizon.index()][usize::from(log_said > usual)];
             let pool = &mut pools.0[horizon.index()][features::level_index(log_said)];
-            if horizon == Horizon::Mean15s {
+            if let Some(lost) = self.loss.judged_at(horizon) {
                 let [_, high, _] = quantiles(own, pool, PRIOR, edges, PROBABILITIES);
                 let loss = pinball(log_said + error, log_said + high, PROBABILITIES[1]);
-                self.loss = self.loss * LOSS_DECAY + loss as f32;
+                *lost = *lost * LOSS_DECAY + loss as f32;
             }
             own.learn(error);
             pool.learn(error);
@@ -273,7 +307,8 @@ impl Forecaster {
     /// The demand of `series` over the horizons, as of `now` (at or after its last window).
     ///
     /// Of a series that was never observed, or not for a minute, nothing is foreseen beyond what it last did, and
-    /// that is marked as learning. For each horizon one forecast at a time is kept to be scored.
+    /// that is marked as learning. Its `model` is the one that speaks for the mean of the next 15 s; for the next
+    /// second another may (its scores say which). For each horizon one forecast at a time is kept to be scored.
     pub fn forecast(&mut self, series: Series, now: Timestamp) -> Forecast {
         let Some(state) = self.series.get_mut(&series) else {
             return Forecast {
@@ -289,24 +324,19 @@ impl Forecaster {
         let pools = &self.pools[series.pool()];
         let most = state.peak * SANE;
         let (usual, edges) = (state.usual, &self.edges);
-        let last_lost_less = state.last.loss < state.ewma.loss;
-        let model = if last_lost_less { Last::NAME } else { Ewma::NAME };
-        let quantiles = Horizon::ALL.map(|horizon| {
-            if last_lost_less {
-                state.last.quantiles(horizon, usual, &pools.last, edges, most)
+        let said = Horizon::ALL.map(|horizon| {
+            if state.last.loss.is_less(state.ewma.loss, horizon) {
+                (Last::NAME, state.last.quantiles(horizon, usual, &pools.last, edges, most))
             } else {
-                state.ewma.quantiles(horizon, usual, &pools.ewma, edges, most)
+                (Ewma::NAME, state.ewma.quantiles(horizon, usual, &pools.ewma, edges, most))
             }
         });
+        let (model, _) = said[Horizon::Mean15s.index()];
+        let quantiles = said.map(|(_, quantiles)| quantiles);
         if let Some(origin) = state.history.last().filter(|_| !stale) {
             for horizon in Horizon::ALL {
-                state.said[horizon.index()].get_or_insert(Said {
-                    origin,
-                    at: now,
-                    quantiles: quantiles[horizon.index()],
-                    model,
-                    maturity,
-                });
+                let (model, quantiles) = said[horizon.index()];
+                state.said[horizon.index()].get_or_insert(Said { origin, at: now, quantiles, model, maturity });
             }
         }
         Forecast { at: now, quantiles, model, maturity }

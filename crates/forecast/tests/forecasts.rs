@@ -177,7 +177,7 @@ fn directions_and_totals_are_series_of_their_own() {
 
 fn laws() -> ProptestConfig {
     let rng_algorithm = RngAlgorithm::XorShift;
-    ProptestConfig { cases: 2_000, failure_persistence: None, rng_algorithm, ..ProptestConfig::default() }
+    ProptestConfig { cases: 1_000, failure_persistence: None, rng_algorithm, ..ProptestConfig::default() }
 }
 
 /// One thing that happens to a series: seconds that pass (or go back), and a usage.
