@@ -165,6 +165,13 @@ export const words = {
       `${when}: total ${total}${parts === "" ? "" : `, ${parts}`}`,
   },
 
+  alerts: {
+    title: "Alerts",
+    severities: { info: "Info", warning: "Warning", critical: "Critical" } as Record<string, string>,
+    times: (n: number) => `${n}×`,
+    more: (n: number) => `and ${n} more`,
+  },
+
   top: {
     title: "Top devices",
     all: "All devices",

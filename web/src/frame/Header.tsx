@@ -105,7 +105,7 @@ function Segments<T extends string | number>({
           aria-pressed={option.value === value}
           title={option.label}
           onClick={() => onChange(option.value)}
-          className="inline-flex min-h-8 items-center gap-1 px-2.5 text-table whitespace-nowrap text-muted not-first:border-l not-first:border-line hover:bg-hover focus-visible:-outline-offset-2 aria-pressed:bg-hover aria-pressed:font-medium aria-pressed:text-text max-sm:min-h-10"
+          className="inline-flex min-h-8 items-center gap-1 px-2.5 text-table whitespace-nowrap text-muted border-line [button+&]:border-l hover:bg-hover focus-visible:-outline-offset-2 aria-pressed:bg-hover aria-pressed:font-medium aria-pressed:text-text max-sm:min-h-10"
         >
           {option.face}
           {typeof option.face !== "string" && <span className="sr-only">{option.label}</span>}

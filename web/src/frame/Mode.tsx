@@ -39,7 +39,7 @@ export function ModeSwitch() {
               disabled={!connected}
               title={words.mode.hints[each]}
               onClick={() => each !== mode && setAsked(each)}
-              className="flex flex-col items-center gap-0.5 py-1.5 text-caption text-muted not-first:border-l not-first:border-line hover:bg-hover focus-visible:-outline-offset-2 aria-pressed:bg-accent aria-pressed:font-medium aria-pressed:text-on-accent"
+              className="flex flex-col items-center gap-0.5 py-1.5 text-caption text-muted border-line [button+&]:border-l hover:bg-hover focus-visible:-outline-offset-2 aria-pressed:bg-accent aria-pressed:font-medium aria-pressed:text-on-accent"
             >
               <Icon size={16} strokeWidth={1.75} aria-hidden />
               {words.mode.names[each]}

@@ -217,9 +217,8 @@ class Live {
     const quietly = () => undefined;
     const [classes, devices] = await Promise.all([
       api.history(to - CLASS_HISTORY_MS, to, 1000, "classes").catch(quietly),
-      numbers.size > 200
-        ? undefined // A page's worth of sparklines is not worth megabytes: they fill from now on.
-        : api.history(to - DEVICE_HISTORY_MS, to, DEVICE_STEP_MS, "devices").catch(quietly),
+      // The devices that moved most; the sparklines of the others fill from now on.
+      api.history(to - DEVICE_HISTORY_MS, to, DEVICE_STEP_MS, "devices").catch(quietly),
     ]);
     if (classes) this.series.fillClasses(classes);
     if (devices) this.series.fillDevices(devices, numbers);

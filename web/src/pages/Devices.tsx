@@ -15,7 +15,7 @@ import { type KeyboardEvent, useLayoutEffect, useMemo, useRef, useState } from "
 import { CLASSES } from "../classes";
 import { isActive, isHeld, parseFilter } from "../devices/filter";
 import { nextOrder, type Order, type Sort, type SortKey } from "../devices/order";
-import { ago, rate, rateText } from "../format";
+import { ago, rateChange, rateText } from "../format";
 import { live, useLive } from "../live/live";
 import type { Direction } from "../live/series";
 import type { DeviceNow } from "../live/state";
@@ -259,8 +259,6 @@ function TableOf({
 }) {
   const height = row.dense ? 29 : 41;
   const { top, from, to, above, below } = useVirtual(rows.length, height);
-  const unit = useSettings((s) => s.unit);
-  const largestUnit = rate(row.largest, unit).unit;
   const head = (key: SortKey | undefined, title: React.ReactNode, className = "") => (
     <th
       scope="col"
@@ -301,7 +299,7 @@ function TableOf({
             {head(undefined, <span className="sr-only">{columns.why}</span>, "w-20 pr-4")}
           </tr>
         </thead>
-        <tbody data-unit={largestUnit}>
+        <tbody>
           {above > 0 && <Spacer height={above} />}
           {rows.slice(from, to).map((device, i) => (
             <TableRow key={device.info.number} device={device} row={row} index={from + i + 2} />
@@ -459,9 +457,11 @@ function TableRow({ device, row, index }: { device: DeviceNow; row: RowContext; 
             held={device.heldDown}
           />
           <span className="num whitespace-nowrap text-muted @max-[960px]:hidden">
-            {device.p50Down < 0 ? words.devices.noForecast : rate(device.p50Down, unit).value}
-            {" → "}
-            <span className={device.heldDown ? "font-medium text-text" : ""}>{rateText(device.getsDown, unit)}</span>
+            <span className={device.heldDown ? "font-medium text-text" : ""}>
+              {device.p50Down < 0
+                ? `${words.devices.noForecast} → ${rateText(device.getsDown, unit)}`
+                : rateChange(device.p50Down, device.getsDown, unit)}
+            </span>
           </span>
         </span>
       </td>

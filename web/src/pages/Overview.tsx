@@ -1,5 +1,5 @@
 import { Link } from "@tanstack/react-router";
-import { ArrowRight, CircleCheck, CircleX, Diamond, Scale, TriangleAlert } from "lucide-react";
+import { ArrowRight, CircleCheck, CircleX, Diamond, Info, type LucideIcon, Scale, TriangleAlert } from "lucide-react";
 import { useRef } from "react";
 import { CLASSES, PROTECTED_COUNT } from "../classes";
 import type { State } from "../contract";
@@ -26,6 +26,7 @@ export function Overview() {
     <div className="grid grid-cols-1 gap-3 sm:gap-4 lg:grid-cols-12">
       <section className="card px-4 py-3 lg:col-span-12" aria-label={words.pages.overview}>
         <StatusSentence />
+        <Alerts />
       </section>
       <div className="grid grid-cols-2 gap-3 sm:gap-4 lg:col-span-12 lg:grid-cols-[1fr_1fr_1.25fr]">
         <Gauge direction="down" />
@@ -116,6 +117,41 @@ function StatusSentence() {
         {spoken}
       </span>
     </div>
+  );
+}
+
+const ALERTS_SHOWN = 3;
+const SEVERITIES: Record<string, { Icon: LucideIcon; tone: string }> = {
+  critical: { Icon: CircleX, tone: "text-crit" },
+  warning: { Icon: TriangleAlert, tone: "text-warn" },
+  info: { Icon: Info, tone: "text-info" },
+};
+
+/** What is open and needs somebody; nothing where nothing does. */
+function Alerts() {
+  const alerts = useLive((s) => s?.alerts);
+  const second = useLive((s) => (s ? Math.floor(s.ts / 5000) * 5000 : 0));
+  if (!alerts || alerts.length === 0) return null;
+  return (
+    <ul className="mt-2 space-y-1 border-t border-line pt-2" aria-label={words.alerts.title}>
+      {alerts.slice(0, ALERTS_SHOWN).map((alert) => {
+        const { Icon, tone } = SEVERITIES[alert.severity] ?? { Icon: Info, tone: "text-info" };
+        return (
+          <li key={alert.id} className="flex items-start gap-2">
+            <Icon size={16} aria-hidden className={`mt-0.5 shrink-0 ${tone}`} />
+            <span className="sr-only">{words.alerts.severities[alert.severity]}</span>
+            <span data-private>{alert.sentence}</span>
+            <span className="num ml-auto shrink-0 text-caption text-muted">
+              {alert.count > 1 && `${words.alerts.times(alert.count)} · `}
+              {ago(alert.at_ms, second)}
+            </span>
+          </li>
+        );
+      })}
+      {alerts.length > ALERTS_SHOWN && (
+        <li className="text-caption text-muted">{words.alerts.more(alerts.length - ALERTS_SHOWN)}</li>
+      )}
+    </ul>
   );
 }
 
