@@ -432,7 +432,7 @@ static __always_inline __u32 account(struct __sk_buff *skb, const struct config 
 {
 	const int ingress = place == LAN_INGRESS || place == HOST_INGRESS;
 	const __u32 direction = place == LAN_INGRESS || place == HOST_EGRESS ? UPLOAD : DOWNLOAD;
-	__u32 zero = 0, row, wire_length, packets;
+	__u32 zero = 0, row, column, wire_length, packets;
 	struct packet p = {};
 	struct flow_key key;
 	struct flow_value fresh, *flow;
@@ -541,6 +541,10 @@ static __always_inline __u32 account(struct __sk_buff *skb, const struct config 
 	flow->last_ns = now;
 	slot = flow->slot & (SLOTS - 1);
 	class = flow->class < CLASS_COUNT ? flow->class : UNCLASSIFIED;
+	/* The verifier of 6.1 does not see that bound where it is needed: the compiler must leave this mask in. */
+	column = class;
+	asm volatile("" : "+r"(column));
+	column &= CLASSES - 1;
 	flags = flow->flags;
 
 	if (flags & FLOW_LOCAL) {
@@ -551,7 +555,7 @@ static __always_inline __u32 account(struct __sk_buff *skb, const struct config 
 			stats->unknown_packets += packets;
 			stats->unknown_bytes += wire_length;
 		}
-		row = ((slot * CLASSES) + (class & (CLASSES - 1))) * 2 + direction;
+		row = (slot * CLASSES + column) * 2 + direction;
 		counter = bpf_map_lookup_elem(&counters, &row);
 		if (counter) {
 			counter->bytes += wire_length;
@@ -569,7 +573,7 @@ static __always_inline __u32 account(struct __sk_buff *skb, const struct config 
 	if (flags & FLOW_LOCAL)
 		return LOCAL_MINOR;
 	if (config->flags & MARKING)
-		mark(skb, &p, config->dscp[class & (CLASSES - 1)] & 63);
+		mark(skb, &p, config->dscp[column] & 63);
 	return leaf_of(stats, direction, slot, class);
 }
 

@@ -169,6 +169,7 @@ impl FlowMap {
 pub struct ClassMap {
     maps: Arc<Maps>,
     slots: BTreeMap<DeviceId, Slot>,
+    free: BTreeSet<Slot>,
 }
 
 impl ClassMap {
@@ -187,7 +188,11 @@ impl ClassMap {
                 slots.insert(DeviceId::Ip(Address(key.address).ip()), slot);
             }
         }
-        Ok(ClassMap { maps, slots })
+        let mut free: BTreeSet<Slot> = (Slot::MIN.number()..=Slot::MAX.number()).filter_map(Slot::new).collect();
+        for slot in slots.values() {
+            free.remove(slot);
+        }
+        Ok(ClassMap { maps, slots, free })
     }
 
     /// All devices that have a slot, in the order of their ids.
@@ -208,11 +213,7 @@ impl ClassMap {
         if let Some(slot) = self.slot_of(device) {
             return Ok(slot);
         }
-        let taken: BTreeSet<Slot> = self.slots.values().copied().collect();
-        let slot = (Slot::MIN.number()..=Slot::MAX.number())
-            .filter_map(Slot::new)
-            .find(|slot| !taken.contains(slot))
-            .ok_or(DatapathError::NoSlot(taken.len()))?;
+        let slot = *self.free.first().ok_or(DatapathError::NoSlot(self.slots.len()))?;
         self.forget_counts(slot)?;
         let number = u32::from(slot.number());
         match DeviceKey::from(device) {
@@ -222,6 +223,7 @@ impl ClassMap {
             }
         }
         self.slots.insert(device, slot);
+        self.free.remove(&slot);
         self.next_generation()?;
         Ok(slot)
     }
@@ -246,6 +248,7 @@ impl ClassMap {
                 self.maps.steer.set(&row, &0).map_err(failed("steer"))?;
             }
         }
+        self.free.insert(slot);
         Ok(())
     }
 
