@@ -105,6 +105,7 @@ export const words = {
     use: (down: string, up: string) => `${down} down, ${up} up.`,
     active: (n: number) => `${plural(n, "device", "devices")} active.`,
     nobody: "No one is being slowed.",
+    nobodyByUs: "EqualNet holds no one back in this mode.",
     held: (to: string) => ` is held to ${to}`,
     heldMore: (n: number) => `${plural(n, "more is", "more are")} held.`,
     foreseen: (wait: string) => `The link is expected to be full in about ${wait}.`,

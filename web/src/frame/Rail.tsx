@@ -74,6 +74,7 @@ function LinkState() {
   const name = useLive((state) => state?.status.links[0]?.name);
   const interfaces = useLive((state) => state?.status.links[0]?.interfaces.join(" – "));
   const shaping = useLive((state) => state?.status.links[0]?.shaping);
+  const detail = useLive((state) => state?.status.links[0]?.shaping_detail ?? "");
   if (name === undefined) return null;
   return (
     <p className="truncate text-caption text-muted max-lg:hidden">
@@ -81,6 +82,7 @@ function LinkState() {
       {interfaces !== "" && interfaces !== name && <span className="font-mono"> {interfaces}</span>}
       <br />
       {words.link.shaping[shaping ?? "off"]}
+      {shaping === "on" && detail !== "" && <span className="font-mono"> {detail}</span>}
     </p>
   );
 }

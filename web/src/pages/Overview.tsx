@@ -83,7 +83,7 @@ function StatusSentence() {
     link.cap_down ?? -1,
   );
   return (
-    <div className="flex flex-wrap items-center gap-x-2 gap-y-1 text-lead" data-testid="status">
+    <div className="flex min-h-7 flex-wrap items-center gap-x-2 gap-y-1 text-lead" data-testid="status">
       <Icon size={20} aria-hidden className={`shrink-0 ${tone}`} />
       <strong>{words.status.names[name]}.</strong>
       {name === "down" ? (
@@ -104,7 +104,7 @@ function StatusSentence() {
               <WhyButton id={worst.info.id} name={worst.info.name} />
             </span>
           ) : (
-            <span>{words.status.nobody}</span>
+            <span>{state.link.mode === 2 ? words.status.nobody : words.status.nobodyByUs}</span>
           )}
           {wait !== undefined && wait > 2 && name === "fine" && (
             <span className="num text-muted">
@@ -360,7 +360,7 @@ function TopDevices() {
                   {gets >= 0 && words.top.of("")}
                   {gets >= 0 && <Rate kbit={gets} />}
                 </span>
-                <span className="w-14 shrink-0 text-right">
+                <span className="shrink-0 text-right sm:w-14">
                   {held && <WhyButton id={device.info.id} name={device.info.name} className="border-crit" />}
                 </span>
               </li>
@@ -451,7 +451,8 @@ function Queues() {
               </div>
               <p className="num text-caption text-muted">
                 {duration(wait)}
-                {drops > 0 && <span className="text-text"> · {words.queues.drops(drops)}</span>}
+                {/* Its line is kept free, so that nothing jumps when packets are dropped. */}
+                <span className="block min-h-4 text-text">{drops > 0 && words.queues.drops(drops)}</span>
               </p>
             </li>
           );

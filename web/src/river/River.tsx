@@ -243,7 +243,7 @@ function usePainting(
       (lanes ? drawLanes : drawRiver)(context, box, now, palette());
       if (!still && seen && document.visibilityState === "visible") {
         const { scale } = frameOf(box, now.pastMs, now.aheadMs);
-        const hz = Math.min(SLIDE_HZ, Math.max(1, scale.pxPerSecond * 2));
+        const hz = Math.min(SLIDE_HZ, Math.max(1, scale.pxPerSecond * 1.5));
         timer = setTimeout(request, 1000 / hz);
       }
     };
