@@ -537,7 +537,10 @@ fn entries(pin_dir: &Path) -> Result<Vec<PathBuf>, DatapathError> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(pin_dir).map_err(failed)? {
         let entry = entry.map_err(failed)?;
-        if !entry.file_type().map_err(failed)?.is_dir() {
+        // The kernel keeps `maps.debug` and `progs.debug` in the root of each bpffs (kernel/bpf/inode.c,
+        // populate_bpffs), and lets nobody remove them.
+        let is_the_kernels = entry.path().extension().is_some_and(|extension| extension == "debug");
+        if !is_the_kernels && !entry.file_type().map_err(failed)?.is_dir() {
             paths.push(entry.path());
         }
     }

@@ -70,9 +70,8 @@ pub fn demo(options: &DemoOptions) -> Result<DemoReport> {
     let mut show = Show::new(duration, interrupted);
     show.say("Building a household: a gateway, seven devices, a modem with a deep queue, and the net behind it.");
     let begun = Instant::now();
-    let mut household = Household::build(&HouseholdOptions::usual(options.program.clone()))?;
-    let names: Vec<&str> = household.devices().iter().map(|device| device.name.as_str()).collect();
-    show.say(&format!("It stands after {:.1} s: {}.", begun.elapsed().as_secs_f64(), names.join(", ")));
+    let mut household = Household::prepare(&HouseholdOptions::usual(options.program.clone()))?;
+    show.say(&format!("It stands after {:.1} s.", begun.elapsed().as_secs_f64()));
 
     let listener = listen(options.port)?;
     let address = listener.local_addr()?;
@@ -99,8 +98,15 @@ pub fn demo(options: &DemoOptions) -> Result<DemoReport> {
         open_browser(address);
     }
 
+    household.move_in()?;
+    let names: Vec<&str> = household.devices().iter().map(|device| device.name.as_str()).collect();
+    show.say(&format!("Its devices moved in and asked for their addresses: {}.", names.join(", ")));
+
     let report = tell(&mut household, &daemon, duration, &mut show)?;
     show.end();
+    if report.plans_applied == 0 {
+        show.say(&format!("EqualNet put no plan in force. Its last words:\n{}", daemon.log_tail()));
+    }
     show.say(&table(&report));
     if let Some(path) = &options.report {
         let text = serde_json::to_string_pretty(&report).expect("a report is plain data");

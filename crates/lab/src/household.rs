@@ -105,6 +105,7 @@ pub struct Household {
     gateway: Namespace,
     net: Namespace,
     inside: BTreeMap<String, Namespace>,
+    specs: Vec<DeviceSpec>,
     devices: Vec<Device>,
     agents_started: u32,
     servers: Vec<Agent>,
@@ -119,6 +120,13 @@ impl Household {
     ///
     /// Needs root and `ip`, `tc`, `nsenter`, `dnsmasq`; the error says what is missing.
     pub fn build(options: &HouseholdOptions) -> Result<Household> {
+        let mut household = Household::prepare(options)?;
+        household.move_in()?;
+        Ok(household)
+    }
+
+    /// Builds all but the devices' addresses: whoever wants to see them move in can take a seat before.
+    pub fn prepare(options: &HouseholdOptions) -> Result<Household> {
         let missing = missing_programs();
         if !missing.is_empty() {
             bail!("the household needs {}: install it first", missing.join(", "));
@@ -141,6 +149,7 @@ impl Household {
             gateway: wiring.gateway,
             net: wiring.net,
             inside: wiring.inside,
+            specs: options.devices.clone(),
             devices: Vec::new(),
             agents_started: 0,
             servers: Vec::new(),
@@ -149,7 +158,6 @@ impl Household {
             _watchdog: watchdog,
         };
         household.start_servers()?;
-        household.lease_addresses(options)?;
         Ok(household)
     }
 
@@ -163,7 +171,7 @@ impl Household {
         &self.folder
     }
 
-    /// Who lives there.
+    /// Who lives there, once they have moved in.
     pub fn devices(&self) -> &[Device] {
         &self.devices
     }
@@ -171,6 +179,12 @@ impl Household {
     /// The device named `name`.
     pub fn device(&self, name: &str) -> Result<&Device> {
         self.devices.iter().find(|device| device.name == name).with_context(|| format!("there is no device {name}"))
+    }
+
+    /// The address on the cable of the device named `name`, known before it moves in.
+    pub fn mac_of(&self, name: &str) -> Result<MacAddress> {
+        let spec = self.specs.iter().find(|spec| spec.name == name);
+        spec.map(|spec| spec.mac).with_context(|| format!("there is no device {name}"))
     }
 
     /// The names and addresses that the DHCP server gave out, as it wrote them down.
@@ -235,15 +249,16 @@ impl Household {
     }
 
     /// Lets each device ask for its address, all at once, and gives it what it was granted.
-    fn lease_addresses(&mut self, options: &HouseholdOptions) -> Result<()> {
+    pub fn move_in(&mut self) -> Result<()> {
+        let specs = self.specs.clone();
         let mut agents = Vec::new();
-        for spec in &options.devices {
+        for spec in &specs {
             let activity = Activity::Lease { interface: PORT.to_owned(), name: spec.name.clone() };
             agents.push(self.start_on(&spec.name, activity)?);
         }
         let reports =
-            self.wait_for(options.devices.len(), "the leases", |report| matches!(report.event, Event::Leased { .. }))?;
-        for spec in &options.devices {
+            self.wait_for(specs.len(), "the leases", |report| matches!(report.event, Event::Leased { .. }))?;
+        for spec in &specs {
             let place = Place::Device(spec.name.clone());
             let Some((address, router)) = reports.iter().find_map(|report| match &report.event {
                 Event::Leased { address, router } if report.place == place => Some((address, router)),

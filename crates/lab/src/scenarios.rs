@@ -110,8 +110,9 @@ struct Stage {
 impl Stage {
     /// Builds it, with a daemon that controls from the start.
     fn build(program: &Path, owed: &[(&str, u8, BitRate)]) -> Result<Stage> {
-        let household = Household::build(&HouseholdOptions::usual(program.to_owned()))?;
+        let mut household = Household::prepare(&HouseholdOptions::usual(program.to_owned()))?;
         let daemon = start_daemon(&household, program, owed)?;
+        household.move_in()?;
         Ok(Stage { household, daemon, story: Story::default() })
     }
 
@@ -179,7 +180,7 @@ fn start_daemon(household: &Household, program: &Path, owed: &[(&str, u8, BitRat
     let mut devices = Vec::new();
     for (name, priority, guarantee) in owed {
         let guarantee = Directed { download: *guarantee, upload: BitRate::ZERO };
-        devices.push(DeviceSettings { mac: household.device(name)?.mac, priority: *priority, guarantee });
+        devices.push(DeviceSettings { mac: household.mac_of(name)?, priority: *priority, guarantee });
     }
     Daemon::start(
         household,

@@ -25,7 +25,7 @@ pub(super) fn priority(program: &Path) -> Result<Outcome> {
     stage.listen(8.0);
     let before_ms = now_ms();
 
-    let id = stage.household.device(SECOND)?.mac.to_string();
+    let id = stage.household.mac_of(SECOND)?.to_string();
     let before = prios(&kernel_classes(&stage.household, LAN)?);
     let change = wire::DeviceChange { priority: Some(1), ..wire::DeviceChange::default() };
     let asked = Instant::now();
