@@ -54,10 +54,6 @@ fn main() {
         run(&mut datapath, Hook::LanIngress, &frame(0), 2_000_000)
     );
     println!("wan_egress:                             {:?}", run(&mut datapath, Hook::WanEgress, &frame(0), 2_000_000));
-    steering.set_dscp(Some(TrafficClass::ALL.map(TrafficClass::dscp))).unwrap();
-    println!("lan_egress, hot flow, DSCP marked:      {:?}", run(&mut datapath, Hook::LanEgress, &frame(0), 2_000_000));
-    steering.set_dscp(None).unwrap();
-
     let mut alone: Vec<_> = (0..50_000).map(|_| run(&mut datapath, Hook::LanEgress, &frame(0), 1)).collect();
     println!("single run, hot flow (fixed cost):      p50 {:?}", percentile(&mut alone, 50));
     let mut events = datapath.take_events().unwrap();

@@ -65,6 +65,14 @@ pub enum DatapathError {
         /// What the kernel says.
         source: io::Error,
     },
+    /// The kernel loses what eBPF sends to an IFB.
+    #[error(
+        "this kernel ({release}) loses what eBPF sends to an IFB: downloads of a single interface can be shaped from Linux 6.4 on; uploads can"
+    )]
+    IfbTooOld {
+        /// The kernel's release.
+        release: String,
+    },
     /// All slots are taken.
     #[error("all {0} slots are taken: so many devices can be told apart at one time; release those that are gone")]
     NoSlot(usize),

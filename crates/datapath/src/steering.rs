@@ -3,6 +3,7 @@
 use crate::load::Maps;
 use crate::maps::{self, DeviceKey, MARKING, STEERING};
 use crate::{DatapathError, Slot};
+use aya::util::KernelVersion;
 use std::sync::Arc;
 use vocab::{DeviceId, Direction, TrafficClass};
 
@@ -92,7 +93,20 @@ impl Steering {
     /// steering is on.
     ///
     /// Both are the kernel's numbers ([`crate::sys::interface_index`]). Take the IFB away after saying `None`.
+    ///
+    /// # Errors
+    /// Before Linux 6.4 the IFB would drop every packet: `__bpf_tx_skb` in net/core/filter.c does not say that the packet
+    /// was redirected, and `ifb_xmit` in drivers/net/ifb.c takes no other. Then nothing is changed.
     pub fn set_ifb(&self, interface: u32, ifb: Option<u32>) -> Result<(), DatapathError> {
+        if ifb.is_some() {
+            let release = KernelVersion::current().map_err(|error| DatapathError::Call {
+                call: "uname",
+                source: std::io::Error::other(error.to_string()),
+            })?;
+            if release < KernelVersion::new(6, 4, 0) {
+                return Err(DatapathError::IfbTooOld { release: release.to_string() });
+            }
+        }
         match ifb {
             Some(ifb) => self.maps.ifbs.set(&interface, &ifb),
             None => self.maps.ifbs.remove(&interface).map(drop),
