@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use vocab::{
     Actor, Aggregate, AlertKind, BitRate, CaptureCounts, DecisionKind, DeviceId, Directed, Direction, Division,
-    FlowSummary, ForecastRecord, Horizon, Link, LinkId, Mode, Plan, PlanId, Policy, Record, Sample, Shaping,
+    FlowSummary, Forecast, ForecastRecord, Horizon, Link, LinkId, Mode, Plan, PlanId, Policy, Record, Sample, Shaping,
     SourceKind, Subject, Timestamp, TrafficClass, Usage,
 };
 
@@ -420,10 +420,14 @@ impl Engine {
         for state in links.values_mut() {
             state.forecasts = forecast_aggregates(forecaster, &state.activity, end);
             for direction in Direction::ALL {
-                let forecast = forecaster.forecast(Series::Link(state.link.id, direction), end);
+                let others: Vec<Forecast> = TrafficClass::ALL
+                    .into_iter()
+                    .filter(|class| !class.yields_early())
+                    .map(|class| forecaster.forecast(Series::Class(class, direction), end))
+                    .collect();
                 let capacity = state.link.capacity()[direction];
                 let yielding = state.early_yielding[direction];
-                state.early_yielding[direction] = planning::yields_early(&self.policy, capacity, &forecast, yielding);
+                state.early_yielding[direction] = planning::yields_early(&self.policy, capacity, &others, yielding);
             }
         }
         self.keep_forecasts(end);

@@ -45,15 +45,18 @@ pub(crate) fn divide(policy: &Policy, situation: &Situation<'_>) -> Directed<Div
     })
 }
 
-/// Whether background classes yield: the link is foreseen above the policy's part of its capacity.
-pub(crate) fn yields_early(policy: &Policy, capacity: BitRate, forecast: &Forecast, yielding: bool) -> bool {
-    if forecast.maturity == Maturity::Learning {
-        return false;
-    }
-    let foreseen = [Horizon::After15s, Horizon::After60s].map(|horizon| forecast.at(horizon).at(Quantile::P50));
+/// Whether background classes yield: what the others are foreseen to want is above the policy's part of the
+/// capacity. `others` are the forecasts of the classes that do not yield; those that do take whatever there is,
+/// so that counting them would make a lone download yield to nobody.
+pub(crate) fn yields_early(policy: &Policy, capacity: BitRate, others: &[Forecast], yielding: bool) -> bool {
+    let foreseen = |horizon| {
+        let mature = others.iter().filter(|forecast| forecast.maturity == Maturity::Mature);
+        mature.map(|forecast| forecast.at(horizon).at(Quantile::P50)).sum::<BitRate>()
+    };
     let above = u64::from(policy.early_yield_permille);
     let threshold = if yielding { above.saturating_sub(YIELD_HYSTERESIS_PERMILLE) } else { above };
-    foreseen.into_iter().max().is_some_and(|most| most > capacity.mul_ratio(threshold, 1_000))
+    let most = foreseen(Horizon::After15s).max(foreseen(Horizon::After60s));
+    most > capacity.mul_ratio(threshold, 1_000)
 }
 
 fn claims(policy: &Policy, situation: &Situation<'_>, direction: Direction) -> Vec<DeviceClaim> {
@@ -140,9 +143,9 @@ mod tests {
             }
         };
         for (mbps, yielding, expected) in [(79, false, false), (81, false, true), (75, true, true), (69, true, false)] {
-            let forecast = forecast(mbps, Maturity::Mature);
-            assert_eq!(yields_early(&policy, capacity, &forecast, yielding), expected, "{mbps} {yielding}");
+            let foreseen = forecast(mbps, Maturity::Mature);
+            assert_eq!(yields_early(&policy, capacity, &[foreseen], yielding), expected, "{mbps} {yielding}");
         }
-        assert!(!yields_early(&policy, capacity, &forecast(99, Maturity::Learning), true));
+        assert!(!yields_early(&policy, capacity, &[forecast(99, Maturity::Learning)], true));
     }
 }

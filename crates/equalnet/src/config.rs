@@ -25,6 +25,9 @@ pub const DEFAULT_TOML: &str = include_str!("default.toml");
 /// Where the configuration lies unless `--config` says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/equalnet/equalnet.toml";
 
+/// Where dnsmasq keeps its leases: on Debian, on OpenWrt, on others.
+const LEASES: [&str; 3] = ["/var/lib/misc/dnsmasq.leases", "/tmp/dhcp.leases", "/var/lib/dnsmasq/dnsmasq.leases"];
+
 /// Everything the operator decided.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -53,6 +56,8 @@ pub struct CaptureConfig {
     pub promiscuous: bool,
     /// Flows kept at most.
     pub max_flows: usize,
+    /// Files in which a DHCP server on this machine keeps its leases: names for devices that asked before us.
+    pub leases: Vec<PathBuf>,
 }
 
 /// Which source of packets.
@@ -401,7 +406,8 @@ impl Reader<'_> {
             }
             None => 65_536,
         };
-        Ok(CaptureConfig { source, promiscuous: from.promiscuous.unwrap_or(false), max_flows })
+        let leases = from.leases.clone().unwrap_or_else(|| LEASES.map(PathBuf::from).to_vec());
+        Ok(CaptureConfig { source, promiscuous: from.promiscuous.unwrap_or(false), max_flows, leases })
     }
 
     fn api(&self, written: &Written, run_dir: &Path) -> Result<ApiConfig, ConfigError> {

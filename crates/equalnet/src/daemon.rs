@@ -7,7 +7,7 @@ use crate::kept_devices::KeptDevices;
 use crate::paced::Paced;
 use crate::shaping::ShapingSettings;
 use crate::worker::{Inlet, Worker};
-use crate::{accounts, offline, privileges, shaping, signals};
+use crate::{accounts, leases, offline, privileges, shaping, signals};
 use anyhow::{Context, Result, bail};
 use api::{Account, ApiSettings, ApiState};
 use capture::{AfPacketSettings, AfPacketSource, EbpfSource, FileSource, Listening, Tap};
@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use store::{FlowLogSettings, Retention, Store, StoreEvent, StoreSender, StoreSettings};
 use tokio::sync::{oneshot, watch};
-use traffic::{FlowLimits, FlowTable, Locality};
+use traffic::FlowLimits;
 use vocab::{Direction, InterfaceName, Link, LinkId, Mode, Snapshot, Topology};
 
 /// Inputs that may wait for the control loop: some seconds of a busy network. Full, the newest is dropped and
@@ -59,6 +59,7 @@ pub fn run(config_file: &Path) -> Result<()> {
     let (signals_in, signals) = bounded(4);
     let (shaper_in, shaper_orders) = bounded(16);
     let (stop_workers, workers_stop) = bounded::<()>(0);
+    let leases_stop = workers_stop.clone();
 
     let (history, store_thread) = open_history(&config, &inputs_in)?;
     let sources = open_sources(&config, &clock)?;
@@ -113,10 +114,16 @@ pub fn run(config_file: &Path) -> Result<()> {
         })?
     };
     let limits = FlowLimits { flows: config.capture.max_flows, ..FlowLimits::default() };
-    let table = FlowTable::new(limits, Locality::default().with_own_stations(sources.own_stations));
-    let worker = Worker::new(sources.inlet, table, LinkId(0), clock.clone(), inputs_in.clone());
+    let worker = Worker::new(sources.inlet, limits, LinkId(0), sources.own_stations, clock.clone(), inputs_in.clone());
     let worker_thread = spawn("worker", move || worker.run(&workers_stop))?;
     spawn("signals", move || signals::watch(&signals_in))?;
+    {
+        let (inputs, clock, files) = (inputs_in.clone(), clock.clone(), config.capture.leases.clone());
+        spawn("leases", move || {
+            leases::watch(&files, &inputs, &clock, &leases_stop);
+            Ok(())
+        })?;
+    }
     drop(inputs_in);
 
     let control = ControlLoop {

@@ -7,6 +7,7 @@ mod config;
 mod control_loop;
 mod daemon;
 mod kept_devices;
+mod leases;
 mod offline;
 mod paced;
 mod privileges;

@@ -6,6 +6,7 @@ use datapath::{Steering, SteeringMode};
 use engine::Input;
 use shaper::{Shaper, ShaperSettings};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 use vocab::{Link, LinkId, Plan};
@@ -75,13 +76,14 @@ fn apply(
     plan: &Plan,
 ) -> Result<(u32, &'static str), String> {
     let steering = settings.steering.as_ref().map_err(Clone::clone)?;
-    if !shapers.contains_key(&plan.link) {
-        let link = settings.links.iter().find(|link| link.id == plan.link).ok_or("no such link")?;
-        let shaper =
-            Shaper::open(settings.shaper.clone(), link, steering.clone()).map_err(|error| error.to_string())?;
-        shapers.insert(plan.link, shaper);
-    }
-    let shaper = shapers.get_mut(&plan.link).expect("it was just opened");
+    let shaper = match shapers.entry(plan.link) {
+        Entry::Occupied(open) => open.into_mut(),
+        Entry::Vacant(vacant) => {
+            let link = settings.links.iter().find(|link| link.id == plan.link).ok_or("no such link")?;
+            let opened = Shaper::open(settings.shaper.clone(), link, steering.clone());
+            vacant.insert(opened.map_err(|error| error.to_string())?)
+        }
+    };
     let applied = shaper.apply(plan).map_err(|error| error.to_string())?;
     if !applied.skipped.is_empty() {
         tracing::debug!(devices = applied.skipped.len(), "devices without a slot wait for the next plan");

@@ -7,9 +7,10 @@ use devices::Sighting;
 use engine::Input;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use traffic::{Counts, FlowTable, Malformed, Meter, Observed, Packet, Settlement, Transport};
+use traffic::{Counts, FlowLimits, FlowTable, Locality, Malformed, Meter, Observed, Packet, Settlement, Transport};
 use vocab::{
-    Aggregate, CaptureCounts, DeviceId, Direction, FlowKey, IpProtocol, LinkId, SourceKind, Timestamp, TrafficClass,
+    Aggregate, CaptureCounts, DeviceId, Direction, FlowKey, IpProtocol, LinkId, MacAddress, SourceKind, Timestamp,
+    TrafficClass,
 };
 
 /// One window, as everywhere.
@@ -72,11 +73,20 @@ pub struct Worker {
     verdicts: Vec<(FlowKey, TrafficClass, bool)>,
     seen: BTreeMap<DeviceId, Timestamp>,
     counts: CaptureCounts,
+    own_stations: Vec<MacAddress>,
 }
 
 impl Worker {
-    /// A worker for `link` over `inlet`.
-    pub fn new(inlet: Inlet, table: FlowTable, link: LinkId, clock: Clock, inputs: Sender<Input>) -> Worker {
+    /// A worker for `link` over `inlet`, on a machine whose interfaces are `own_stations`.
+    pub fn new(
+        inlet: Inlet,
+        limits: FlowLimits,
+        link: LinkId,
+        own_stations: Vec<MacAddress>,
+        clock: Clock,
+        inputs: Sender<Input>,
+    ) -> Worker {
+        let table = FlowTable::new(limits, Locality::default().with_own_stations(own_stations.clone()));
         let mut inlet = inlet;
         let counting = inlet.source().counting();
         let now = clock.now();
@@ -92,6 +102,7 @@ impl Worker {
             verdicts: Vec::new(),
             seen: BTreeMap::new(),
             counts: CaptureCounts::default(),
+            own_stations,
         }
     }
 
@@ -116,10 +127,8 @@ impl Worker {
     }
 
     fn poll(&mut self) -> anyhow::Result<Polled> {
-        let Worker { inlet, table, meter, counting, inputs, verdicts, seen, counts, .. } = self;
-        let mut desk =
-            Desk { table, meter, counting: *counting, inputs, verdicts, seen, counts, new_devices: Vec::new() };
         let timeout = (self.window + WINDOW).since(self.now).min(POLL);
+        let (inlet, mut desk) = self.desk();
         let polled = inlet.source().poll(timeout, &mut |observation| desk.observe(&observation))?;
         let new_devices = std::mem::take(&mut desk.new_devices);
         if let Inlet::Ebpf(source) = inlet {
@@ -130,6 +139,14 @@ impl Worker {
             }
         }
         Ok(polled)
+    }
+
+    /// What the source is lent while it hands over observations, beside the source.
+    fn desk(&mut self) -> (&mut Inlet, Desk<'_>) {
+        let Worker { inlet, table, meter, counting, inputs, verdicts, seen, counts, own_stations, .. } = self;
+        let counting = *counting;
+        let new_devices = Vec::new();
+        (inlet, Desk { table, meter, counting, inputs, verdicts, seen, counts, own_stations, new_devices })
     }
 
     /// The kernel steers the rest of each flow by its verdict.
@@ -146,9 +163,7 @@ impl Worker {
     }
 
     fn close_window(&mut self) -> anyhow::Result<()> {
-        let Worker { inlet, table, meter, counting, inputs, verdicts, seen, counts, .. } = self;
-        let mut desk =
-            Desk { table, meter, counting: *counting, inputs, verdicts, seen, counts, new_devices: Vec::new() };
+        let (inlet, mut desk) = self.desk();
         inlet.source().read_counts(&mut |observation| desk.observe(&observation))?;
         let samples = self.meter.close_window(self.window, WINDOW);
         let ended = self.table.expire(self.now);
@@ -185,6 +200,7 @@ struct Desk<'a> {
     verdicts: &'a mut Vec<(FlowKey, TrafficClass, bool)>,
     seen: &'a mut BTreeMap<DeviceId, Timestamp>,
     counts: &'a mut CaptureCounts,
+    own_stations: &'a [MacAddress],
     new_devices: Vec<DeviceId>,
 }
 
@@ -295,6 +311,10 @@ impl Desk<'_> {
     }
 
     fn sight(&mut self, sighting: Sighting) {
+        // The gateway is no device of its own network.
+        if sighting.mac.is_some_and(|mac| self.own_stations.contains(&mac)) {
+            return;
+        }
         if let Err(TrySendError::Full(_)) = self.inputs.try_send(Input::DeviceSeen(sighting)) {
             self.counts.dropped_channel += 1;
         }

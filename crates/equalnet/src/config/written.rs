@@ -38,6 +38,7 @@ pub struct WrittenCapture {
     pub promiscuous: Option<bool>,
     pub file: Option<PathBuf>,
     pub max_flows: Option<Spanned<usize>>,
+    pub leases: Option<Vec<PathBuf>>,
 }
 
 #[derive(Deserialize, Default)]
