@@ -57,6 +57,7 @@ export const words = {
   },
 
   bars: {
+    title: "Notices",
     observe: "Observing only. Nothing is being limited.",
     suggest: "Suggesting only. You see what EqualNet would do; nothing is being limited.",
     failed: "Control is on, but this machine does not let EqualNet shape.",
@@ -107,6 +108,7 @@ export const words = {
     nobody: "No one is being slowed.",
     nobodyByUs: "EqualNet holds no one back in this mode.",
     held: (to: string) => ` is held to ${to}`,
+    borrows: " moves more than its part: it borrows what others leave.",
     heldMore: (n: number) => `${plural(n, "more is", "more are")} held.`,
     foreseen: (wait: string) => `The link is expected to be full in about ${wait}.`,
     noLink: "No link is up, or nothing can be measured.",
@@ -228,7 +230,8 @@ export const words = {
     sortUp: "Upload now",
     sort: "Sort by",
     reverse: "Reverse",
-    states: { active: "active", idle: "quiet", held: "held", new: "new" },
+    states: { active: "active", idle: "quiet", held: "held", borrows: "borrows", new: "new" },
+    borrowsHint: "Moves more than its part: it borrows what others leave.",
     lastSeen: (when: string) => `last seen ${when}`,
     why: "Why?",
     whyFor: (name: string) => `Why does ${name} get this rate?`,

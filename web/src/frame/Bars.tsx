@@ -9,11 +9,11 @@ import { words } from "../words";
 /** Slim bars under the header: each says one thing that changes how the page must be read. */
 export function Bars() {
   return (
-    <>
+    <section aria-label={words.bars.title}>
       <ConnectionBar />
       <ShapingBar />
       <RedactBar />
-    </>
+    </section>
   );
 }
 
@@ -62,14 +62,15 @@ function ConnectionBar() {
   );
 }
 
-/** Longer than this, the forecast has what it needs. */
-const LEARNING_MS = 120_000;
+/** After this long without a forecast it is not time that is missing. */
+const LEARNING_MS = 5 * 60_000;
 
 function ShapingBar() {
   const mode = useLive((state) => state?.status.mode);
   const shaping = useLive((state) => state?.status.links[0]?.shaping);
   const detail = useLive((state) => state?.status.links[0]?.shaping_detail ?? "");
   const started = useLive((state) => state?.status.started_ms);
+  const learning = useLive((state) => state !== undefined && (state.link.p50_down_60 ?? -1) < 0);
   const second = useLive((state) => (state ? Math.floor(state.ts / 1000) : 0));
   const age = started === undefined ? Number.POSITIVE_INFINITY : second * 1000 - started;
   return (
@@ -91,7 +92,7 @@ function ShapingBar() {
           {detail !== "" && <span className="font-mono text-muted">{detail}</span>}
         </Bar>
       )}
-      {age >= 0 && age < LEARNING_MS && (
+      {learning && age >= 0 && age < LEARNING_MS && (
         <Bar tone="info" icon={<Hourglass size={16} />}>
           <span className="num">{words.bars.starting(duration(Math.max(1000, age)))}</span>
         </Bar>

@@ -14,6 +14,7 @@ import {
 import { type KeyboardEvent, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { CLASSES } from "../classes";
 import { isActive, isHeld, parseFilter } from "../devices/filter";
+import { standing, worstStanding } from "../devices/held";
 import { nextOrder, type Order, type Sort, type SortKey } from "../devices/order";
 import { ago, rateChange, rateText } from "../format";
 import { live, useLive } from "../live/live";
@@ -105,7 +106,8 @@ export function Devices() {
     ),
   });
 
-  const row = { phone, dense, largest, now };
+  // Where everybody is new, as on the first day, the word says nothing.
+  const row = { phone, dense, largest, now, tellNew: all.some((d) => !d.isNew) };
   return (
     <div className="flex flex-col gap-3">
       <div className="flex flex-wrap items-center gap-2">
@@ -215,6 +217,7 @@ interface RowContext {
   dense: boolean;
   largest: number;
   now: number;
+  tellNew: boolean;
 }
 
 /** Which part of `rows` to draw, and how much room the others take above and below. */
@@ -333,17 +336,19 @@ function Spacer({ height }: { height: number }) {
 /** Active, quiet, held or new: an icon's worth of colour, and the word. */
 function StateMark({ device, now }: { device: DeviceNow; now: number }) {
   const active = isActive(device, now);
-  const word = isHeld(device)
-    ? words.devices.states.held
-    : device.isNew
-      ? words.devices.states.new
-      : active
-        ? words.devices.states.active
-        : words.devices.states.idle;
+  const stands = worstStanding(device);
+  const word =
+    stands !== "free"
+      ? words.devices.states[stands]
+      : device.isNew
+        ? words.devices.states.new
+        : active
+          ? words.devices.states.active
+          : words.devices.states.idle;
   return (
     <span className="inline-grid size-5 place-items-center" title={word}>
       <svg width="12" height="12" viewBox="0 0 12 12" aria-hidden="true">
-        {isHeld(device) ? (
+        {stands === "held" ? (
           <path d="M6 1 11.5 11H.5Z" className="fill-crit" />
         ) : active ? (
           <circle cx="6" cy="6" r="4" className="fill-ok" />
@@ -358,6 +363,7 @@ function StateMark({ device, now }: { device: DeviceNow; now: number }) {
 
 function NameCell({ device, row, compact }: { device: DeviceNow; row: RowContext; compact: boolean }) {
   const active = isActive(device, row.now);
+  const stands = worstStanding(device);
   const quietFor = row.now - device.activeAt > 3000;
   return (
     <span className={`flex min-w-0 items-center gap-2 ${active ? "" : "text-muted"}`}>
@@ -365,8 +371,13 @@ function NameCell({ device, row, compact }: { device: DeviceNow; row: RowContext
       <span className="min-w-0">
         <span className="flex min-w-0 items-center gap-2">
           <DeviceName device={device.info} className="font-medium" />
-          {isHeld(device) && <Chip tone="crit">{words.devices.states.held}</Chip>}
-          {device.isNew && <Chip tone="info">{words.devices.states.new}</Chip>}
+          {stands === "held" && <Chip tone="crit">{words.devices.states.held}</Chip>}
+          {stands === "borrows" && (
+            <span title={words.devices.borrowsHint}>
+              <Chip tone="info">{words.devices.states.borrows}</Chip>
+            </span>
+          )}
+          {device.isNew && row.tellNew && <Chip tone="info">{words.devices.states.new}</Chip>}
         </span>
         {!compact && (
           <span className="num block truncate text-caption leading-tight text-muted">
@@ -454,10 +465,10 @@ function TableRow({ device, row, index }: { device: DeviceNow; row: RowContext; 
             p50={device.p50Down}
             p90={device.p90Down}
             gets={device.getsDown}
-            held={device.heldDown}
+            held={standing(device, "down") === "held"}
           />
           <span className="num whitespace-nowrap text-muted @max-[960px]:hidden">
-            <span className={device.heldDown ? "font-medium text-text" : ""}>
+            <span className={standing(device, "down") === "held" ? "font-medium text-text" : ""}>
               {device.p50Down < 0
                 ? `${words.devices.noForecast} → ${rateText(device.getsDown, unit)}`
                 : rateChange(device.p50Down, device.getsDown, unit)}
@@ -524,7 +535,7 @@ function Lines({ rows, row }: { rows: readonly DeviceNow[]; row: RowContext }) {
               <WhyButton
                 id={device.info.id}
                 name={device.info.name}
-                className={`max-sm:min-h-10 ${isHeld(device) ? "border-crit" : "border-transparent bg-transparent"}`}
+                className={`max-sm:min-h-10 ${isHeld(device) ? "" : "border-transparent bg-transparent"}`}
               />
             </div>
           </li>

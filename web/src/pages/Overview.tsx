@@ -3,6 +3,7 @@ import { ArrowRight, CircleCheck, CircleX, Diamond, Info, type LucideIcon, Scale
 import { useRef } from "react";
 import { CLASSES, PROTECTED_COUNT } from "../classes";
 import type { State } from "../contract";
+import { standing, worstStanding } from "../devices/held";
 import { ago, clock, drainMs, duration, rateOf, rateSet, rateText } from "../format";
 import { live, useLive } from "../live/live";
 import type { Direction } from "../live/series";
@@ -57,8 +58,12 @@ const STATE_FACES = {
   down: { Icon: CircleX, tone: "text-crit" },
 } as const;
 
+/** How much less than it wants a device gets, kbit/s. */
 const heldBy = (device: DeviceNow) =>
-  Math.max(device.heldDown ? device.p50Down - device.getsDown : -1, device.heldUp ? device.p50Up - device.getsUp : -1);
+  Math.max(
+    standing(device, "down") === "held" ? device.p50Down - device.getsDown : -1,
+    standing(device, "up") === "held" ? device.p50Up - device.getsUp : -1,
+  );
 
 function StatusSentence() {
   const unit = useSettings((s) => s.unit);
@@ -68,8 +73,11 @@ function StatusSentence() {
   const { link } = state;
   const name = STATES[link.state ?? 0] ?? state.status.state;
   const { Icon, tone } = STATE_FACES[name];
-  const held = [...state.devices.values()].filter((d) => d.heldDown || d.heldUp).sort((a, b) => heldBy(b) - heldBy(a));
+  const held = [...state.devices.values()]
+    .filter((d) => worstStanding(d) === "held")
+    .sort((a, b) => heldBy(b) - heldBy(a));
   const worst = held[0];
+  const borrower = worst ? undefined : [...state.devices.values()].find((d) => worstStanding(d) === "borrows");
   const use = (way: Direction) =>
     (link[`cap_${way}`] ?? -1) > 0
       ? rateOf(link[way] ?? 0, link[`cap_${way}`] ?? 0, unit)
@@ -97,11 +105,21 @@ function StatusSentence() {
               <span className="num">
                 <DeviceName device={worst.info} />
                 {words.status.held(
-                  worst.heldDown ? rateText(worst.getsDown, unit) : `${rateText(worst.getsUp, unit)} ↑`,
+                  standing(worst, "down") === "held"
+                    ? rateText(worst.getsDown, unit)
+                    : `${rateText(worst.getsUp, unit)} ↑`,
                 )}
                 {held.length > 1 ? `, ${words.status.heldMore(held.length - 1)}` : "."}
               </span>
               <WhyButton id={worst.info.id} name={worst.info.name} />
+            </span>
+          ) : borrower ? (
+            <span className="inline-flex min-w-0 flex-wrap items-center gap-x-2">
+              <span>
+                <DeviceName device={borrower.info} />
+                {words.status.borrows}
+              </span>
+              <WhyButton id={borrower.info.id} name={borrower.info.name} />
             </span>
           ) : (
             <span>{state.link.mode === 2 ? words.status.nobody : words.status.nobodyByUs}</span>
@@ -339,7 +357,7 @@ function TopDevices() {
           }}
         >
           {rows.map((device) => {
-            const held = way === "down" ? device.heldDown : device.heldUp;
+            const stands = standing(device, way);
             const [gets, p50, p90] =
               way === "down"
                 ? [device.getsDown, device.p50Down, device.p90Down]
@@ -354,14 +372,20 @@ function TopDevices() {
                 </span>
                 <Rate kbit={device[way]} className="w-22 text-right font-medium" />
                 <span className="hidden sm:block">
-                  <Bullet use={device[way]} p50={p50} p90={p90} gets={gets} held={held} width={80} />
+                  <Bullet use={device[way]} p50={p50} p90={p90} gets={gets} held={stands === "held"} width={80} />
                 </span>
                 <span className="num hidden w-26 text-caption text-muted md:block">
                   {gets >= 0 && words.top.of("")}
                   {gets >= 0 && <Rate kbit={gets} />}
                 </span>
                 <span className="shrink-0 text-right sm:w-14">
-                  {held && <WhyButton id={device.info.id} name={device.info.name} className="border-crit" />}
+                  {stands !== "free" && (
+                    <WhyButton
+                      id={device.info.id}
+                      name={device.info.name}
+                      className={stands === "held" ? "border-crit" : ""}
+                    />
+                  )}
                 </span>
               </li>
             );

@@ -3,7 +3,7 @@ import { words } from "../words";
 
 /**
  * Predicted → gets: the track is what it gets, the fill what it uses, the tick P50, the open tick P90.
- * Red only where use is being cut. kbit/s.
+ * Paler is what it borrows beyond its part; red only where use is being cut. kbit/s.
  */
 export function Bullet({
   use,
@@ -22,6 +22,7 @@ export function Bullet({
 }) {
   const whole = Math.max(gets, p90, use, 1);
   const x = (value: number) => Math.max(0, Math.min(1, value / whole)) * (width - 2) + 1;
+  const own = gets >= 0 ? Math.min(use, gets) : use;
   const label = words.devices.bullet(rateText(use), rateText(p50), rateText(p90), rateText(gets));
   return (
     <svg width={width} height={16} role="img" aria-label={label} className="block shrink-0">
@@ -30,11 +31,12 @@ export function Bullet({
       <rect
         x={1}
         y={5}
-        width={Math.max(0, x(Math.min(use, gets >= 0 ? gets : use)) - 1)}
+        width={Math.max(0, x(own) - 1)}
         height={6}
         rx={3}
         className={held ? "fill-crit" : "fill-accent"}
       />
+      {use > own && <rect x={x(own)} y={5} width={x(use) - x(own)} height={6} className="fill-accent" opacity={0.45} />}
       {p50 >= 0 && <path d={`M${x(p50)} 2V14`} className="stroke-text" strokeWidth={1.6} />}
       {p90 >= 0 && <path d={`M${x(p90)} 2V14`} className="stroke-muted" strokeWidth={1.6} strokeDasharray="2 2" />}
     </svg>

@@ -90,7 +90,7 @@ function Answer({ why }: { why: Why }) {
           </ol>
         )}
       </section>
-      {why.parts.length > 0 && <Sum parts={why.parts} />}
+      <Sum parts={why.parts.filter(([, bits]) => bits > 0)} />
       {why.decisions.length > 0 && (
         <section>
           <h3 className="mb-1 text-caption text-muted">{words.why.recent}</h3>
