@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
 mod bench;
+mod browser;
 mod codegen;
 mod demo;
 mod house;
@@ -36,6 +37,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Build the dashboard into web/dist, which the program embeds
     Web,
+    /// Walk through the dashboard in a real browser over the household, and replace docs/screenshots (needs root)
+    Screenshots,
     /// Write docs/openapi.json and web/src/wire.d.ts from the types in `wire`
     Codegen,
     /// Check the house: arrows between crates, unsafe, clocks and state where they do not belong
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Command::Lab(arguments) => lab::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
         Command::Web => web::build(),
+        Command::Screenshots => web::build().and_then(|()| browser::walk(browser::Pictures::Keep)),
         Command::Codegen => codegen::run(),
         Command::Tidy(arguments) => tidy::run(arguments),
     };

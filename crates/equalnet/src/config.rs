@@ -133,7 +133,20 @@ impl fmt::Display for ConfigError {
     }
 }
 
+/// Where `run_dir` is unless the operator says otherwise.
+const DEFAULT_RUN_DIR: &str = "/run/equalnet";
+
 impl Config {
+    /// Where eBPF maps and links are pinned. Usually the system's own bpffs, which outlives a service with a mount
+    /// namespace of its own; below `run_dir` where that was moved, so that several can run side by side.
+    pub fn pin_dir(&self) -> PathBuf {
+        if self.run_dir == Path::new(DEFAULT_RUN_DIR) {
+            PathBuf::from("/sys/fs/bpf/equalnet")
+        } else {
+            self.run_dir.join("bpf")
+        }
+    }
+
     /// Reads `path`.
     pub fn read(path: &Path) -> Result<Config, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
@@ -227,7 +240,7 @@ impl Reader<'_> {
             .map(|(index, link)| self.link(index, link))
             .collect::<Result<Vec<_>, _>>()?;
         let policy = self.policy(&written, mode)?;
-        let run_dir = written.run_dir.clone().unwrap_or_else(|| "/run/equalnet".into());
+        let run_dir = written.run_dir.clone().unwrap_or_else(|| DEFAULT_RUN_DIR.into());
         let config = Config {
             policy,
             links,

@@ -152,7 +152,7 @@ pub fn run(config_file: &Path) -> Result<()> {
     }
     // What only watches leaves nothing behind; what controls stays in force.
     if mode != Mode::Control && sources.datapath.is_some() {
-        Datapath::clear(&pin_dir(&config)).context("the eBPF programs could not be taken away")?;
+        Datapath::clear(&config.pin_dir()).context("the eBPF programs could not be taken away")?;
     }
     Ok(())
 }
@@ -169,10 +169,6 @@ fn spawn(name: &str, body: impl FnOnce() -> Result<()> + Send + 'static) -> Resu
         .name(name.to_owned())
         .spawn(body)
         .with_context(|| format!("the thread `{name}` cannot be started"))
-}
-
-fn pin_dir(config: &Config) -> std::path::PathBuf {
-    config.run_dir.join("bpf")
 }
 
 fn history_file(config: &Config) -> std::path::PathBuf {
@@ -270,7 +266,7 @@ fn open_sources(config: &Config, clock: &Clock) -> Result<Sources> {
 
 fn open_ebpf(config: &Config) -> Result<(Inlet, Steering, Datapath)> {
     let flows = u32::try_from(config.capture.max_flows).context("capture.max_flows is too large")?;
-    let settings = DatapathSettings { pin_dir: pin_dir(config), max_flows: flows, ..DatapathSettings::default() };
+    let settings = DatapathSettings { pin_dir: config.pin_dir(), max_flows: flows, ..DatapathSettings::default() };
     let mut datapath = Datapath::load_or_adopt(&settings)?;
     let topologies: Vec<Topology> = config.links.iter().map(|link| link.topology.clone()).collect();
     datapath.attach(&topologies)?;

@@ -196,7 +196,7 @@ fn passwd(file: &ConfigFile) -> Result<ExitCode> {
 
 fn clear(arguments: &Clear) -> Result<ExitCode> {
     let config = read_or_default(&arguments.file)?;
-    datapath::Datapath::clear(&config.run_dir.join("bpf")).context("the eBPF programs could not be taken away")?;
+    datapath::Datapath::clear(&config.pin_dir()).context("the eBPF programs could not be taken away")?;
     let touched = shaper::clear(&config.state_dir).context("the queues could not be taken away")?;
     let names: Vec<&str> = touched.iter().map(vocab::InterfaceName::as_str).collect();
     if arguments.output.json {
