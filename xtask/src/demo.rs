@@ -16,9 +16,6 @@ pub struct Arguments {
     /// Do not open the dashboard in a browser
     #[arg(long)]
     no_browser: bool,
-    /// Keep the household running after the story, until Ctrl-C
-    #[arg(long)]
-    stay: bool,
 }
 
 /// Builds dashboard and program, names or installs what is missing, and runs the household.
@@ -37,9 +34,6 @@ pub fn run(arguments: Arguments) -> Result<()> {
     }
     if arguments.no_browser {
         demo.arg("--no-browser");
-    }
-    if arguments.stay {
-        demo.arg("--stay");
     }
     run::check(&mut demo)
 }
