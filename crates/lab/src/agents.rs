@@ -1,5 +1,6 @@
 //! What the household's programs do, one file per kind; each speaks its real protocol over real sockets.
 
+mod book;
 mod browse;
 mod call;
 mod dhcp;

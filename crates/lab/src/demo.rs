@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use vocab::{BitRate, Directed, Mode};
+use vocab::{BitRate, ByteCount, Directed, Mode};
 
 /// How the demo is to run.
 #[derive(Clone, Debug)]
@@ -47,8 +47,11 @@ pub enum Browser {
 
 /// The shortest story that still means something.
 const SHORTEST: Duration = Duration::from_secs(30);
-/// How long the modem's queue takes to drain once EqualNet holds packets back, and TCP to notice.
-const SETTLING: Duration = Duration::from_secs(3);
+/// How long the modem's queue may take to drain once EqualNet holds packets back: it was filled at leisure and
+/// drains only by the difference of line rate and capacity.
+const SETTLING: Duration = Duration::from_secs(12);
+/// What may wait in a modem that has drained: a few packets that come together.
+const DRAINED: u64 = 12_000;
 
 /// Runs the demo, in words on standard output. Needs root.
 ///
@@ -172,7 +175,14 @@ fn tell(household: &mut Household, daemon: &Daemon, duration: Duration, show: &m
     show.chapter("3  The same, and EqualNet divides the line");
     let settling = now_ms();
     daemon.set_mode(Mode::Control)?;
-    watch.until(household, daemon, &mut story, at(before) + SETTLING, show)?;
+    let latest = at(before) + SETTLING;
+    while Instant::now() < latest {
+        watch.until(household, daemon, &mut story, Instant::now() + Duration::from_millis(500), show)?;
+        let waiting = household.modem_backlog()?;
+        if waiting.download.0.max(waiting.upload.0) < DRAINED {
+            break;
+        }
+    }
     let shaped = now_ms();
     watch.planned.clear();
     watch.until(household, daemon, &mut story, at(seconds), show)?;
@@ -222,8 +232,8 @@ struct Watch {
     flows: BTreeMap<String, wire::Flow>,
     /// Per aggregate and direction: planned and achieved, summed over looks, and the number of looks.
     planned: BTreeMap<(String, String, &'static str), (u64, u64, u64)>,
-    /// What waited in the modem towards the household: when, bytes.
-    modem: Vec<(u64, u64)>,
+    /// What waited in the modem: when, bytes both ways.
+    modem: Vec<(u64, Directed<ByteCount>)>,
     looks: u32,
 }
 
@@ -248,7 +258,7 @@ impl Watch {
 
     fn look(&mut self, household: &Household, daemon: &Daemon, at_ms: u64) -> Result<()> {
         self.looks += 1;
-        self.modem.push((at_ms, household.modem_backlog()?.download.0));
+        self.modem.push((at_ms, household.modem_backlog()?));
         let flows: Vec<wire::Flow> = daemon.api().get("flows?limit=1000")?;
         for flow in flows {
             self.flows.insert(key_of(&flow), flow);
@@ -275,9 +285,9 @@ impl Watch {
         Ok(())
     }
 
-    fn modem_mean(&self, from_ms: u64, to_ms: u64) -> u64 {
-        let readings: Vec<u64> =
-            self.modem.iter().filter(|(at, _)| (from_ms..to_ms).contains(at)).map(|(_, bytes)| *bytes).collect();
+    fn modem_mean(&self, from_ms: u64, to_ms: u64, of: impl Fn(&Directed<ByteCount>) -> ByteCount) -> u64 {
+        let readings = self.modem.iter().filter(|(at, _)| (from_ms..to_ms).contains(at));
+        let readings: Vec<u64> = readings.map(|(_, waiting)| of(waiting).0).collect();
         readings.iter().sum::<u64>().checked_div(readings.len() as u64).unwrap_or(0)
     }
 }
@@ -316,7 +326,10 @@ fn report(
         keystroke_rtt_ms: spans.each(|span| trips(&cast.shell, span)),
         page_load_ms: spans.each(|span| loads(&readers, span)),
         segment_load_ms: spans.each(|span| loads(&film, span)),
-        modem_queue_bytes: spans.each(|(from, to)| watch.modem_mean(from, to)),
+        modem_queue_bytes: wire::Directed {
+            download: spans.each(|(from, to)| watch.modem_mean(from, to, |waiting| waiting.download)),
+            upload: spans.each(|(from, to)| watch.modem_mean(from, to, |waiting| waiting.upload)),
+        },
         seconds: spans.each(|(from, to)| (to - from) as f64 / 1e3),
         troubles: story.troubles.clone(),
         ..DemoReport::default()
@@ -422,9 +435,12 @@ fn table(report: &DemoReport) -> String {
     row("pages: load, median", both(&report.page_load_ms, |trips| trips.p50));
     row("film: 4 s of it load in, median", both(&report.segment_load_ms, |trips| trips.p50));
     let queue = &report.modem_queue_bytes;
+    let waiting = |of: fn(&Phases<u64>) -> u64| {
+        format!("{:.0} / {:.0} kB", of(&queue.download) as f64 / 1e3, of(&queue.upload) as f64 / 1e3)
+    };
     row(
-        "waiting in the modem, mean",
-        [queue.idle, queue.unshaped, queue.shaped].map(|bytes| format!("{:.0} kB", bytes as f64 / 1e3)),
+        "waiting in the modem down/up, mean",
+        [waiting(|phases| phases.idle), waiting(|phases| phases.unshaped), waiting(|phases| phases.shaped)],
     );
     for rate in &report.device_rates {
         let cell = |down: u64, up: u64| format!("{:.2} / {:.2}", down as f64 / 1e6, up as f64 / 1e6);

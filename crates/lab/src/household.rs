@@ -64,14 +64,14 @@ pub struct HouseholdOptions {
 }
 
 impl HouseholdOptions {
-    /// Seven devices behind 21/5.25 Mbit/s, with agents run by `program`.
+    /// Seven devices behind 21.5/5.5 Mbit/s, with agents run by `program`.
     pub fn usual(program: PathBuf) -> HouseholdOptions {
         let device = |name: &str, mac| DeviceSpec { name: name.to_owned(), mac: MacAddress(mac) };
         HouseholdOptions {
             program,
-            line_rate: Directed { download: BitRate::from_kbps(21_000), upload: BitRate::from_kbps(5_250) },
+            line_rate: Directed { download: BitRate::from_kbps(21_500), upload: BitRate::from_kbps(5_500) },
             // What cable modems of the last decade did (RFC 7567, 1; Gettys, "Bufferbloat", 2011).
-            modem_queue: Directed { download: Duration::from_millis(400), upload: Duration::from_millis(600) },
+            modem_queue: Directed { download: Duration::from_millis(300), upload: Duration::from_millis(400) },
             devices: vec![
                 device("desk-phone", [0x80, 0x5e, 0xc0, 0x31, 0x7a, 0x02]),
                 device("annas-laptop", [0xa4, 0x5e, 0x60, 0x9c, 0x11, 0x4e]),

@@ -44,8 +44,8 @@ pub struct DemoReport {
     pub page_load_ms: Phases<RoundTrips>,
     /// How long a film's segments of 4 s took to load.
     pub segment_load_ms: Phases<RoundTrips>,
-    /// What waited in the modem on the way to the household, mean, bytes.
-    pub modem_queue_bytes: Phases<u64>,
+    /// What waited in the modem, mean, bytes.
+    pub modem_queue_bytes: wire::Directed<Phases<u64>>,
     /// How long the phases were, seconds.
     pub seconds: Phases<f64>,
     /// What went wrong in the household itself.

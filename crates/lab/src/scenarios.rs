@@ -9,6 +9,7 @@ mod restart;
 use crate::agent::{Activity, Agent, Security};
 use crate::daemon::{Daemon, DaemonOptions, DeviceSettings};
 use crate::household::{Household, HouseholdOptions, PORT};
+use crate::report::RoundTrips;
 use crate::shell;
 use crate::story::Story;
 use anyhow::{Context, Result, bail};
@@ -156,13 +157,19 @@ impl Stage {
         Ok(())
     }
 
-    /// Ends `agent` and gives how many packets it sent and how many came back.
-    fn count(&mut self, agent: Agent) -> Result<(u64, u64)> {
+    /// Ends `agent`, which sends packets that come back, and writes down how many it sent and how many never
+    /// came back: from `since_ms` on there may be none.
+    fn count_lost(&mut self, name: &str, agent: Agent, since_ms: u64, outcome: &mut Outcome) -> Result<()> {
         let number = agent.number();
         agent.finish();
         let until = Instant::now() + Duration::from_secs(3);
         self.story.listen_until(&self.household, until, |story| story.counted.contains_key(&number));
-        self.story.counted.get(&number).copied().context("an agent ended without its count")
+        let (sent, returned) = *self.story.counted.get(&number).context("an agent ended without its count")?;
+        let lost = RoundTrips::of(&self.story.trips_between(number, since_ms, u64::MAX)).lost;
+        outcome.figure(&format!("{name}_packets"), sent as f64);
+        outcome.figure(&format!("{name}_packets_lost_in_all"), sent.saturating_sub(returned) as f64);
+        outcome.at_most(&format!("{name}_packets_lost"), lost as f64, 0.0);
+        Ok(())
     }
 
     /// Ends with `outcome`, and with what went wrong in the household.

@@ -8,7 +8,7 @@ use crate::agent::{Event, Stage, now_ms, tell, tell_flow, trouble};
 use crate::world::{QUIC_SITES, SITES, service_named};
 use anyhow::{Context, Result};
 use quinn::crypto::rustls::QuicClientConfig;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vocab::TrafficClass;
@@ -41,18 +41,11 @@ pub(super) fn over_quic(stage: &Stage) -> Result<()> {
         let remote = SocketAddr::new(resolve(site, family)?, 443);
         let objects: Vec<u64> = (0..noise.between(4, 8)).map(|_| noise.between(4_000, 60_000)).collect();
         let config = config.clone();
+        let local = local_towards(remote)?;
         runtime.block_on(async move {
-            let local: SocketAddr = match remote {
-                SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-                SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-            };
             let endpoint = quinn::Endpoint::client(local)?;
             let flow = endpoint.connect_with(config, remote, site)?.await?;
-            let mut local = endpoint.local_addr()?;
-            if let Some(ip) = flow.local_ip() {
-                local.set_ip(ip);
-            }
-            tell_flow("udp", local, remote, TrafficClass::Web);
+            tell_flow("udp", endpoint.local_addr()?, remote, TrafficClass::Web);
             for bytes in objects {
                 let (mut request, mut answer) = flow.open_bi().await?;
                 request.write_all(bytes.to_string().as_bytes()).await?;
@@ -96,6 +89,18 @@ fn read_pages(
         stage.sleep(noise.time(800, 2_500).max(Duration::from_millis(1)));
     }
     Ok(())
+}
+
+/// Our own address from which the kernel reaches `remote`, and any port.
+fn local_towards(remote: SocketAddr) -> Result<SocketAddr> {
+    let any: SocketAddr = match remote {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let probe = UdpSocket::bind(any)?;
+    // Sends nothing: it only chooses a route (udp(7)).
+    probe.connect(remote)?;
+    Ok(SocketAddr::new(probe.local_addr()?.ip(), 0))
 }
 
 /// Whether there is an address other than link-local ones and our own loop.

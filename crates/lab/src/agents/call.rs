@@ -1,23 +1,19 @@
 //! A phone call: set up by SIP (RFC 3261), then RTP with G.711 (RFC 3551), answered packet by packet.
 
+use super::book::{Book, note_arrivals};
 use super::noise::Noise;
 use super::resolve::{Family, resolve};
-use super::rtp::{Marker, Stream, Ticks, is_rtp, sequence};
-use crate::agent::{Event, RttSample, Stage, now_ms, tell, tell_flow};
+use super::rtp::{Marker, Stream, Ticks, number};
+use crate::agent::{Event, Stage, tell, tell_flow};
 use crate::world::PHONE;
 use anyhow::{Context, Result};
-use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use vocab::TrafficClass;
 
 /// G.711 in packets of 20 ms: 50 a second, 160 bytes each.
 const PERIOD: Duration = Duration::from_millis(20);
 const PAYLOAD: usize = 160;
-
-/// A packet counts as lost when it has not come back for so long: longer than any queue of the lab.
-const LOST_AFTER: Duration = Duration::from_millis(1_500);
 
 /// Calls, talks and listens until it is over.
 pub(super) fn talk(stage: &Stage) -> Result<()> {
@@ -30,94 +26,25 @@ pub(super) fn talk(stage: &Stage) -> Result<()> {
     media.set_read_timeout(Some(Duration::from_millis(200)))?;
     tell_flow("udp", media.local_addr()?, media.peer_addr()?, TrafficClass::Voice);
 
-    let (arrivals, arrived) = mpsc::channel();
-    let listener = media.try_clone()?;
-    std::thread::spawn(move || {
-        let mut buffer = [0; 1500];
-        loop {
-            if let Ok(length) = listener.recv(&mut buffer) {
-                let now = Instant::now();
-                if is_rtp(&buffer[..length]) && arrivals.send((sequence(&buffer), now)).is_err() {
-                    return;
-                }
-            }
-        }
-    });
+    let arrived = note_arrivals(media.try_clone()?);
     tell(&Event::Ready);
 
     let mut stream = Stream::new(0, PAYLOAD as u32, &mut noise);
-    let mut book = Book::default();
+    let mut book = Book::new();
     let mut next = Instant::now();
-    let mut told = next;
     let mut marker = Marker::Set;
     while !stage.is_over() {
         // Speech in G.711 is spread over all byte values; noise is as good to the queue.
-        let (number, packet) = stream.next(marker, &noise.bytes(PAYLOAD), Ticks::Advance);
+        let packet = stream.next(marker, &noise.bytes(PAYLOAD), Ticks::Advance);
         marker = Marker::Clear;
-        book.sent(number, Instant::now());
+        book.sent(number(&packet), Instant::now());
         let _ = media.send(&packet);
         next += PERIOD;
         stage.sleep_until(next);
-        for (number, at) in arrived.try_iter() {
-            book.returned(number, at);
-        }
-        if told.elapsed() >= Duration::from_millis(500) {
-            told = Instant::now();
-            book.tell_settled(told);
-        }
+        book.look(&arrived);
     }
-    // The last ones may still be on their way.
-    let deadline = Instant::now() + LOST_AFTER;
-    while !book.open.is_empty() {
-        match arrived.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok((number, at)) => book.returned(number, at),
-            Err(_) => break,
-        }
-    }
-    book.tell_settled(deadline + LOST_AFTER);
-    tell(&Event::Counted { sent: book.sent, returned: book.came });
+    book.close(&arrived);
     call.bye()
-}
-
-/// What was sent and what came back.
-#[derive(Default)]
-struct Book {
-    /// Sent and not yet back, by sequence number.
-    open: BTreeMap<u16, (Instant, u64)>,
-    settled: Vec<RttSample>,
-    sent: u64,
-    came: u64,
-}
-
-impl Book {
-    fn sent(&mut self, number: u16, at: Instant) {
-        self.sent += 1;
-        self.open.insert(number, (at, now_ms()));
-    }
-
-    fn returned(&mut self, number: u16, at: Instant) {
-        if let Some((sent, at_ms)) = self.open.remove(&number) {
-            self.came += 1;
-            let rtt_us = at.saturating_duration_since(sent).as_micros() as u32;
-            self.settled.push(RttSample { at_ms, rtt_us: Some(rtt_us) });
-        }
-    }
-
-    /// Tells what is known by `now`, the lost ones too.
-    fn tell_settled(&mut self, now: Instant) {
-        let settled = &mut self.settled;
-        self.open.retain(|_, (sent, at_ms)| {
-            let is_lost = now.saturating_duration_since(*sent) > LOST_AFTER;
-            if is_lost {
-                settled.push(RttSample { at_ms: *at_ms, rtt_us: None });
-            }
-            !is_lost
-        });
-        if !settled.is_empty() {
-            settled.sort_by_key(|sample| sample.at_ms);
-            tell(&Event::Rtt { samples: std::mem::take(settled) });
-        }
-    }
 }
 
 /// A call that stands.

@@ -1,14 +1,13 @@
 //! A video meeting as browsers do it: STUN (RFC 8489), then sound and picture as RTP on the same ports.
 
+use super::book::{Book, note_arrivals};
 use super::noise::Noise;
 use super::resolve::{Family, resolve};
-use super::rtp::{Marker, Stream, Ticks, is_rtp};
+use super::rtp::{Marker, Stream, Ticks, number};
 use crate::agent::{Event, Stage, tell, tell_flow};
 use crate::world::MEETING;
 use anyhow::{Result, bail};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use vocab::TrafficClass;
 
@@ -33,32 +32,18 @@ pub(super) fn meet(stage: &Stage) -> Result<()> {
     bind(&socket, &mut noise)?;
     tell(&Event::Ready);
 
-    let returned = Arc::new(AtomicU64::new(0));
-    let listener = socket.try_clone()?;
-    let counter = Arc::clone(&returned);
-    std::thread::spawn(move || {
-        let mut buffer = [0; 1500];
-        loop {
-            if let Ok(length) = listener.recv(&mut buffer)
-                && is_rtp(&buffer[..length])
-            {
-                counter.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-    });
-
+    let arrived = note_arrivals(socket.try_clone()?);
+    let mut book = Book::new();
     // Opus at 48 kHz in packets of 20 ms; a picture clock of 90 kHz (RFC 7587, RFC 7741).
     let mut sound = Stream::new(111, 960, &mut noise);
     let mut picture = Stream::new(96, 3_000, &mut noise);
-    let mut sent = 0;
     let (mut next_sound, mut next_frame, mut next_check) = (Instant::now(), Instant::now(), Instant::now());
     while !stage.is_over() {
         let now = Instant::now();
         if now >= next_sound {
             next_sound += Duration::from_millis(20);
             let length = noise.between(70, 130) as usize;
-            let _ = socket.send(&sound.next(Marker::Clear, &noise.bytes(length), Ticks::Advance).1);
-            sent += 1;
+            send(&socket, &mut book, &sound.next(Marker::Clear, &noise.bytes(length), Ticks::Advance));
         }
         if now >= next_frame {
             next_frame += FRAME_PERIOD;
@@ -67,8 +52,7 @@ pub(super) fn meet(stage: &Stage) -> Result<()> {
                 let length = if is_last { noise.between(300, PACKET) } else { PACKET };
                 let (marker, ticks) =
                     if is_last { (Marker::Set, Ticks::Advance) } else { (Marker::Clear, Ticks::Stay) };
-                let _ = socket.send(&picture.next(marker, &noise.bytes(length as usize), ticks).1);
-                sent += 1;
+                send(&socket, &mut book, &picture.next(marker, &noise.bytes(length as usize), ticks));
             }
         }
         // Consent to go on (RFC 7675).
@@ -77,14 +61,16 @@ pub(super) fn meet(stage: &Stage) -> Result<()> {
             let _ = socket.send(&binding_request(&mut noise));
         }
         stage.sleep_until(next_sound.min(next_frame));
+        book.look(&arrived);
     }
-    stage_end(&returned, sent);
+    book.close(&arrived);
     Ok(())
 }
 
-fn stage_end(returned: &AtomicU64, sent: u64) {
-    std::thread::sleep(Duration::from_millis(700));
-    tell(&Event::Counted { sent, returned: returned.load(Ordering::Relaxed) });
+fn send(socket: &UdpSocket, book: &mut Book, packet: &[u8]) {
+    book.sent(number(packet), Instant::now());
+    // What the kernel refuses is lost like what a queue drops; the book will tell.
+    let _ = socket.send(packet);
 }
 
 /// Asks the bridge who we are, until it answers.

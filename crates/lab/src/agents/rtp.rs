@@ -26,8 +26,8 @@ impl Stream {
         }
     }
 
-    /// The next packet, with `payload`; and its sequence number.
-    pub(super) fn next(&mut self, marker: Marker, payload: &[u8], ticks: Ticks) -> (u16, Vec<u8>) {
+    /// The next packet, with `payload`.
+    pub(super) fn next(&mut self, marker: Marker, payload: &[u8], ticks: Ticks) -> Vec<u8> {
         let mut packet = Vec::with_capacity(HEADER + payload.len());
         let marker = match marker {
             Marker::Set => 0x80,
@@ -38,12 +38,11 @@ impl Stream {
         packet.extend(self.timestamp.to_be_bytes());
         packet.extend(self.source.to_be_bytes());
         packet.extend(payload);
-        let sequence = self.sequence;
         self.sequence = self.sequence.wrapping_add(1);
         if ticks == Ticks::Advance {
             self.timestamp = self.timestamp.wrapping_add(self.ticks_per_packet);
         }
-        (sequence, packet)
+        packet
     }
 }
 
@@ -70,9 +69,9 @@ pub(super) fn is_rtp(packet: &[u8]) -> bool {
     packet.len() > HEADER && packet[0] >> 6 == 2 && !(72..=76).contains(&(packet[1] & 0x7f))
 }
 
-/// The sequence number of an RTP packet.
-pub(super) fn sequence(packet: &[u8]) -> u16 {
-    u16::from_be_bytes([packet[2], packet[3]])
+/// What tells packets of one call apart: payload type and sequence number.
+pub(super) fn number(packet: &[u8]) -> u32 {
+    u32::from_be_bytes([0, packet[1] & 0x7f, packet[2], packet[3]])
 }
 
 /// Makes of a packet that came one that goes back: another source, the same numbers and payload.

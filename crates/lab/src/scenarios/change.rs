@@ -47,9 +47,7 @@ pub(super) fn priority(program: &Path) -> Result<Outcome> {
     outcome.figure("download_before_mbit_s", rate(before_ms - 4_000, before_ms));
     outcome.at_least("download_after_mbit_s", rate(changed_ms + 3_000, changed_ms + 8_000), 14.0);
     for (name, agent) in [("voice", voice), ("meeting", meeting)] {
-        let (sent, returned) = stage.count(agent)?;
-        outcome.figure(&format!("{name}_packets"), sent as f64);
-        outcome.at_most(&format!("{name}_packets_lost"), sent.saturating_sub(returned) as f64, 0.0);
+        stage.count_lost(name, agent, before_ms, &mut outcome)?;
     }
     Ok(stage.end(outcome))
 }

@@ -7,7 +7,7 @@ use crate::story::{Moved, mean_rates};
 use crate::world::{BACKUP, DELIVERY, RELEASES, SITES, VIDEO_CDN};
 use anyhow::Result;
 use std::path::Path;
-use vocab::BitRate;
+use vocab::{BitRate, ByteCount, Directed};
 
 /// TCP finds its rate, the classifier its verdicts and the forecaster its feet.
 const WARM_UP: f64 = 8.0;
@@ -115,9 +115,24 @@ pub(super) fn voice(program: &Path) -> Result<Outcome> {
     ];
     stage.listen(WARM_UP);
     let warm = now_ms();
-    stage.listen(MEASURED);
+    let mut waiting = Directed::<ByteCount>::default();
+    while now_ms() < warm + (MEASURED * 1e3) as u64 {
+        stage.listen(0.25);
+        let now = stage.household.modem_backlog()?;
+        waiting.download = waiting.download.max(now.download);
+        waiting.upload = waiting.upload.max(now.upload);
+    }
     let end = now_ms();
     stage.listen(2.0);
+    for second in (loaded..end).step_by(1_000) {
+        let trips = RoundTrips::of(&stage.story.trips_between(voice.number(), second, second + 1_000));
+        if trips.p99 > 10.0 {
+            let when = (second - loaded) / 1_000;
+            outcome.notes.push(format!("second {when} under load: p50 {:.1} ms, p99 {:.1} ms", trips.p50, trips.p99));
+        }
+    }
+    outcome.figure("modem_waiting_down_max_bytes", waiting.download.0 as f64);
+    outcome.figure("modem_waiting_up_max_bytes", waiting.upload.0 as f64);
     let trips = |from, to| RoundTrips::of(&stage.story.trips_between(voice.number(), from, to));
     let (alone, ramp, under) = (trips(idle, loaded), trips(loaded, warm), trips(warm, end));
     outcome.figure("idle_p50_ms", alone.p50);

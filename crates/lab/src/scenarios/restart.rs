@@ -64,9 +64,7 @@ pub(super) fn kill_and_adopt(program: &Path) -> Result<Outcome> {
     outcome.at_most("voice_without_daemon_p99_ms", trips(killed, restarted).p99, 30.0);
     outcome.figure("voice_after_p99_ms", trips(restarted, ended).p99);
     for (name, agent) in [("voice", voice), ("meeting", meeting)] {
-        let (sent, returned) = stage.count(agent)?;
-        outcome.figure(&format!("{name}_packets"), sent as f64);
-        outcome.at_most(&format!("{name}_packets_lost"), sent.saturating_sub(returned) as f64, 0.0);
+        stage.count_lost(name, agent, killed, &mut outcome)?;
     }
     Ok(stage.end(outcome))
 }
