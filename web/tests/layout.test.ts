@@ -20,12 +20,13 @@ describe("the time scale", () => {
 });
 
 test("the axis holds the capacity and all that is drawn, in steps that seldom change", () => {
-  for (const largest of [0, 50_000, 119_000, 130_000, 150_000, 190_000]) {
+  for (const largest of [0, 50_000, 119_000, 130_000, 150_000, 188_000]) {
     const top = axisTop(120_000, largest);
     expect(top).toBeGreaterThan(120_000);
     expect(top).toBeGreaterThanOrEqual(largest);
   }
   expect(axisTop(120_000, 10)).toBe(axisTop(120_000, 120_000));
+  expect(axisTop(120_000, 9_000_000)).toBe(192_000);
   expect(axisTop(-1, 0)).toBeGreaterThan(0);
   expect(axisTop(-1, 7_300)).toBeGreaterThan(7_300);
 });

@@ -31,11 +31,15 @@ export function timeScale(left: number, right: number, pastMs: number, aheadMs: 
   };
 }
 
-/** Where the axis ends: the capacity with room for its label, more where something goes beyond it, in calm steps. */
+/**
+ * Where the axis ends: the capacity with room for its label, more where something goes beyond it, in calm
+ * steps. A demand foreseen at thrice the capacity must not press what was measured flat: what is above is cut off there,
+ * and its label says how much it is.
+ */
 export function axisTop(capacity: number, largest: number): number {
   if (!(capacity > 0)) return niceTop(largest);
-  for (const factor of [1.12, 1.3, 1.6]) if (largest <= capacity * factor * 0.98) return capacity * factor;
-  return capacity * 2;
+  for (const factor of [1.12, 1.3]) if (largest <= capacity * factor * 0.98) return capacity * factor;
+  return capacity * 1.6;
 }
 
 function niceTop(largest: number): number {
