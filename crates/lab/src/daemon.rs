@@ -11,7 +11,7 @@ use std::fs::File;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use vocab::{BitRate, Directed, MacAddress, Mode};
 
@@ -45,7 +45,28 @@ pub struct DeviceSettings {
     pub guarantee: Directed<BitRate>,
 }
 
-/// A daemon at work in the gateway; dropping it kills it.
+/// The daemon's configuration, in its folder.
+pub(crate) const CONFIGURATION: &str = "equalnet.toml";
+
+/// How and where a daemon is started.
+pub(crate) struct Launch<'a> {
+    /// A shell at the place where it is to run.
+    pub(crate) shell: Command,
+    /// Its files.
+    pub(crate) folder: &'a Path,
+    /// Where its configuration puts the API's socket, `api.sock`.
+    pub(crate) run_dir: &'a Path,
+    /// The text of its configuration.
+    pub(crate) configuration: String,
+    /// The program.
+    pub(crate) program: &'a Path,
+    /// The dashboard's password.
+    pub(crate) password: &'a str,
+    /// The socket on which the dashboard answers.
+    pub(crate) listener: Option<TcpListener>,
+}
+
+/// A daemon at work; dropping it kills it.
 #[derive(Debug)]
 pub struct Daemon {
     child: Child,
@@ -59,18 +80,31 @@ impl Daemon {
         let folder = household.folder();
         let run_dir = folder.join(format!("equalnet-{}", household.id()));
         std::fs::create_dir_all(&run_dir)?;
-        let config = folder.join("equalnet.toml");
-        std::fs::write(&config, configuration(&options, &folder.join("state"), &run_dir)?)
-            .with_context(|| format!("cannot write {}", config.display()))?;
-        let password = folder.join("password");
-        std::fs::write(&password, format!("{}\n", options.password))?;
+        let configuration = configuration(&options, &folder.join("state"), &run_dir)?;
+        Daemon::launch(Launch {
+            shell: household.gateway().command(OsStr::new("sh"), Urgency::Normal),
+            folder,
+            run_dir: &run_dir,
+            configuration,
+            program: &options.program,
+            password: &options.password,
+            listener: options.listener,
+        })
+    }
+
+    /// Starts a daemon as `launch` says and waits until its API answers.
+    pub(crate) fn launch(launch: Launch<'_>) -> Result<Daemon> {
+        let Launch { shell: mut command, folder, run_dir, configuration, program, password, listener } = launch;
+        let config = folder.join(CONFIGURATION);
+        std::fs::write(&config, configuration).with_context(|| format!("cannot write {}", config.display()))?;
+        let password_file = folder.join("password");
+        std::fs::write(&password_file, format!("{password}\n"))?;
         let log = folder.join("daemon.log");
         let log_file = File::options().create(true).append(true).open(&log)?;
 
         // The socket comes in as standard input and is moved to 3, where socket activation (sd_listen_fds(3))
         // wants it; LISTEN_PID must be the daemon's own, which only the shell that becomes it knows.
-        let mut command = household.gateway().command(OsStr::new("sh"), Urgency::Normal);
-        let script = match options.listener {
+        let script = match listener {
             Some(listener) => {
                 command.stdin(Stdio::from(OwnedFd::from(listener)));
                 "exec 3<&0 0</dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec \"$@\""
@@ -80,16 +114,15 @@ impl Daemon {
                 "exec \"$@\""
             }
         };
-        let child = command
+        command
             .args(["-c", script, "sh"])
-            .arg(&options.program)
+            .arg(program)
             .args(["run", "--config"])
             .arg(&config)
-            .env("EQUALNET_PASSWORD_FILE", &password)
+            .env("EQUALNET_PASSWORD_FILE", &password_file)
             .stdout(log_file.try_clone()?)
-            .stderr(log_file)
-            .spawn()
-            .context("cannot start `nsenter` (package util-linux)")?;
+            .stderr(log_file);
+        let child = command.spawn().with_context(|| format!("cannot start {:?}", command.get_program()))?;
         let mut daemon = Daemon { child, api: Api::at(&run_dir.join("api.sock")), log };
         daemon.wait_until_it_answers()?;
         Ok(daemon)

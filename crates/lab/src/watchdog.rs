@@ -4,9 +4,11 @@
 //! the kernel closes the pipe, and the watchdog ends every process in the household's namespaces, deletes them
 //! and removes the household's files. It is the only code that cleans, so that a clean end and a kill end alike.
 
+use crate::daemon::CONFIGURATION;
 use crate::{WATCHDOG_WORD, namespace, shell};
 use anyhow::{Context, Result};
 use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -93,6 +95,10 @@ fn clean(id: &str, folder: &Path) -> Result<()> {
         }
         std::thread::sleep(Duration::from_millis(100));
     }
+    // A daemon in no namespace of its own is known by its configuration.
+    for process in daemons_of(folder) {
+        let _ = shell::run("sh", &["-c", &format!("kill -9 {process}")]);
+    }
     // The daemon pins its maps on a file system that it mounts in its run folder.
     for mounted in mounts_below(folder).iter().rev() {
         shell::run("umount", &[mounted])?;
@@ -101,6 +107,18 @@ fn clean(id: &str, folder: &Path) -> Result<()> {
         std::fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
     Ok(())
+}
+
+/// The processes that run as daemon with the configuration in `folder`.
+fn daemons_of(folder: &Path) -> Vec<u32> {
+    let config = folder.join(CONFIGURATION);
+    let is_daemon = |process: &u32| {
+        let command = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+        let words: Vec<&[u8]> = command.split(|byte| *byte == 0).collect();
+        words.get(1..4) == Some(&[b"run".as_slice(), b"--config", config.as_os_str().as_bytes()])
+    };
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(is_daemon).collect()
 }
 
 /// Where something is mounted below `folder`, in the order of mounting.
