@@ -1,7 +1,7 @@
 // A DEVELOPMENT TOOL, never shipped: a simulated household behind the public contract, so that pages can be drawn
 // without the daemon. It also serves `dist` with the daemon's Content-Security-Policy.
 //
-//   node dev/household.mjs [--port 8099] [--devices 14] [--mode control] [--fresh] [--password equalnet]
+//   node dev/household.mjs [--port 8099] [--devices 14] [--capacity 120] [--mode control] [--fresh] [--password equalnet]
 
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -20,7 +20,7 @@ const FRESH = "fresh" in args;
 const DIST = new URL("../dist", import.meta.url).pathname;
 const CLASSES = "voice call gaming interactive web streaming work download backup update unclassified".split(" ");
 const SUBSET = 4; // protected
-const CAP = { download: 120_000, upload: 20_000 }; // kbit/s
+const CAP = { download: Number(args.capacity ?? 120) * 1000, upload: 20_000 }; // kbit/s
 const WAYS = ["download", "upload"];
 let mode = args.mode ?? "control";
 const started = Date.now() - (FRESH ? 0 : 3_600_000);

@@ -195,7 +195,7 @@ try {
 
       // Who loads files takes all it can get, so that there the rate must follow; of those, who would gain most. A
       // call or a film uses what it needs, whatever it may have. On an idle link nobody gains: only the level counts.
-      const greedy = (mine) => mine.getByText(/^(Downloads|Backup|Updates)$/).count();
+      const greedy = (mine) => mine.getByRole("cell", { name: /(Downloads|Backup|Updates)$/ }).count();
       let best = { gain: 0, number: numbers[0], follows: false };
       for (const number of numbers.slice(0, 10)) {
         const { mine, own } = await preview(number);
