@@ -3,21 +3,14 @@
 use crate::agent::{Activity, Agent, Security, now_ms};
 use crate::daemon::{Daemon, DaemonOptions};
 use crate::household::{Household, HouseholdOptions, PORT, missing_programs};
-use crate::report::{
-    ClassScore, DemoReport, DeviceRate, FoundDevice, Phases, Rate, RoundTrips, WrongFlow, flow_key, key_of,
-};
-use crate::shell;
+use crate::judge::judge;
+use crate::report::{DemoReport, DeviceRate, FoundDevice, Phases, Rate, RoundTrips, key_of};
+use crate::show::{Show, interrupted, listen, open_browser, password, way_in};
 use crate::story::{Story, mean_rates};
 use crate::world::{ARCHIVE, BACKUP, RELEASES};
 use anyhow::{Context, Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use vocab::{BitRate, ByteCount, Directed, Mode};
 
@@ -58,10 +51,7 @@ const DRAINED: u64 = 12_000;
 /// Fails where the household cannot be built (the error names what is missing), where the daemon does not
 /// start, and where it is interrupted; in every case nothing is left behind.
 pub fn demo(options: &DemoOptions) -> Result<DemoReport> {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&interrupted))?;
-    }
+    let interrupted = interrupted()?;
     if !is_root() {
         bail!("the household with real packets needs root: run this with sudo");
     }
@@ -92,11 +82,7 @@ pub fn demo(options: &DemoOptions) -> Result<DemoReport> {
         },
     )?;
     show.say(&format!("EqualNet runs in the gateway and only observes. Its dashboard: http://{address}/"));
-    show.say(&format!("  log in as `admin` with the password `{password}`"));
-    show.say(&format!(
-        "  from another machine: ssh -L {port}:127.0.0.1:{port} <this machine>, then the same address",
-        port = address.port()
-    ));
+    way_in(&show, address, &password);
     if options.browser == Browser::Open {
         open_browser(address);
     }
@@ -122,7 +108,7 @@ pub fn demo(options: &DemoOptions) -> Result<DemoReport> {
 }
 
 /// What EqualNet divides: a little less than the modem lets through.
-fn capacity() -> Directed<BitRate> {
+pub(crate) fn capacity() -> Directed<BitRate> {
     Directed { download: BitRate::from_mbps(20), upload: BitRate::from_mbps(5) }
 }
 
@@ -314,6 +300,7 @@ fn report(
     let readers: Vec<u32> = cast.readers.iter().map(Agent::number).collect();
     let film = [cast.film.number()];
 
+    let judgement = judge(&story.flows, &watch.flows);
     let mut report = DemoReport {
         mode: status.mode.clone(),
         source: status.source.clone(),
@@ -331,10 +318,12 @@ fn report(
             upload: spans.each(|(from, to)| watch.modem_mean(from, to, |waiting| waiting.upload)),
         },
         seconds: spans.each(|(from, to)| (to - from) as f64 / 1e3),
+        classes: judgement.classes,
+        wrong_flows: judgement.wrong,
+        unseen_flows: judgement.unseen,
         troubles: story.troubles.clone(),
         ..DemoReport::default()
     };
-    judge_flows(story, watch, &mut report);
     for device in household.devices() {
         let is_found = found.iter().any(|found| found.name == device.name && found.mac == device.mac.to_string());
         if !is_found {
@@ -370,37 +359,6 @@ fn report(
         });
     }
     Ok(report)
-}
-
-/// Compares each flow of the household with the daemon's last word on it.
-fn judge_flows(story: &Story, watch: &Watch, report: &mut DemoReport) {
-    for truth in &story.flows {
-        let (Some(local), Some(remote)) = (ends(&truth.local), ends(&truth.remote)) else { continue };
-        let key = flow_key(&truth.protocol, (&local.0, local.1), (&remote.0, remote.1));
-        let Some(flow) = watch.flows.get(&key) else {
-            report.unseen_flows.push(truth.clone());
-            continue;
-        };
-        let score: &mut ClassScore = report.classes.entry(truth.class.clone()).or_default();
-        score.flows += 1;
-        if flow.class == truth.class {
-            score.right += 1;
-        } else {
-            report.wrong_flows.push(WrongFlow {
-                truth: truth.clone(),
-                class: flow.class.clone(),
-                application: flow.application.clone(),
-                evidence: flow.evidence.clone(),
-                packets: flow.packets.download + flow.packets.upload,
-            });
-        }
-    }
-}
-
-/// Address and port of `text`, as the API writes them.
-fn ends(text: &str) -> Option<(String, u16)> {
-    let address: SocketAddr = text.parse().ok()?;
-    Some((address.ip().to_canonical().to_string(), address.port()))
 }
 
 impl Phases<(u64, u64)> {
@@ -469,72 +427,8 @@ fn table(report: &DemoReport) -> String {
     text
 }
 
-/// What the reader sees while it goes on.
-struct Show {
-    bar: ProgressBar,
-    begun: Option<Instant>,
-    interrupted: Arc<AtomicBool>,
-}
-
-impl Show {
-    fn new(duration: Duration, interrupted: Arc<AtomicBool>) -> Show {
-        let bar = ProgressBar::new(duration.as_secs());
-        let style = ProgressStyle::with_template("  {bar:40} {pos:>3}/{len} s  {msg}").expect("a fixed template");
-        bar.set_style(style);
-        Show { bar, begun: None, interrupted }
-    }
-
-    fn say(&self, text: &str) {
-        // A terminal that is gone is no reason to stop halfway.
-        self.bar.suspend(|| drop(writeln!(std::io::stdout(), "{text}")));
-    }
-
-    fn chapter(&mut self, text: &str) {
-        self.begun.get_or_insert_with(Instant::now);
-        self.say(text);
-        self.bar.set_message(text.to_owned());
-    }
-
-    /// Moves the bar; an error if somebody asked to stop.
-    fn tick(&self) -> Result<()> {
-        if self.interrupted.load(Ordering::Relaxed) {
-            self.bar.finish_and_clear();
-            bail!("interrupted; everything is taken away");
-        }
-        self.bar.set_position(self.begun.map_or(0, |begun| begun.elapsed().as_secs()));
-        Ok(())
-    }
-
-    fn end(&self) {
-        self.bar.finish_and_clear();
-    }
-}
-
-/// A socket on 127.0.0.1, at `port` or, where that is taken, at any.
-fn listen(port: u16) -> Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-        .or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
-        .context("cannot listen on 127.0.0.1")
-}
-
-/// A password for as long as the demo runs: 80 bits of the system's chance.
-fn password() -> String {
-    let chance = || RandomState::new().build_hasher().finish();
-    let text = format!("{:016x}{:04x}", chance(), chance() & 0xffff);
-    let words: Vec<&str> = [0, 5, 10, 15].iter().map(|from| &text[*from..from + 5]).collect();
-    words.join("-")
-}
-
-fn open_browser(address: SocketAddr) {
-    let has_desktop = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some());
-    if has_desktop && shell::is_installed("xdg-open") {
-        // A browser that does not open is no failure: the address stands above.
-        let _ = shell::run("xdg-open", &[&format!("http://{address}/")]);
-    }
-}
-
 /// Whether this process runs as root.
-pub(crate) fn is_root() -> bool {
+pub fn is_root() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     // Uid: real, effective, saved, of the file system (proc_pid_status(5)).
     status.lines().any(|line| line.strip_prefix("Uid:").and_then(|ids| ids.split_whitespace().nth(1)) == Some("0"))
