@@ -15,32 +15,46 @@ const BURST: Duration = Duration::from_millis(5);
 /// Two full frames: what an interface holds between two packets of a flow that is not held back.
 const BURST_BYTES: ByteCount = ByteCount(2 * 1_514);
 
+/// Two readings closer than this give no rate.
+const LEAST_READING: Duration = Duration::from_millis(500);
+
 /// Aggregates that moved nothing for this long are forgotten, and their queues go.
 pub(crate) const FORGET_AFTER: Duration = Duration::from_secs(600);
 
 /// How sure it is that an aggregate wants more than it gets: one reading says little, two in a row much.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Hunger(u8);
+pub(crate) struct Hunger {
+    level: u8,
+    /// Readings in a row that found it waiting.
+    running: u8,
+}
 
 impl Hunger {
     const MOST: u8 = 4;
 
     fn fed(&mut self) {
-        self.0 = self.0.saturating_sub(1);
+        self.level = self.level.saturating_sub(1);
+        self.running = 0;
     }
 
     fn waited(&mut self) {
-        self.0 = (self.0 + 2).min(Self::MOST);
+        self.level = (self.level + 2).min(Self::MOST);
+        self.running = self.running.saturating_add(1);
+    }
+
+    /// It was found waiting each time lately: two readings or more, the latest included.
+    pub fn is_unbroken(self) -> bool {
+        self.running >= 2
     }
 
     /// It waits now: what it moved is a lower bound.
     pub fn is_waiting(self) -> bool {
-        self.0 >= 2
+        self.level >= 2
     }
 
     /// It keeps waiting: it wants whatever it can get.
     pub fn is_lasting(self) -> bool {
-        self.0 >= 3
+        self.level >= 3
     }
 }
 
@@ -59,13 +73,34 @@ pub(crate) struct Activity {
     pub last_active: Timestamp,
     moved: Directed<ByteCount>,
     moved_flows: u32,
+    /// What its queues had sent at the last reading.
+    sent: Directed<Option<Sent>>,
+    /// What its queues sent between the last two readings, while there are queues.
+    served: Directed<Option<BitRate>>,
+    /// Whether `usage` is what its queues sent.
+    is_served: Directed<bool>,
+}
+
+/// A reading of what a queue has sent.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    at: Timestamp,
+    bytes: ByteCount,
 }
 
 impl Activity {
     /// Closes the window of `window` length that ends now.
+    ///
+    /// Packets are counted before they are queued, so that those that a queue then drops are counted, too: what
+    /// the queue sent is what the aggregate had.
     fn close(&mut self, window: Duration) {
         let moved = std::mem::take(&mut self.moved);
-        self.usage = moved.map(|bytes| bytes.per(window));
+        let served = std::mem::take(&mut self.served);
+        self.is_served = Directed::from_fn(|direction| served[direction].is_some());
+        self.usage = Directed::from_fn(|direction| {
+            let counted = moved[direction].per(window);
+            served[direction].unwrap_or(counted)
+        });
         self.flows = std::mem::take(&mut self.moved_flows);
     }
 
@@ -139,6 +174,12 @@ impl LinkActivity {
         // A queue made anew counts from zero again.
         let drops = reading.drops.checked_sub(state.drops_total).unwrap_or(reading.drops);
         *state = QueueState { backlog: reading.backlog, drops, drops_total: reading.drops };
+        let before = activity.sent[reading.direction].replace(Sent { at: reading.at, bytes: reading.sent });
+        activity.served[reading.direction] = before.and_then(|before| {
+            let bytes = reading.sent.0.checked_sub(before.bytes.0)?;
+            let time = reading.at.since(before.at);
+            (time >= LEAST_READING).then(|| ByteCount(bytes).per(time))
+        });
         let usage = activity.usage[reading.direction];
         let waits = reading.backlog > BURST_BYTES.max(usage.over(BURST)) || drops > 0;
         let hunger = &mut activity.hunger[reading.direction];
@@ -162,11 +203,24 @@ impl LinkActivity {
         });
     }
 
+    /// `sample` of the window just closed, with what the queues let through where they told it.
+    pub fn correct(&self, sample: &mut Sample) {
+        let device = self.devices.get(&sample.aggregate.device);
+        let Some(activity) = device.and_then(|device| device.classes.get(&sample.aggregate.class)) else { return };
+        for direction in Direction::ALL {
+            if activity.is_served[direction] {
+                sample.bytes[direction] = activity.usage[direction].over(sample.window);
+            }
+        }
+    }
+
     /// Nothing waits any more: the queues are gone.
     pub fn forget_queues(&mut self) {
         for activity in self.devices.values_mut().flat_map(|device| device.classes.values_mut()) {
             activity.queue = Directed::default();
             activity.hunger = Directed::default();
+            activity.sent = Directed::default();
+            activity.served = Directed::default();
         }
     }
 
@@ -175,14 +229,10 @@ impl LinkActivity {
         self.aggregates().map(|(_, _, activity)| activity.usage[direction]).sum()
     }
 
-    /// What one class moved in the last closed window; a lower bound where one of its aggregates waits.
-    pub fn class_usage(&self, class: TrafficClass, direction: Direction) -> Usage {
-        usage_of(self.aggregates().filter(|(_, of, _)| *of == class).map(|(_, _, activity)| activity), direction)
-    }
-
-    /// What the whole link moved; a lower bound where anybody waits.
-    pub fn link_usage(&self, direction: Direction) -> Usage {
-        usage_of(self.aggregates().map(|(_, _, activity)| activity), direction)
+    /// What one class moved in the last closed window.
+    pub fn class_total(&self, class: TrafficClass, direction: Direction) -> BitRate {
+        let of_class = self.aggregates().filter(|(_, of, _)| *of == class);
+        of_class.map(|(_, _, activity)| activity.usage[direction]).sum()
     }
 
     /// Every aggregate.
@@ -194,14 +244,10 @@ impl LinkActivity {
 }
 
 impl DeviceActivity {
-    /// What all of it moved; a lower bound where one of its classes waits.
-    pub fn usage(&self, direction: Direction) -> Usage {
-        usage_of(self.classes.values(), direction)
+    /// What all of it moved in the last closed window.
+    pub fn total(&self, direction: Direction) -> BitRate {
+        self.classes.values().map(|activity| activity.usage[direction]).sum()
     }
-}
-
-fn usage_of<'a>(activities: impl Iterator<Item = &'a Activity>, direction: Direction) -> Usage {
-    activities.fold(Usage::Free(BitRate::ZERO), |sum, activity| sum.plus(activity.usage(direction)))
 }
 
 #[cfg(test)]

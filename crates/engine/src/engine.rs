@@ -58,6 +58,8 @@ pub struct Engine {
     pub(crate) started: Timestamp,
     pub(crate) sequence: u64,
     next_tick: Timestamp,
+    /// Samples of the open window, recorded when it is closed.
+    to_record: Vec<Sample>,
     replan: bool,
     next_plan: u64,
     outputs: VecDeque<Output>,
@@ -159,6 +161,7 @@ impl Engine {
             started: now,
             sequence: 0,
             next_tick: next_tick_after(now),
+            to_record: Vec::new(),
             replan: false,
             next_plan: 1,
             outputs: VecDeque::new(),
@@ -286,13 +289,13 @@ impl Engine {
     }
 
     fn samples(&mut self, samples: Vec<Sample>) {
-        for sample in &samples {
+        for sample in samples {
             if let Some(state) = self.links.get_mut(&sample.link) {
-                state.activity.sample(sample);
+                state.activity.sample(&sample);
+                if self.to_record.len() < OUTPUTS_KEPT {
+                    self.to_record.push(sample);
+                }
             }
-        }
-        if !samples.is_empty() {
-            self.emit(Output::Record(Record::Samples(samples)));
         }
     }
 
@@ -414,6 +417,12 @@ impl Engine {
         for state in links.values_mut() {
             state.activity.close(end, WINDOW);
         }
+        let mut samples = std::mem::take(&mut self.to_record);
+        for sample in &mut samples {
+            if let Some(state) = links.get(&sample.link) {
+                state.activity.correct(sample);
+            }
+        }
         for (series, usage) in usages(links) {
             forecaster.observe(series, usage, end);
         }
@@ -429,6 +438,9 @@ impl Engine {
                 let yielding = state.early_yielding[direction];
                 state.early_yielding[direction] = planning::yields_early(&self.policy, capacity, &others, yielding);
             }
+        }
+        if !samples.is_empty() {
+            self.emit(Output::Record(Record::Samples(samples)));
         }
         self.keep_forecasts(end);
     }
@@ -488,7 +500,12 @@ impl Engine {
     fn check_guarantees(&mut self, id: LinkId, now: Timestamp) {
         let Some(state) = self.links.get_mut(&id) else { return };
         let Some(plan) = state.in_force.clone() else { return };
-        for (device, verdict) in state.holds.guarantees(&plan, &state.activity) {
+        let (policy, capacity) = (&self.policy, state.link.capacity());
+        let active = planning::active_devices(&state.activity, now);
+        let owed = |device, direction| {
+            allocate::resolve_guarantee(policy.share_of(device).guarantee[direction], capacity[direction], active)
+        };
+        for (device, verdict) in state.holds.guarantees(&plan, &state.activity, owed) {
             let subject = Subject::Device(device);
             match verdict {
                 Some((owed, got)) => self.raise(AlertKind::GuaranteeMissed { owed, got }, subject, now),
@@ -534,7 +551,10 @@ fn name_devices(registry: &mut Registry, policy: &Policy) {
     }
 }
 
-/// What every series moved in the last closed window, zeros too; devices and classes over all links.
+/// What every series did in the last closed window, zeros too; devices and classes over all links.
+///
+/// Of an aggregate, demand is foreseen: what it moved while it waited is a lower bound. Of totals, what they will
+/// move is foreseen: some part of a busy link always waits, and a sum of lower bounds says nothing.
 fn usages(links: &BTreeMap<LinkId, LinkState>) -> BTreeMap<Series, Usage> {
     let mut usages = BTreeMap::new();
     let mut add = |series, usage: Usage| {
@@ -546,12 +566,12 @@ fn usages(links: &BTreeMap<LinkId, LinkState>) -> BTreeMap<Series, Usage> {
                 add(Series::Aggregate(Aggregate { device, class }, direction), activity.usage(direction));
             }
             for (&device, activity) in &state.activity.devices {
-                add(Series::Device(device, direction), activity.usage(direction));
+                add(Series::Device(device, direction), Usage::Free(activity.total(direction)));
             }
             for class in TrafficClass::ALL {
-                add(Series::Class(class, direction), state.activity.class_usage(class, direction));
+                add(Series::Class(class, direction), Usage::Free(state.activity.class_total(class, direction)));
             }
-            add(Series::Link(link, direction), state.activity.link_usage(direction));
+            add(Series::Link(link, direction), Usage::Free(state.activity.total(direction)));
         }
     }
     usages

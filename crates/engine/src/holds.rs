@@ -10,8 +10,11 @@ use vocab::{
     Forecast, Hold, Horizon, LinkId, Part, Plan, Quantile, Quantiles, Subject, Timestamp, TrafficClass,
 };
 
-/// A device is told to be held, or released, after this many plans in a row said so.
-const SETTLED: u8 = 3;
+/// A device is told to be held after this many plans in a row said so, ...
+const HELD_AFTER: u8 = 3;
+
+/// ... and to be released after this many: a film that loads in bursts is held all the while.
+const RELEASED_AFTER: u8 = 15;
 
 /// A guarantee is missed when a waiting device gets less than this part of it, in thousandths ...
 const KEPT_PERMILLE: u64 = 950;
@@ -20,13 +23,13 @@ const KEPT_PERMILLE: u64 = 950;
 const MISSED_WINDOWS: u8 = 3;
 
 /// A class's reservation is told when it moved by more than this part, in thousandths, ...
-const RESERVATION_PERMILLE: u64 = 250;
+const RESERVATION_PERMILLE: u64 = 500;
 
 /// ... and by more than this, ...
-const RESERVATION_LEAST: BitRate = BitRate::from_kbps(250);
+const RESERVATION_LEAST: BitRate = BitRate::from_kbps(500);
 
 /// ... and at most this often.
-const RESERVATION_EVERY_SECS: u64 = 10;
+const RESERVATION_EVERY_SECS: u64 = 60;
 
 /// Who is held back on one link, as far as people were told.
 #[derive(Debug, Default)]
@@ -57,7 +60,7 @@ impl Holds {
                     continue;
                 }
                 standing.against += 1;
-                if standing.against < SETTLED {
+                if standing.against < if hold.is_some() { HELD_AFTER } else { RELEASED_AFTER } {
                     continue;
                 }
                 standing.against = 0;
@@ -73,21 +76,26 @@ impl Holds {
         entries
     }
 
-    /// For each device with a floor that waits: what is owed and got where that was missed for several
-    /// windows, `None` where it is kept.
-    pub fn guarantees(&mut self, plan: &Plan, activity: &LinkActivity) -> Vec<(DeviceId, Option<(BitRate, BitRate)>)> {
+    /// For each device of `plan`: what is owed (as `owed` says) and got, where that was missed for several
+    /// windows while it waited; `None` where it is kept.
+    pub fn guarantees(
+        &mut self,
+        plan: &Plan,
+        activity: &LinkActivity,
+        owed: impl Fn(DeviceId, Direction) -> BitRate,
+    ) -> Vec<(DeviceId, Option<(BitRate, BitRate)>)> {
         let mut missed: BTreeMap<DeviceId, Option<(BitRate, BitRate)>> = BTreeMap::new();
         for direction in Direction::ALL {
             for given in &plan.directions[direction].devices {
                 let Some(device) = activity.devices.get(&given.device) else { continue };
-                let got = device.usage(direction).rate();
-                let waits = device.classes.values().any(|class| class.hunger[direction].is_lasting());
-                let short = waits && got < given.floor.mul_ratio(KEPT_PERMILLE, 1_000);
+                let (got, owed) = (device.total(direction), owed(given.device, direction));
+                let waits = device.classes.values().any(|class| class.hunger[direction].is_unbroken());
+                let short = waits && got < owed.mul_ratio(KEPT_PERMILLE, 1_000);
                 let windows = self.missed.entry((given.device, direction)).or_default();
                 *windows = if short { windows.saturating_add(1) } else { 0 };
                 let verdict = missed.entry(given.device).or_default();
                 if *windows >= MISSED_WINDOWS {
-                    *verdict = Some((given.floor, got));
+                    *verdict = Some((owed, got));
                 }
             }
         }

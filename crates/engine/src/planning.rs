@@ -59,9 +59,14 @@ pub(crate) fn yields_early(policy: &Policy, capacity: BitRate, others: &[Forecas
     most > capacity.mul_ratio(threshold, 1_000)
 }
 
+/// How many devices share percentages now.
+pub(crate) fn active_devices(activity: &LinkActivity, now: Timestamp) -> usize {
+    activity.devices.values().filter(|device| now.since(device.last_active) < ACTIVE_FOR).count()
+}
+
 fn claims(policy: &Policy, situation: &Situation<'_>, direction: Direction) -> Vec<DeviceClaim> {
     let devices = &situation.activity.devices;
-    let active = devices.values().filter(|device| situation.now.since(device.last_active) < ACTIVE_FOR).count();
+    let active = active_devices(situation.activity, situation.now);
     let every_class = devices.len() <= QUEUES_FOR_EVERY_CLASS;
     devices
         .iter()

@@ -42,7 +42,7 @@ fn link_snapshot(engine: &mut Engine, id: vocab::LinkId, now: Timestamp) -> Link
         .into_iter()
         .map(|class| ClassSnapshot {
             class,
-            usage: Directed::from_fn(|direction| state.activity.class_usage(class, direction).rate()),
+            usage: Directed::from_fn(|direction| state.activity.class_total(class, direction)),
             forecast: Directed::from_fn(|direction| forecast_of(forecaster, Series::Class(class, direction), now)),
             reserved: Directed::from_fn(|direction| {
                 plan.as_ref().map_or_else(Default::default, |plan| class_floor(&plan.directions[direction], class))
@@ -143,7 +143,9 @@ pub(crate) fn hold_of(activity: &LinkActivity, given: &DeviceAllocation, directi
         }
     });
     let worst = held.max_by_key(|allocation| allocation.demand.saturating_sub(allocation.rate))?;
-    Some(Hold { demand: given.demand, rate: given.rate, bound: worst.bound })
+    // What others left over is had as well: that is what people feel.
+    let rate = given.rate.max(activity.total(direction));
+    (rate < given.demand).then_some(Hold { demand: given.demand, rate, bound: worst.bound })
 }
 
 /// How many open flows each device has.

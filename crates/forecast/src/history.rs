@@ -87,14 +87,16 @@ impl History {
             Horizon::Mean15s => origin + 1,
             Horizon::After1s | Horizon::After5s | Horizon::After15s | Horizon::After60s => end,
         };
-        let (mut sum, mut known, mut held_back) = (0.0, 0usize, false);
+        // What waited meanwhile and was served before the end was wanted in this time: only what still waits at the
+        // end makes it a lower bound.
+        let held_back = self.held_back & (1 << Self::place(end)) != 0;
+        let (mut sum, mut known) = (0.0, 0usize);
         for second in from..=end {
             let place = Self::place(second);
             let rate = self.rates[place];
             if !rate.is_nan() {
                 sum += f64::from(rate);
                 known += 1;
-                held_back |= self.held_back & (1 << place) != 0;
             }
         }
         let wanted = (end - from + 1) as usize;

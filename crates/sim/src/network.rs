@@ -82,6 +82,7 @@ struct Network<'a> {
     in_force: Option<Arc<Plan>>,
     sources: BTreeMap<(usize, usize), TrafficSource>,
     waiting: BTreeMap<(Aggregate, Direction), u64>,
+    sent: BTreeMap<(Aggregate, Direction), ByteCount>,
     tallies: BTreeMap<(usize, Aggregate, Direction), Tally>,
     events: VecDeque<(u64, Event)>,
     failing: u32,
@@ -111,6 +112,7 @@ pub fn run(scenario: &Scenario) -> Report {
         in_force: None,
         sources: BTreeMap::new(),
         waiting: BTreeMap::new(),
+        sent: BTreeMap::new(),
         tallies: BTreeMap::new(),
         events: events.into(),
         failing: 0,
@@ -151,6 +153,7 @@ impl Network<'_> {
                 }
                 Event::PlansFail(times) => self.failing = times,
             }
+            self.engine.handle_timeout(now);
             self.drain(now);
         }
     }
@@ -231,7 +234,7 @@ impl Network<'_> {
     }
 
     fn reading(
-        &self,
+        &mut self,
         aggregate: Aggregate,
         direction: Direction,
         offered: BitRate,
@@ -240,6 +243,8 @@ impl Network<'_> {
     ) -> QueueReading {
         // A leaf holds 20 ms of the link's rate; what is beyond waits at the sender.
         let room = self.capacity[direction].over(Duration::from_millis(20));
+        let sent = self.sent.entry((aggregate, direction)).or_default();
+        *sent += got.over(SECOND);
         let waits = if self.in_force.is_some() { offered.saturating_sub(got).over(SECOND) } else { ByteCount::ZERO };
         QueueReading {
             link: LinkId(0),
@@ -247,7 +252,7 @@ impl Network<'_> {
             direction,
             at,
             backlog: waits.min(room),
-            sent: got.over(SECOND),
+            sent: *sent,
             sent_packets: 0,
             drops: 0,
         }

@@ -423,7 +423,7 @@ mod tests {
             (1_250_000_000, "1.25 Gbit/s"),
             (12_345_678, "12345.678 kbit/s"),
             (12_345_000, "12.345 Mbit/s"),
-            (u64::MAX, "18446744073709551615 bit/s"),
+            (u64::MAX, "18446744073709551.615 kbit/s"),
         ] {
             let rate = BitRate::from_bps(bps);
             assert_eq!(rate.exactly(), text);
