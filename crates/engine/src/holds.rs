@@ -28,8 +28,8 @@ const RESERVATION_PERMILLE: u64 = 500;
 /// ... and by more than this, ...
 const RESERVATION_LEAST: BitRate = BitRate::from_kbps(500);
 
-/// ... and at most this often.
-const RESERVATION_EVERY_SECS: u64 = 60;
+/// ... and at most this often; early yielding, too, is told once in this time.
+const TOLD_EVERY_SECS: u64 = 60;
 
 /// Who is held back on one link, as far as people were told.
 #[derive(Debug, Default)]
@@ -150,7 +150,7 @@ fn released(given: &DeviceAllocation, before: Hold, direction: Direction) -> Ent
 #[derive(Debug, Default)]
 pub(crate) struct Reservations {
     told: BTreeMap<(TrafficClass, Direction), (BitRate, Timestamp)>,
-    yielding: Directed<bool>,
+    yielding_told: Directed<Timestamp>,
 }
 
 impl Reservations {
@@ -159,9 +159,10 @@ impl Reservations {
         let mut entries = Vec::new();
         for direction in Direction::ALL {
             let division = &plan.directions[direction];
-            if division.early_yielding != self.yielding[direction] {
-                self.yielding[direction] = division.early_yielding;
-                if division.early_yielding {
+            if division.early_yielding {
+                let quiet = plan.at.since(self.yielding_told[direction]).as_secs() >= TOLD_EVERY_SECS;
+                self.yielding_told[direction] = plan.at;
+                if quiet {
                     entries.push(yielding(plan.link, division, direction));
                 }
             }
@@ -170,7 +171,7 @@ impl Reservations {
                 let (before, at) = self.told.get(&(class, direction)).copied().unwrap_or_default();
                 let moved = floor.as_bps().abs_diff(before.as_bps());
                 let least = before.max(floor).mul_ratio(RESERVATION_PERMILLE, 1_000).max(RESERVATION_LEAST);
-                if moved <= least.as_bps() || plan.at.since(at).as_secs() < RESERVATION_EVERY_SECS {
+                if moved <= least.as_bps() || plan.at.since(at).as_secs() < TOLD_EVERY_SECS {
                     continue;
                 }
                 self.told.insert((class, direction), (floor, plan.at));
