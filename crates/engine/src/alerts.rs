@@ -45,6 +45,16 @@ impl Alerts {
         Some(open.clone())
     }
 
+    /// Ends all alerts of this kind, whatever they are about; they come back.
+    pub fn end_all(&mut self, kind: &AlertKind, now: Timestamp) -> Vec<Alert> {
+        let same = |alert: &&mut Alert| alert.ended.is_none() && discriminant(&alert.kind) == discriminant(kind);
+        let ended = self.alerts.iter_mut().filter(same).map(|open| {
+            open.ended = Some(now);
+            open.clone()
+        });
+        ended.collect()
+    }
+
     fn open(&mut self, kind: &AlertKind, subject: Subject) -> Option<&mut Alert> {
         let same = discriminant(kind);
         self.alerts

@@ -21,6 +21,9 @@ const LEAST_READING: Duration = Duration::from_millis(500);
 /// Aggregates that moved nothing for this long are forgotten, and their queues go.
 pub(crate) const FORGET_AFTER: Duration = Duration::from_secs(600);
 
+/// Devices on one link at most, as many as are told apart: made-up MAC addresses cannot fill the memory.
+const DEVICES_KEPT: usize = 4_096;
+
 /// How sure it is that an aggregate wants more than it gets: one reading says little, two in a row much.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Hunger {
@@ -145,8 +148,11 @@ pub(crate) struct LinkActivity {
 }
 
 impl LinkActivity {
-    /// Adds what moved.
+    /// Adds what moved. Where there are too many devices, newcomers wait until another is forgotten.
     pub fn sample(&mut self, sample: &Sample) {
+        if self.devices.len() >= DEVICES_KEPT && !self.devices.contains_key(&sample.aggregate.device) {
+            return;
+        }
         let device = self.devices.entry(sample.aggregate.device).or_default();
         let activity = device.classes.entry(sample.aggregate.class).or_default();
         activity.moved += sample.bytes;
@@ -161,6 +167,9 @@ impl LinkActivity {
 
     /// A device that is known from before the start: quiet, but there.
     pub fn remember(&mut self, device: DeviceId, now: Timestamp) {
+        if self.devices.len() >= DEVICES_KEPT {
+            return;
+        }
         let known = self.devices.entry(device).or_default();
         let quiet = Activity { last_active: now, ..Activity::default() };
         known.classes.entry(TrafficClass::Unclassified).or_insert(quiet);

@@ -11,12 +11,12 @@ use crate::summary;
 use allocate::{FloorGate, is_worth_applying};
 use devices::{ChangeKind, Registry, RegistrySettings};
 use forecast::{Forecaster, Series};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use vocab::{
-    Actor, Aggregate, AlertKind, BitRate, CaptureCounts, DecisionKind, DeviceId, Directed, Direction, Division,
-    FlowSummary, Forecast, ForecastRecord, Horizon, Link, LinkId, Mode, Plan, PlanId, Policy, Record, Sample, Shaping,
+    Actor, Aggregate, AlertKind, BitRate, CaptureCounts, DecisionKind, DeviceId, DevicePolicy, DeviceRecord, Directed, Direction, Division,
+    FlowSummary, Forecast, ForecastRecord, Horizon, Link, LinkId, Mode, Plan, PlanId, Policy, Priority, Record, Sample, Shaping,
     SourceKind, Subject, Timestamp, TrafficClass, Usage,
 };
 
@@ -35,6 +35,9 @@ const LOOK_FIRST: Duration = Duration::from_secs(3);
 
 /// Who was seen within this time before a restart still has its queues: the first plan keeps them.
 const REMEMBERED: Duration = Duration::from_secs(900);
+
+/// Who is there is kept in history this often, so that a restart remembers them: well within [`REMEMBERED`].
+const KEEP_DEVICES_EVERY: Duration = Duration::from_secs(300);
 
 /// The longest wait between two tries of a plan that the kernel refused.
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
@@ -147,7 +150,7 @@ impl Engine {
     pub fn new(policy: Policy, links: Vec<Link>, forecaster: Forecaster, now: Timestamp) -> Engine {
         let mut registry = Registry::new(RegistrySettings::default());
         name_devices(&mut registry, &policy);
-        Engine {
+        let mut engine = Engine {
             policy,
             links: links.into_iter().map(|link| (link.id, LinkState::new(link))).collect(),
             forecaster,
@@ -324,32 +327,40 @@ impl Engine {
         if from != to {
             self.decide(Entry::asked(DecisionKind::ModeChanged { from, to }, Subject::Service, by.clone()), now);
         }
-        let mut told = from != to;
-        let devices: Vec<DeviceId> = before.devices.keys().chain(self.policy.devices.keys()).copied().collect();
+        let devices: BTreeSet<DeviceId> = before.devices.keys().chain(self.policy.devices.keys()).copied().collect();
         for device in devices {
-            let (from, to) = (before.share_of(device).priority, self.policy.share_of(device).priority);
-            let decided = self.journal.iter().last().is_some_and(|last| {
-                last.at == now
-                    && last.kind == DecisionKind::PriorityChanged { from, to }
-                    && last.subject == Subject::Device(device)
-            });
-            if from != to && !decided {
-                let kind = DecisionKind::PriorityChanged { from, to };
-                self.decide(Entry::asked(kind, Subject::Device(device), by.clone()), now);
-                told = true;
+            let subject = Subject::Device(device);
+            let (from, to) = (owed(&before, device), owed(&self.policy, device));
+            if from.0 != to.0 {
+                let kind = DecisionKind::PriorityChanged { from: from.0, to: to.0 };
+                self.decide(Entry::asked(kind, subject, by.clone()), now);
+            }
+            if from.1 != to.1 {
+                self.decide(Entry::asked(DecisionKind::PolicyChanged, subject, by.clone()), now);
             }
         }
-        if !told {
+        if of_all(&before) != of_all(&self.policy) {
             self.decide(Entry::asked(DecisionKind::PolicyChanged, Subject::Service, by), now);
         }
         if from == Mode::Control && to != Mode::Control {
-            for id in self.links.keys().copied().collect::<Vec<_>>() {
-                self.emit(Output::Release(id));
-            }
-            self.links.values_mut().for_each(LinkState::release);
+            self.release_all(now);
         }
         name_devices(&mut self.registry, &self.policy);
         self.replan = true;
+    }
+
+    /// Takes all queues away, and what was wrong with them.
+    fn release_all(&mut self, now: Timestamp) {
+        for id in self.links.keys().copied().collect::<Vec<_>>() {
+            self.emit(Output::Release(id));
+        }
+        self.links.values_mut().for_each(LinkState::release);
+        let missed = AlertKind::GuaranteeMissed { owed: BitRate::ZERO, got: BitRate::ZERO };
+        for kind in [AlertKind::PlanFailed { reason: String::new() }, missed] {
+            for alert in self.alerts.end_all(&kind, now) {
+                self.emit(Output::Record(Record::Alert(alert)));
+            }
+        }
     }
 
     fn link_changed(&mut self, link: Link, now: Timestamp) {
@@ -413,9 +424,12 @@ impl Engine {
 
     fn close_windows(&mut self, now: Timestamp) {
         let end = now.floor(WINDOW);
+        // Several windows where the loop was late: what came meanwhile came in all of them.
+        let window = end.since(self.closed).max(WINDOW);
+        self.closed = end;
         let (links, forecaster) = (&mut self.links, &mut self.forecaster);
         for state in links.values_mut() {
-            state.activity.close(end, WINDOW);
+            state.activity.close(end, window);
         }
         let mut samples = std::mem::take(&mut self.to_record);
         for sample in &mut samples {
@@ -443,6 +457,27 @@ impl Engine {
             self.emit(Output::Record(Record::Samples(samples)));
         }
         self.keep_forecasts(end);
+        if end.since(self.devices_kept) >= KEEP_DEVICES_EVERY {
+            self.keep_devices(end);
+        }
+    }
+
+    /// Who was there since the last time.
+    fn keep_devices(&mut self, now: Timestamp) {
+        let since = std::mem::replace(&mut self.devices_kept, now);
+        let records: Vec<DeviceRecord> = self
+            .registry
+            .iter()
+            .map(|identity| {
+                let active = self.links.values().filter_map(|state| state.activity.devices.get(&identity.device));
+                let last_seen = active.map(|device| device.last_active).max().unwrap_or_default();
+                DeviceRecord { last_seen: identity.last_seen.max(last_seen), ..identity.record() }
+            })
+            .filter(|record| record.last_seen >= since)
+            .collect();
+        for record in records {
+            self.emit(Output::Record(Record::Device(record)));
+        }
     }
 
     fn keep_forecasts(&mut self, now: Timestamp) {
@@ -538,6 +573,20 @@ impl Engine {
 
 fn is(plan: &Option<Arc<Plan>>, id: PlanId) -> bool {
     plan.as_ref().is_some_and(|plan| plan.id == id)
+}
+
+/// What a device is owed: its priority, and all else; its name is no part of it.
+fn owed(policy: &Policy, device: DeviceId) -> (Priority, DevicePolicy) {
+    let of_device = policy.devices.get(&device).cloned();
+    let mut of_device =
+        of_device.unwrap_or_else(|| DevicePolicy { share: policy.default_share, ..DevicePolicy::default() });
+    of_device.name = None;
+    (std::mem::take(&mut of_device.share.priority), of_device)
+}
+
+/// What is wanted beside the mode and single devices.
+fn of_all(policy: &Policy) -> Policy {
+    Policy { mode: Mode::default(), devices: BTreeMap::new(), ..policy.clone() }
 }
 
 fn next_tick_after(now: Timestamp) -> Timestamp {

@@ -99,8 +99,11 @@ impl Holds {
                 }
             }
         }
+        // Who is gone misses nothing any more.
+        let gone: Vec<DeviceId> =
+            self.missed.keys().map(|(device, _)| *device).filter(|device| !missed.contains_key(device)).collect();
         self.missed.retain(|(device, _), _| missed.contains_key(device));
-        missed.into_iter().collect()
+        missed.into_iter().chain(gone.into_iter().map(|device| (device, None))).collect()
     }
 }
 

@@ -93,7 +93,9 @@ fn device_snapshot(engine: &mut Engine, device: DeviceId, now: Timestamp) -> Dev
         if let Some(plan) = state.shown_plan(mode) {
             for direction in Direction::ALL {
                 if let Some(given) = allocation_of(&plan.directions[direction], device) {
-                    allocation[direction] += (given.rate + given.headroom).min(given.ceiling);
+                    // What others foresee and do not use is lent at once: nobody gets less than they move.
+                    let moved = state.activity.devices.get(&device).map_or(BitRate::ZERO, |of| of.total(direction));
+                    allocation[direction] += (given.rate + given.headroom).min(given.ceiling).max(moved);
                     if mode == Mode::Control && hold[direction].is_none() {
                         hold[direction] = hold_of(&state.activity, given, direction);
                     }

@@ -148,7 +148,8 @@ pub struct DeviceSnapshot {
     pub classes: [Directed<BitRate>; TrafficClass::COUNT],
     /// What all of it is foreseen to want.
     pub forecast: Directed<Option<Forecast>>,
-    /// What the plan gives it with the headroom it could take: `rate + headroom`, up to its ceiling.
+    /// What it gets: what the plan gives it with the headroom it could take (`rate + headroom`, up to its ceiling),
+    /// or what it moves, where others lend it more than that.
     pub allocation: Directed<BitRate>,
     /// Whether it is held back.
     pub hold: Directed<Option<Hold>>,
