@@ -97,7 +97,9 @@ impl Locality {
 
     fn direction(&self, packet: &Packet<'_>) -> Option<Direction> {
         let local = |address| is_unicast(address) && self.is_local(address);
-        if local(packet.source.address) {
+        // What the gateway itself sends is no device's upload.
+        let is_sent_by_us = packet.source_mac.is_some_and(|mac| self.own.contains(&mac));
+        if local(packet.source.address) && !is_sent_by_us {
             Some(Direction::Upload)
         } else if local(packet.destination.address) {
             Some(Direction::Download)
@@ -152,6 +154,9 @@ mod tests {
         check("9.9.9.9", "192.168.1.20", None, Some((phone, Direction::Download)));
         check("fd00::20", "2620:fe::fe", None, Some((phone, Direction::Upload)));
         check("192.168.1.20", "192.168.1.21", None, Some((phone, Direction::Upload)));
+        // The gateway answers (its name server), or speaks to all.
+        check("10.9.9.1", "192.168.1.20", None, Some((phone, Direction::Download)));
+        check("10.9.9.1", "239.255.255.250", None, None);
         check("9.9.9.9", "8.8.8.8", None, None);
         check("9.9.9.9", "224.0.0.251", None, None);
     }
