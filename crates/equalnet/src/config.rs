@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
 use vocab::{
-    BitRate, ByteCount, DeviceId, DevicePolicy, Directed, Direction, InterfaceName, Link, LinkId, Mode, Policy,
-    Priority, PriorityLevels, Share, Topology, TrafficClass, Weight,
+    BitRate, ByteCount, DeviceId, DevicePolicy, Directed, Direction, InterfaceName, Link, LinkId, MacAddress, Mode,
+    Policy, Priority, PriorityLevels, Share, Topology, TrafficClass, Weight,
 };
 use written::{Written, WrittenDevice, WrittenLink};
 
@@ -58,6 +58,9 @@ pub struct CaptureConfig {
     pub max_flows: usize,
     /// Files in which a DHCP server on this machine keeps its leases: names for devices that asked before us.
     pub leases: Vec<PathBuf>,
+    /// Stations that are no devices, beside the interfaces of this machine: other routers, or the gateway of the
+    /// network that a capture file shows.
+    pub gateways: Vec<MacAddress>,
 }
 
 /// Which source of packets.
@@ -70,7 +73,21 @@ pub enum SourceChoice {
     /// AF_PACKET.
     AfPacket,
     /// A capture file, replayed in its own time.
-    File(PathBuf),
+    File {
+        /// Which.
+        file: PathBuf,
+        /// What follows its last packet.
+        at_end: AtEnd,
+    },
+}
+
+/// What follows the last packet of a capture file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtEnd {
+    /// Nothing: what was shown stays on the page.
+    Stay,
+    /// Its first packet, as if it came now.
+    Again,
 }
 
 /// Where the API listens.
@@ -401,7 +418,14 @@ impl Reader<'_> {
             Some((_, "ebpf")) => SourceChoice::Ebpf,
             Some((_, "af_packet")) => SourceChoice::AfPacket,
             Some((source, "file")) => match &from.file {
-                Some(file) => SourceChoice::File(file.clone()),
+                Some(file) => {
+                    let at_end = self.optional("capture.at_end", &from.at_end, "stay or again", |text| match text {
+                        "stay" => Some(AtEnd::Stay),
+                        "again" => Some(AtEnd::Again),
+                        _ => None,
+                    })?;
+                    SourceChoice::File { file: file.clone(), at_end: at_end.unwrap_or(AtEnd::Stay) }
+                }
                 None => {
                     let wrong = "a file is to be replayed, but none is named";
                     return Err(self.fault(source.span(), "capture.source", wrong, "Add `file = \"…\"`"));
@@ -419,8 +443,18 @@ impl Reader<'_> {
             }
             None => 65_536,
         };
-        let leases = from.leases.clone().unwrap_or_else(|| LEASES.map(PathBuf::from).to_vec());
-        Ok(CaptureConfig { source, promiscuous: from.promiscuous.unwrap_or(false), max_flows, leases })
+        // Who was given an address here has nothing to do with whom a file shows.
+        let usual = || match &source {
+            SourceChoice::File { .. } => Vec::new(),
+            SourceChoice::Auto | SourceChoice::Ebpf | SourceChoice::AfPacket => LEASES.map(PathBuf::from).to_vec(),
+        };
+        let leases = from.leases.clone().unwrap_or_else(usual);
+        let gateways = from.gateways.iter().flatten().map(|gateway| {
+            let right = "A MAC address such as `a4:5e:60:00:00:01`";
+            self.value("capture.gateways", gateway, right, |text| text.parse().ok())
+        });
+        let gateways = gateways.collect::<Result<_, _>>()?;
+        Ok(CaptureConfig { source, promiscuous: from.promiscuous.unwrap_or(false), max_flows, leases, gateways })
     }
 
     fn api(&self, written: &Written, run_dir: &Path) -> Result<ApiConfig, ConfigError> {
@@ -504,6 +538,9 @@ mod tests {
         let link = "[[link]]\nlan = \"br0\"\nwan = \"eth0\"\ndownload = \"10 Mbit/s\"\nupload = \"fast\"";
         check_fault(link, 5, "link.upload", "`100 Mbit/s`");
         check_fault("[capture]\nsource = \"file\"", 2, "capture.source", "file = ");
+        let file = "[capture]\nsource = \"file\"\nfile = \"a.pcap\"";
+        check_fault(&format!("{file}\nat_end = \"loop\""), 4, "capture.at_end", "stay or again");
+        check_fault(&format!("{file}\ngateways = [\"router\"]"), 4, "capture.gateways", "MAC address");
         check_fault("[[link]\n", 1, "", "");
     }
 

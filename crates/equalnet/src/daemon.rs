@@ -5,12 +5,12 @@ use crate::config::{Config, SourceChoice};
 use crate::control_loop::{ControlLoop, Inlets, Outlets};
 use crate::kept_devices::KeptDevices;
 use crate::paced::Paced;
-use crate::shaping::ShapingSettings;
+use crate::shaping::{Hold, ShapingSettings};
 use crate::worker::{Inlet, Worker};
 use crate::{accounts, leases, offline, privileges, shaping, signals};
 use anyhow::{Context, Result, bail};
 use api::{Account, ApiSettings, ApiState};
-use capture::{AfPacketSettings, AfPacketSource, EbpfSource, FileSource, Listening, Tap};
+use capture::{AfPacketSettings, AfPacketSource, EbpfSource, Listening, Tap};
 use crossbeam_channel::{Sender, bounded};
 use datapath::{Datapath, DatapathSettings, Steering};
 use engine::{Engine, Input};
@@ -73,7 +73,10 @@ pub fn run(config_file: &Path) -> Result<()> {
     for address in listeners.addresses() {
         tracing::info!(%address, "the dashboard listens");
     }
-    privileges::reduce();
+    privileges::reduce(match config.capture.source {
+        SourceChoice::File { .. } => privileges::Need::Nothing,
+        SourceChoice::Auto | SourceChoice::Ebpf | SourceChoice::AfPacket => privileges::Need::Network,
+    });
 
     let (snapshots_in, snapshots) = watch::channel(Arc::new(Snapshot::default()));
     let (policy_in, policy_out) = watch::channel(Arc::new(policy.clone()));
@@ -104,7 +107,7 @@ pub fn run(config_file: &Path) -> Result<()> {
     let shaping_settings = ShapingSettings {
         shaper: shaper::ShaperSettings { state_dir: config.state_dir.clone(), adopt: false },
         links: config.links.clone(),
-        steering: sources.steering,
+        hold: sources.hold,
     };
     let shaper_thread = {
         let (inputs, clock) = (inputs_in.clone(), clock.clone());
@@ -226,42 +229,42 @@ fn remember(engine: &mut Engine, config: &Config, clock: &Clock) {
 /// What packets come from.
 struct Sources {
     inlet: Inlet,
-    steering: Result<Steering, String>,
+    hold: Hold,
     own_stations: Vec<vocab::MacAddress>,
     /// Kept alive: its programs are pinned, its maps are shared.
     datapath: Option<Datapath>,
 }
 
 fn open_sources(config: &Config, clock: &Clock) -> Result<Sources> {
-    let own_stations = capture::interfaces()
-        .context("the interfaces cannot be listed")?
-        .into_iter()
-        .filter_map(|interface| interface.mac)
-        .collect();
-    let (inlet, steering, datapath) = match &config.capture.source {
+    let (inlet, hold, datapath) = match &config.capture.source {
         SourceChoice::Ebpf => {
             let (inlet, steering, datapath) = open_ebpf(config)?;
-            (inlet, Ok(steering), Some(datapath))
+            (inlet, Hold::Steering(steering), Some(datapath))
         }
         SourceChoice::Auto => match open_ebpf(config) {
-            Ok((inlet, steering, datapath)) => (inlet, Ok(steering), Some(datapath)),
+            Ok((inlet, steering, datapath)) => (inlet, Hold::Steering(steering), Some(datapath)),
             Err(error) => {
                 let missing = privileges::missing();
                 tracing::warn!(missing = missing.join(", "), "no eBPF, so EqualNet can only watch: {error:#}");
-                (open_af_packet(config)?, Err(format!("without eBPF nothing can be shaped: {error:#}")), None)
+                let reason = format!("without eBPF nothing can be shaped: {error:#}");
+                (open_af_packet(config)?, Hold::Watching(reason), None)
             }
         },
         SourceChoice::AfPacket => {
             let reason = "capture.source is af_packet, which can only watch; shaping needs ebpf".to_owned();
-            (open_af_packet(config)?, Err(reason), None)
+            (open_af_packet(config)?, Hold::Watching(reason), None)
         }
-        SourceChoice::File(file) => {
-            let source = Paced::new(FileSource::open(file, None)?, clock.clone());
-            let reason = "a capture file is replayed: there is nothing to shape".to_owned();
-            (Inlet::Frames(Box::new(source)), Err(reason), None)
+        SourceChoice::File { file, at_end } => {
+            (Inlet::Frames(Box::new(Paced::open(file, *at_end, clock.clone())?)), Hold::Nothing, None)
         }
     };
-    Ok(Sources { inlet, steering, own_stations, datapath })
+    let mut own_stations = config.capture.gateways.clone();
+    // A file shows another network: who passes through this machine is not in it.
+    if !matches!(config.capture.source, SourceChoice::File { .. }) {
+        let interfaces = capture::interfaces().context("the interfaces cannot be listed")?;
+        own_stations.extend(interfaces.into_iter().filter_map(|interface| interface.mac));
+    }
+    Ok(Sources { inlet, hold, own_stations, datapath })
 }
 
 fn open_ebpf(config: &Config) -> Result<(Inlet, Steering, Datapath)> {

@@ -19,9 +19,21 @@ pub fn missing() -> Vec<String> {
         .collect()
 }
 
+/// What the daemon does with the rights it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Watches or shapes this machine's network.
+    Network,
+    /// Reads a file: any user may.
+    Nothing,
+}
+
 /// Gives up every right that is not needed once the pins' file system is mounted and all sockets are open.
-pub fn reduce() {
-    let keep: Vec<Capability> = NEEDED.into_iter().map(|(capability, _)| capability).collect();
+pub fn reduce(need: Need) {
+    let keep: Vec<Capability> = match need {
+        Need::Network => NEEDED.into_iter().map(|(capability, _)| capability).collect(),
+        Need::Nothing => Vec::new(),
+    };
     for capability in caps::all() {
         // Files of the state folder belong to whoever started us: root keeps its way to them.
         if !keep.contains(&capability) && capability != Capability::CAP_DAC_OVERRIDE {

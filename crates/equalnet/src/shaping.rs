@@ -29,8 +29,18 @@ pub struct ShapingSettings {
     pub shaper: ShaperSettings,
     /// All links.
     pub links: Vec<Link>,
-    /// What puts packets into classes, or why nothing does.
-    pub steering: Result<Steering, String>,
+    /// What we have in the kernel.
+    pub hold: Hold,
+}
+
+/// What we have in the kernel.
+pub enum Hold {
+    /// Packets are put into classes.
+    Steering(Steering),
+    /// Nothing puts packets into classes, for this reason; queues of an earlier run can be taken away.
+    Watching(String),
+    /// Nothing: what is shown is not this machine's traffic, and its queues are not ours to touch.
+    Nothing,
 }
 
 /// Carries out orders until their sender is gone; the queues stay as they are then.
@@ -75,7 +85,11 @@ fn apply(
     shapers: &mut BTreeMap<LinkId, Shaper<Steering>>,
     plan: &Plan,
 ) -> Result<(u32, &'static str), String> {
-    let steering = settings.steering.as_ref().map_err(Clone::clone)?;
+    let steering = match &settings.hold {
+        Hold::Steering(steering) => steering,
+        Hold::Watching(reason) => return Err(reason.clone()),
+        Hold::Nothing => return Err("a capture file is replayed: there is nothing to shape".to_owned()),
+    };
     let shaper = match shapers.entry(plan.link) {
         Entry::Occupied(open) => open.into_mut(),
         Entry::Vacant(vacant) => {
@@ -93,8 +107,12 @@ fn apply(
 
 /// Steering stops before the queues go: a packet for a class that is not there would be lost on an IFB.
 fn release(settings: &ShapingSettings) -> Result<(), String> {
-    if let Ok(steering) = &settings.steering {
-        steering.set_steering(SteeringMode::Off).map_err(|error| error.to_string())?;
+    match &settings.hold {
+        Hold::Steering(steering) => {
+            steering.set_steering(SteeringMode::Off).map_err(|error| error.to_string())?;
+        }
+        Hold::Watching(_) => {}
+        Hold::Nothing => return Ok(()),
     }
     shaper::clear(&settings.shaper.state_dir).map(drop).map_err(|error| error.to_string())
 }

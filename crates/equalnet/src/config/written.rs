@@ -37,6 +37,8 @@ pub struct WrittenCapture {
     pub source: Option<Spanned<String>>,
     pub promiscuous: Option<bool>,
     pub file: Option<PathBuf>,
+    pub at_end: Option<Spanned<String>>,
+    pub gateways: Option<Vec<Spanned<String>>>,
     pub max_flows: Option<Spanned<usize>>,
     pub leases: Option<Vec<PathBuf>>,
 }
