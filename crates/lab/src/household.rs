@@ -292,6 +292,13 @@ impl Household {
         Ok(found)
     }
 
+    /// The gateway's address on the devices' cable.
+    pub(crate) fn gateway_mac(&self) -> Result<String> {
+        let text = shell::run("ip", &["-n", self.gateway.name(), "-o", "link", "show", "dev", LAN])?;
+        let mac = text.split_whitespace().skip_while(|word| *word != "link/ether").nth(1);
+        mac.map(str::to_owned).context("the bridge has no address")
+    }
+
     /// Records what passes the gateway's LAN side into the capture file `path`, until the recording is dropped.
     pub fn record(&self, path: &Path) -> Result<Recording> {
         let child = self

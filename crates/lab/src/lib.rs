@@ -17,6 +17,8 @@ mod demo;
 mod household;
 mod judge;
 mod namespace;
+mod recording;
+mod replay;
 mod report;
 pub mod scenarios;
 mod shell;
@@ -30,6 +32,8 @@ pub use api::Api;
 pub use daemon::{Daemon, DaemonOptions, DeviceSettings};
 pub use demo::{Browser, DemoOptions, demo, is_root};
 pub use household::{Device, DeviceSpec, Household, HouseholdOptions, Place, Recording, leftovers};
+pub use recording::record;
+pub use replay::{ReplayReport, replay};
 pub use report::{DemoReport, RoundTrips};
 pub use world::{SERVICES, Service};
 
