@@ -136,10 +136,10 @@ fn dashboard() -> Result<Outcome> {
 }
 
 fn lab() -> Result<Outcome> {
-    if !run::is_root() {
-        return Ok(Outcome::Skipped("SKIPPED: the lab makes network namespaces, which needs root".to_owned()));
+    // Without root it says itself what it skips, and still replays the recorded household.
+    if run::is_root() {
+        run::ensure_packages(&[("ip", "iproute2"), ("tc", "iproute2"), ("dnsmasq", "dnsmasq-base")])?;
     }
-    run::ensure_packages(&[("ip", "iproute2"), ("tc", "iproute2"), ("dnsmasq", "dnsmasq-base")])?;
     let program = demo::release()?;
     let mut test = run::cargo(&["test", "--package", "lab"]);
     test.env("EQUALNET_PROGRAM", program);
