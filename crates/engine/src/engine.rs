@@ -15,9 +15,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use vocab::{
-    Actor, Aggregate, AlertKind, BitRate, CaptureCounts, DecisionKind, DeviceId, DevicePolicy, DeviceRecord, Directed, Direction, Division,
-    FlowSummary, Forecast, ForecastRecord, Horizon, Link, LinkId, Mode, Plan, PlanId, Policy, Priority, Record, Sample, Shaping,
-    SourceKind, Subject, Timestamp, TrafficClass, Usage,
+    Actor, Aggregate, AlertKind, BitRate, CaptureCounts, DecisionKind, DeviceId, DevicePolicy, DeviceRecord, Directed,
+    Direction, Division, FlowSummary, Forecast, ForecastRecord, Horizon, Link, LinkId, Mode, Plan, PlanId, Policy,
+    Priority, Record, Sample, Shaping, SourceKind, Subject, Timestamp, TrafficClass, Usage,
 };
 
 /// Planning follows the windows of the samples.
@@ -61,6 +61,9 @@ pub struct Engine {
     pub(crate) started: Timestamp,
     pub(crate) sequence: u64,
     next_tick: Timestamp,
+    /// The end of the last closed window.
+    closed: Timestamp,
+    devices_kept: Timestamp,
     /// Samples of the open window, recorded when it is closed.
     to_record: Vec<Sample>,
     replan: bool,
@@ -164,11 +167,18 @@ impl Engine {
             started: now,
             sequence: 0,
             next_tick: next_tick_after(now),
+            closed: now.floor(WINDOW),
+            devices_kept: now,
             to_record: Vec::new(),
             replan: false,
             next_plan: 1,
             outputs: VecDeque::new(),
+        };
+        // A run before may have left its queues in force, and the operator another mode since.
+        if engine.policy.mode != Mode::Control {
+            engine.release_all(now);
         }
+        engine
     }
 
     /// The policy in force.
@@ -581,7 +591,7 @@ fn owed(policy: &Policy, device: DeviceId) -> (Priority, DevicePolicy) {
     let mut of_device =
         of_device.unwrap_or_else(|| DevicePolicy { share: policy.default_share, ..DevicePolicy::default() });
     of_device.name = None;
-    (std::mem::take(&mut of_device.share.priority), of_device)
+    (std::mem::replace(&mut of_device.share.priority, Priority::NORMAL), of_device)
 }
 
 /// What is wanted beside the mode and single devices.
