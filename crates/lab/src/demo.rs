@@ -108,7 +108,7 @@ pub fn demo(options: &DemoOptions) -> Result<DemoReport> {
 }
 
 /// What EqualNet divides: a little less than the modem lets through.
-pub(crate) fn capacity() -> Directed<BitRate> {
+fn capacity() -> Directed<BitRate> {
     Directed { download: BitRate::from_mbps(20), upload: BitRate::from_mbps(5) }
 }
 

@@ -36,6 +36,8 @@ pub(crate) struct Facts {
     pub(crate) ms: u64,
     /// Packets.
     pub(crate) packets: u64,
+    /// What the modem let through, bit/s, layer 2.
+    pub(crate) line_rate: wire::Directed<u64>,
     /// The gateway's MAC address on the LAN.
     pub(crate) gateway: String,
     /// Who lives there.
@@ -75,7 +77,8 @@ impl Facts {
 pub fn record(program: &Path, duration: Duration, path: &Path) -> Result<()> {
     let interrupted = interrupted()?;
     let mut show = Show::new(duration, interrupted);
-    let mut household = Household::prepare(&HouseholdOptions::usual(program.to_owned()))?;
+    let options = HouseholdOptions::usual(program.to_owned());
+    let mut household = Household::prepare(&options)?;
     let raw = household.folder().join("raw.pcap");
     let recording = household.record(&raw)?;
     wait_for(&raw)?;
@@ -105,6 +108,10 @@ pub fn record(program: &Path, duration: Duration, path: &Path) -> Result<()> {
     let facts = Facts {
         ms: trimmed.ms,
         packets: trimmed.packets,
+        line_rate: wire::Directed {
+            download: options.line_rate.download.as_bps(),
+            upload: options.line_rate.upload.as_bps(),
+        },
         gateway: household.gateway_mac()?,
         devices: household
             .devices()
@@ -147,12 +154,14 @@ fn facts_beside(path: &Path) -> Result<std::path::PathBuf> {
 
 /// JSON with a line for each device and each flow, so that a difference can be read.
 fn lines(facts: &Facts) -> Result<Vec<u8>> {
-    let Facts { ms, packets, gateway, devices, flows } = facts;
+    let Facts { ms, packets, line_rate, gateway, devices, flows } = facts;
+    let line_rate = serde_json::to_string(line_rate)?;
     let each = |items: Vec<String>| items.join(",\n");
     let devices: Vec<String> = devices.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
     let flows: Vec<String> = flows.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
     let text = format!(
-        "{{\"ms\":{ms},\"packets\":{packets},\"gateway\":{gateway:?},\"devices\":[\n{}\n],\"flows\":[\n{}\n]}}\n",
+        "{{\"ms\":{ms},\"packets\":{packets},\"line_rate\":{line_rate},\"gateway\":{gateway:?},\n\"devices\":[\n{}\n],\n\
+         \"flows\":[\n{}\n]}}\n",
         each(devices),
         each(flows),
     );
@@ -172,7 +181,7 @@ fn wait_for(path: &Path) -> Result<()> {
 }
 
 /// What goes on in a full house.
-pub(crate) fn everybody() -> Vec<(&'static str, Activity)> {
+fn everybody() -> Vec<(&'static str, Activity)> {
     let fetch = |server: &str, flows, security| Activity::Fetch {
         server: server.to_owned(),
         flows,
@@ -204,6 +213,7 @@ mod tests {
     #[test]
     fn the_built_in_recording_is_what_its_facts_say() {
         let facts = Facts::built_in();
+        assert_eq!(String::from_utf8(lines(&facts).unwrap()).unwrap(), FACTS);
         let mut pcap = Vec::new();
         GzDecoder::new(CAPTURE).read_to_end(&mut pcap).unwrap();
         let trimmed = trim::trim(&pcap, WHOLE).unwrap();

@@ -1,7 +1,7 @@
 //! The demo without root: the recorded household, replayed to a daemon that only observes.
 
 use crate::daemon::{Daemon, Launch};
-use crate::demo::{Browser, DemoOptions, capacity};
+use crate::demo::{Browser, DemoOptions};
 use crate::judge::judge;
 use crate::recording::{CAPTURE, Facts};
 use crate::report::{ClassScore, FoundDevice, Phases, Rate, RoundTrips, TrueFlow, WrongFlow, key_of};
@@ -121,15 +121,14 @@ pub fn replay(options: &DemoOptions) -> Result<ReplayReport> {
 }
 
 fn configuration(folder: &Path, run_dir: &Path, capture: &Path, facts: &Facts) -> String {
-    let capacity = capacity();
     format!(
         "mode = \"observe\"\nstate_dir = {:?}\nrun_dir = {run_dir:?}\n\n[[link]]\nname = \"recording\"\n\
-         lan = \"br-lan\"\nwan = \"wan0\"\ndownload = \"{} kbit/s\"\nupload = \"{} kbit/s\"\nmargin = \"0 %\"\n\n\
+         lan = \"br-lan\"\nwan = \"wan0\"\ndownload = \"{} bit/s\"\nupload = \"{} bit/s\"\nmargin = \"0 %\"\n\n\
          [capture]\nsource = \"file\"\nfile = {capture:?}\nat_end = \"again\"\ngateways = [{:?}]\n\n\
          [api]\nlisten = []\nsocket = {:?}\n",
         folder.join("state"),
-        capacity.download.as_kbps(),
-        capacity.upload.as_kbps(),
+        facts.line_rate.download,
+        facts.line_rate.upload,
         facts.gateway,
         run_dir.join("api.sock"),
     )

@@ -19,7 +19,7 @@ impl Place {
     /// `None`, and a line that says why, where the test cannot run.
     fn make(name: &str) -> Option<Place> {
         let Some(program) = std::env::var_os("EQUALNET_PROGRAM") else {
-            // To the real output, not the one that the harness keeps to itself.
+            // Past the harness, which keeps what passing tests print to itself.
             let _ = writeln!(std::io::stdout(), "SKIPPED: {name}: EQUALNET_PROGRAM names no program");
             return None;
         };
