@@ -26,13 +26,14 @@ impl Clock {
 
     /// The time now.
     pub fn now(&self) -> Timestamp {
+        // The system's first: where we are held up between the two, ours is ahead, and nothing is followed.
+        let system = system_nanos();
         let elapsed = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let ours = self.base_nanos.load(Ordering::Relaxed).saturating_add(elapsed);
-        let behind = system_nanos().saturating_sub(ours);
-        if behind < FOLLOW_NANOS {
+        if system.saturating_sub(ours) < FOLLOW_NANOS {
             return Timestamp::from_unix_nanos(ours);
         }
-        let before = self.base_nanos.fetch_max(system_nanos().saturating_sub(elapsed), Ordering::Relaxed);
+        let before = self.base_nanos.fetch_max(system.saturating_sub(elapsed), Ordering::Relaxed);
         let base = self.base_nanos.load(Ordering::Relaxed).max(before);
         Timestamp::from_unix_nanos(base.saturating_add(elapsed))
     }

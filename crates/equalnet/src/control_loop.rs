@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::StoreSender;
 use tokio::sync::watch;
-use vocab::{Actor, AlertKind, DeviceId, DevicePatch, Mode, Policy, Severity, Snapshot};
+use vocab::{Actor, AlertKind, DeviceId, DevicePatch, Link, Mode, Policy, Severity, Snapshot};
 
 /// How long the loop sleeps at most: long enough to idle, short enough to notice that it shall end.
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
@@ -56,6 +56,8 @@ pub struct ControlLoop {
     pub clock: Clock,
     /// Where the configuration is read again.
     pub config_file: PathBuf,
+    /// The configuration that the daemon started with.
+    pub config: Config,
     /// What was set by hand.
     pub kept: KeptDevices,
     /// What comes in.
@@ -181,17 +183,41 @@ impl ControlLoop {
         match Config::read(&self.config_file) {
             Ok(config) => {
                 let now = self.clock.now();
+                let waiting = waits_for_restart(&self.config, &config);
                 let policy = self.kept.over(config.policy);
-                for link in config.links {
+                for link in config.links.into_iter().filter(|link| is_open(&self.config, link)) {
                     self.engine.handle_input(Input::LinkChanged(link), now);
                 }
                 self.put_in_force(policy, Actor::Configuration);
                 tracing::info!("the configuration was read again");
+                if !waiting.is_empty() {
+                    tracing::warn!(sections = waiting.join(", "), "changed, and not in force before a restart");
+                }
             }
             Err(error) => tracing::error!(%error, "the configuration is faulty; the one in force stays"),
         }
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     }
+}
+
+/// Whether the daemon has opened the interfaces of `link`.
+fn is_open(started: &Config, link: &Link) -> bool {
+    started.links.iter().any(|open| open.id == link.id && open.topology == link.topology)
+}
+
+/// What of a changed configuration is opened or made at the start only.
+fn waits_for_restart(started: &Config, changed: &Config) -> Vec<&'static str> {
+    let same_links =
+        started.links.len() == changed.links.len() && changed.links.iter().all(|link| is_open(started, link));
+    let sections = [
+        ("link", same_links),
+        ("capture", started.capture == changed.capture),
+        ("api", started.api == changed.api),
+        ("history", started.history == changed.history),
+        ("state_dir", started.state_dir == changed.state_dir),
+        ("run_dir", started.run_dir == changed.run_dir),
+    ];
+    sections.into_iter().filter(|(_, same)| !same).map(|(section, _)| section).collect()
 }
 
 fn effects(preview: engine::Preview) -> Vec<DeviceEffect> {
@@ -206,5 +232,34 @@ fn name_of(kind: &AlertKind) -> &'static str {
         AlertKind::NewDevice => "new_device",
         AlertKind::GuaranteeMissed { .. } => "guarantee_missed",
         AlertKind::FlowTableFull => "flow_table_full",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn config(text: &str) -> Config {
+        let link = "[[link]]\nlan = \"a\"\nwan = \"b\"\ndownload = \"10 Mbit/s\"\nupload = \"1 Mbit/s\"\n";
+        let text = if text.contains("[[link]]") { text.to_owned() } else { format!("{text}\n{link}") };
+        Config::parse(&text, Path::new("equalnet.toml")).unwrap()
+    }
+
+    #[test]
+    fn a_reload_says_what_it_cannot_put_in_force() {
+        let started = config("");
+        let link = "[[link]]\nlan = \"a\"\nwan = \"b\"\ndownload = \"20 Mbit/s\"\nupload = \"1 Mbit/s\"\n";
+        let elsewhere = link.replace("\"a\"", "\"c\"");
+        for (text, expected) in [
+            ("mode = \"control\"\n[policy]\nlevels = 10", &[][..]),
+            (link, &[]),
+            (&elsewhere, &["link"]),
+            (&format!("{link}{elsewhere}"), &["link"]),
+            ("[api]\nlisten = [\"127.0.0.1:1\"]\n[capture]\nsource = \"af_packet\"", &["capture", "api"]),
+            ("state_dir = \"/elsewhere\"\n[history]\nmax_size = \"1 GB\"", &["history", "state_dir"]),
+        ] {
+            assert_eq!(waits_for_restart(&started, &config(text)), expected, "{text}");
+        }
     }
 }

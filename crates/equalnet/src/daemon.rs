@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::config::{Config, SourceChoice};
-use crate::control_loop::{ControlLoop, Inlets, Outlets};
+use crate::control_loop::{ControlLoop, Inlets, Outlets, Signal};
 use crate::kept_devices::KeptDevices;
 use crate::paced::Paced;
 use crate::shaping::{Hold, ShapingSettings};
@@ -16,6 +16,7 @@ use datapath::{Datapath, DatapathSettings, Steering};
 use engine::{Engine, Input};
 use forecast::Forecaster;
 use sd_notify::NotifyState;
+use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -61,8 +62,7 @@ pub fn run(config_file: &Path) -> Result<()> {
     let (stop_workers, workers_stop) = bounded::<()>(0);
     let leases_stop = workers_stop.clone();
 
-    let (history, store_thread) = open_history(&config, &inputs_in)?;
-    let sources = open_sources(&config, &clock)?;
+    // First: where another EqualNet serves the socket, its database and its programs are left alone.
     let inherited = inherited_sockets()?;
     let listeners = api::bind(ApiSettings {
         addresses: if inherited.is_empty() { config.api.listen.clone() } else { Vec::new() },
@@ -73,6 +73,8 @@ pub fn run(config_file: &Path) -> Result<()> {
     for address in listeners.addresses() {
         tracing::info!(%address, "the dashboard listens");
     }
+    let (history, store_thread) = open_history(&config, &inputs_in)?;
+    let sources = open_sources(&config, &clock)?;
     privileges::reduce(match config.capture.source {
         SourceChoice::File { .. } => privileges::Need::Nothing,
         SourceChoice::Auto | SourceChoice::Ebpf | SourceChoice::AfPacket => privileges::Need::Network,
@@ -97,7 +99,8 @@ pub fn run(config_file: &Path) -> Result<()> {
         },
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    let api_thread = spawn("api", move || api::run(listeners, state, api_stops).context("the API ended"))?;
+    let api_thread =
+        spawn_vital("api", &signals_in, move || api::run(listeners, state, api_stops).context("the API ended"))?;
 
     let forecaster = Forecaster::new(forecast::Settings::default());
     let mut engine = Engine::new(policy, config.links.clone(), forecaster, clock.now());
@@ -111,14 +114,14 @@ pub fn run(config_file: &Path) -> Result<()> {
     };
     let shaper_thread = {
         let (inputs, clock) = (inputs_in.clone(), clock.clone());
-        spawn("shaper", move || {
+        spawn_vital("shaper", &signals_in, move || {
             shaping::run(&shaping_settings, &shaper_orders, &inputs, &clock);
             Ok(())
         })?
     };
     let limits = FlowLimits { flows: config.capture.max_flows, ..FlowLimits::default() };
     let worker = Worker::new(sources.inlet, limits, LinkId(0), sources.own_stations, clock.clone(), inputs_in.clone());
-    let worker_thread = spawn("worker", move || worker.run(&workers_stop))?;
+    let worker_thread = spawn_vital("worker", &signals_in, move || worker.run(&workers_stop))?;
     spawn("signals", move || signals::watch(&signals_in))?;
     {
         let (inputs, clock, files) = (inputs_in.clone(), clock.clone(), config.capture.leases.clone());
@@ -129,10 +132,12 @@ pub fn run(config_file: &Path) -> Result<()> {
     }
     drop(inputs_in);
 
+    let pin_dir = config.pin_dir();
     let control = ControlLoop {
         engine,
         clock,
         config_file: config_file.to_path_buf(),
+        config,
         kept,
         inlets: Inlets { inputs, requests, signals },
         outlets: Outlets { shaper: shaper_in, store: Some(history), snapshots: snapshots_in, policy: policy_in },
@@ -144,18 +149,22 @@ pub fn run(config_file: &Path) -> Result<()> {
 
     // The control loop held the ends that the others listen to: they finish what they have.
     drop((stop_workers, stop_api));
+    let mut ended_badly = Vec::new();
     for (name, thread) in
         [("worker", worker_thread), ("shaper", shaper_thread), ("store", store_thread), ("api", api_thread)]
     {
         match thread.join() {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(thread = name, "{error:#}"),
-            Err(_) => tracing::error!(thread = name, "a thread panicked"),
+            Ok(Err(error)) => ended_badly.push(format!("{name}: {error:#}")),
+            Err(_) => ended_badly.push(format!("{name}: it panicked")),
         }
     }
     // What only watches leaves nothing behind; what controls stays in force.
     if mode != Mode::Control && sources.datapath.is_some() {
-        Datapath::clear(&config.pin_dir()).context("the eBPF programs could not be taken away")?;
+        Datapath::clear(&pin_dir).context("the eBPF programs could not be taken away")?;
+    }
+    if !ended_badly.is_empty() {
+        bail!("{}", ended_badly.join("; "));
     }
     Ok(())
 }
@@ -164,7 +173,11 @@ fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("EQUALNET_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     // Twice only in tests.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .try_init();
 }
 
 fn spawn(name: &str, body: impl FnOnce() -> Result<()> + Send + 'static) -> Result<JoinHandle<Result<()>>> {
@@ -172,6 +185,27 @@ fn spawn(name: &str, body: impl FnOnce() -> Result<()> + Send + 'static) -> Resu
         .name(name.to_owned())
         .spawn(body)
         .with_context(|| format!("the thread `{name}` cannot be started"))
+}
+
+/// A thread without which all else is of no use: where it ends, by an error or a panic too, the daemon ends, and
+/// whoever started it starts it anew. Meanwhile the last plan stays in force.
+fn spawn_vital(
+    name: &str,
+    signals: &Sender<Signal>,
+    body: impl FnOnce() -> Result<()> + Send + 'static,
+) -> Result<JoinHandle<Result<()>>> {
+    struct Vital(Sender<Signal>);
+    impl Drop for Vital {
+        fn drop(&mut self) {
+            // Waits where the loop has signals to take; nobody listens where it has ended itself.
+            let _ = self.0.send(Signal::Stop);
+        }
+    }
+    let vital = Vital(signals.clone());
+    spawn(name, move || {
+        let _vital = vital;
+        body()
+    })
 }
 
 fn history_file(config: &Config) -> std::path::PathBuf {

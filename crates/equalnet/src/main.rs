@@ -190,7 +190,7 @@ fn passwd(file: &ConfigFile) -> Result<ExitCode> {
     }
     std::io::stdin().read_line(&mut line).context("no password was given")?;
     accounts::set(&config.state_dir, line.trim_end_matches(['\n', '\r']))?;
-    println!("The password is set. It is asked for at the next login; restart EqualNet to end logins that are open.");
+    println!("The password is set. An EqualNet that runs asks for it after a restart, which also ends open logins.");
     Ok(ExitCode::SUCCESS)
 }
 

@@ -13,9 +13,13 @@ use signal_hook::iterator::Signals;
 pub fn watch(signals: &Sender<Signal>) -> Result<()> {
     let mut arriving = Signals::new([SIGHUP, SIGTERM, SIGINT]).context("signals cannot be handled")?;
     for signal in &mut arriving {
-        let told = if signal == SIGHUP { Signal::Reload } else { Signal::Stop };
+        if signal != SIGHUP {
+            // Waits where the channel is full: it may hold nothing but reloads. Nobody listens where the loop has ended.
+            let _ = signals.send(Signal::Stop);
+            return Ok(());
+        }
         // A full channel holds the same wish already.
-        if signals.try_send(told).is_err_and(|error| error.is_disconnected()) || told == Signal::Stop {
+        if signals.try_send(Signal::Reload).is_err_and(|error| error.is_disconnected()) {
             return Ok(());
         }
     }
