@@ -4,9 +4,13 @@ use crate::{demo, node, run};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// Long enough for the story to reach control mode and for the browser's walk through both pages.
 const STORY: &str = "150s";
+
+/// After this long the daemon knows who is held back.
+const SETTLING: Duration = Duration::from_secs(10);
 
 /// Where the pictures of the pages go when they are asked for.
 const PICTURES: &str = "docs/screenshots";
@@ -39,8 +43,9 @@ pub fn walk(pictures: Pictures) -> Result<()> {
 
 fn with_household(household: &mut Child, pictures: Pictures) -> Result<()> {
     let mut lines = BufReader::new(household.stdout.take().context("a piped child has an output")?).lines();
-    let (mut url, mut password) = (None, None);
-    while let (None, _) | (_, None) = (&url, &password) {
+    let (mut url, mut password, mut under_way) = (None, None, false);
+    // Before the line is divided there is nothing that a priority could change.
+    while !under_way {
         let line = lines.next().context("the household ended before it told its address")??;
         if let Some(at) = line.find("http://") {
             url = line[at..].split_whitespace().next().map(|url| url.trim_end_matches('/').to_owned());
@@ -48,12 +53,15 @@ fn with_household(household: &mut Child, pictures: Pictures) -> Result<()> {
         if line.contains("password `") {
             password = line.rsplit('`').nth(1).map(str::to_owned);
         }
+        under_way = line.contains("EqualNet divides the line");
     }
+    // Readings of some seconds tell who wants more than they get.
+    std::thread::sleep(SETTLING);
     // The rest of the story must go somewhere, or the household waits for us.
     std::thread::spawn(move || lines.for_each(drop));
     let (Some(url), Some(password)) = (url, password) else { bail!("the household told no address") };
     let mut walk = node::npm(&["run", "--silent", "browser", "--", "--url", &url])?;
-    walk.env("EQUALNET_PASSWORD", password);
+    walk.env("EQUALNET_PASSWORD", password).arg("--full-link");
     if pictures == Pictures::Keep {
         walk.args(["--shots", &run::root().join(PICTURES).to_string_lossy()]);
     }
