@@ -147,6 +147,8 @@ struct Flow {
     generation: u32,
     fate: Fate,
     fins: u8,
+    /// One of its packets was seen; else all that is known are counters.
+    heard: bool,
     opening_seq: u32,
     /// The local device and which end it is.
     owner: Option<(DeviceId, Side)>,
@@ -160,6 +162,13 @@ struct Flow {
     weighed: Weighed,
     /// Present while the verdict is open.
     probe: Option<Box<Probe>>,
+}
+
+/// A flow as it was before the packet at hand.
+struct Before {
+    class: TrafficClass,
+    /// When its packet before this one passed; `None` where nothing was counted yet.
+    last_counted: Option<Timestamp>,
 }
 
 /// Working memory of an open verdict.
@@ -257,9 +266,13 @@ impl FlowTable {
             }
             None => (self.open(key, initiator(packet, side)), true),
         };
-        if opened {
+        // The counters of a flow may come before its first packet.
+        let first_heard = !self.flow(slot).heard;
+        if first_heard {
             let owner = self.locality.owner(packet, hint);
             let flow = self.flow_mut(slot);
+            flow.heard = true;
+            flow.initiator = initiator(packet, side);
             flow.owner = owner.map(|(device, direction)| match direction {
                 Direction::Upload => (device, side),
                 Direction::Download => (device, side.opposite()),
@@ -269,8 +282,9 @@ impl FlowTable {
             }
             self.first_evidence(slot, packet);
         }
-        let before = self.tally(slot, side, counts);
-        let was_open = self.flow(slot).probe.is_some();
+        let before = self.before(slot);
+        self.tally(slot, side, counts);
+        let was_open = first_heard || self.flow(slot).probe.is_some();
         if was_open {
             self.inspect(slot, packet, side, at);
         }
@@ -312,9 +326,10 @@ impl FlowTable {
         if flow.owner.is_none() {
             flow.owner = device;
         }
-        let first = self.tally(slot, Side::Low, low);
+        let before = self.before(slot);
+        self.tally(slot, Side::Low, low);
         self.tally(slot, Side::High, high);
-        self.conclude(slot, side, opened, false, first)
+        self.conclude(slot, side, opened, false, before)
     }
 
     /// Ends what fell idle by `now`, and returns all flows that ended or were evicted since the last call.
@@ -435,6 +450,7 @@ impl FlowTable {
             generation: self.generation,
             fate: Fate::Unanswered,
             fins: 0,
+            heard: false,
             opening_seq: 0,
             owner: None,
             bytes: [0; 2],
@@ -489,16 +505,19 @@ impl FlowTable {
         }
     }
 
-    /// Adds to the counters; gives the time of the flow's packet before this one.
-    fn tally(&mut self, slot: u32, side: Side, counts: Counts) -> Option<Timestamp> {
+    fn before(&self, slot: u32) -> Before {
+        let flow = self.flow(slot);
+        Before { class: flow.weighed.class, last_counted: (flow.packets != [0; 2]).then_some(flow.last_seen) }
+    }
+
+    /// Adds to the counters.
+    fn tally(&mut self, slot: u32, side: Side, counts: Counts) {
         let now = self.now;
         let flow = self.flow_mut(slot);
-        let before = (flow.packets != [0; 2]).then_some(flow.last_seen);
         let at = side_index(side);
         flow.bytes[at] = flow.bytes[at].saturating_add(counts.bytes.0);
         flow.packets[at] = flow.packets[at].saturating_add(counts.packets);
         flow.last_seen = now;
-        before
     }
 
     fn learn_names(&mut self, packet: &Packet<'_>) {
@@ -577,10 +596,9 @@ impl FlowTable {
         }
     }
 
-    fn conclude(&mut self, slot: u32, side: Side, opened: bool, was_open: bool, before: Option<Timestamp>) -> Observed {
+    fn conclude(&mut self, slot: u32, side: Side, opened: bool, was_open: bool, before: Before) -> Observed {
         let (now, window) = (self.now, self.limits.window);
         let flow = self.flow_mut(slot);
-        let class_before = if opened { TrafficClass::Unclassified } else { flow.weighed.class };
         // A settled verdict changes by volume alone, and only from web.
         if was_open || opened || flow.weighed.class == TrafficClass::Web {
             flow.weighed = classify::weigh(&flow.evidence, volume(flow));
@@ -597,9 +615,9 @@ impl FlowTable {
             class: weighed.class,
             settlement,
             opened,
-            class_changed: class_before != weighed.class,
+            class_changed: before.class != weighed.class,
             settled_now: settlement == Settlement::Settled && (was_open || opened),
-            first_in_window: before.is_none_or(|before| before.floor(window) != now.floor(window)),
+            first_in_window: before.last_counted.is_none_or(|before| before.floor(window) != now.floor(window)),
         };
         let answered = flow.packets[0] > 0 && flow.packets[1] > 0;
         let deserved = match fate {

@@ -195,6 +195,40 @@ fn a_web_flow_that_moves_too_much_becomes_a_download_by_the_kernels_counters_alo
 }
 
 #[test]
+fn counters_may_come_before_the_first_packet() {
+    let (phone, server) = (end("192.168.1.20:50000"), end("203.0.113.9:443"));
+    let hello = client_hello("rr4---sn-h0jeln7l.googlevideo.com", 10);
+    let packets = [packet(server, phone, tcp(SYN | ACK, 0), &[]), packet(phone, server, tcp(ACK, 1), &hello)];
+    let (mut counted_first, mut seen_first) = (table(), table());
+    let (low, high) = (Counts { bytes: ByteCount(74), packets: 1 }, Counts::default());
+    let opened = counted_first.observe_counts(&packets[0].key().0, low, high, None, at(0));
+    assert!(opened.opened && opened.owner.is_none());
+    for (step, packet) in packets.iter().enumerate() {
+        let time = at(1 + step as u64);
+        let counted = counted_first.observe_counted(packet, Counts::default(), None, time);
+        let seen = seen_first.observe(packet, None, time);
+        assert_eq!((counted.class, counted.owner, counted.settlement), (seen.class, seen.owner, seen.settlement));
+    }
+    let (counted, seen) = (counted_first.drain().remove(0), seen_first.drain().remove(0));
+    assert_eq!((counted.verdict.class, counted.device), (TrafficClass::Streaming, Some(DeviceId::Mac(PHONE))));
+    assert_eq!((counted.verdict, counted.initiator), (seen.verdict, seen.initiator));
+}
+
+#[test]
+fn the_packet_that_settles_a_class_changes_it() {
+    let (phone, server) = (end("192.168.1.20:50000"), end("203.0.113.9:443"));
+    let hello = client_hello("rr4---sn-h0jeln7l.googlevideo.com", 10);
+    let mut table = table();
+    let steps = [(SYN, 0, &[][..]), (ACK, 1, &hello[..]), (ACK, 2, &[0][..])];
+    let seen = steps.map(|(flags, seq, payload)| {
+        let observed = table.observe(&packet(phone, server, tcp(flags, seq), payload), None, at(u64::from(seq)));
+        (observed.class, observed.class_changed, observed.settled_now)
+    });
+    let (web, streaming) = (TrafficClass::Web, TrafficClass::Streaming);
+    assert_eq!(seen, [(web, true, false), (streaming, true, true), (streaming, false, false)]);
+}
+
+#[test]
 fn flows_end_by_fin_by_idling_and_begin_anew() {
     let (phone, server) = (end("192.168.1.20:50000"), end("203.0.113.9:443"));
     let mut table = table();
