@@ -107,16 +107,9 @@ static __always_inline enum parsed parse_transport(struct __sk_buff *skb, struct
 		break;
 	}
 	case IPPROTO_UDP:
-	case IPPROTO_UDPLITE:
 		if (bpf_skb_load_bytes(skb, at, ports, sizeof(ports)))
 			return MALFORMED;
 		p->payload = at + 8;
-		break;
-	case IPPROTO_SCTP:
-	case IPPROTO_DCCP:
-		if (bpf_skb_load_bytes(skb, at, ports, sizeof(ports)))
-			return MALFORMED;
-		p->payload = at + 12;
 		break;
 	case IPPROTO_ICMPV6: {
 		__u8 type;
@@ -128,6 +121,7 @@ static __always_inline enum parsed parse_transport(struct __sk_buff *skb, struct
 		return PARSED;
 	}
 	default:
+		/* No ports: the flow's key is the one that user space finds in the frame. */
 		return PARSED;
 	}
 	p->source_port = bpf_ntohs(ports[0]);
