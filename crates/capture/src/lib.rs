@@ -21,3 +21,5 @@ pub use neighbors::{
 };
 pub use pcap::{FileSource, FileWarning, Progress};
 pub use source::*;
+#[cfg(feature = "inject")]
+pub use sys::injector::Injector;

@@ -2,6 +2,8 @@
 
 #![allow(unsafe_code)]
 
+#[cfg(feature = "inject")]
+pub mod injector;
 pub(crate) mod libpcap;
 pub(crate) mod ring;
 

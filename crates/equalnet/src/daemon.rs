@@ -120,7 +120,8 @@ pub fn run(config_file: &Path) -> Result<()> {
         })?
     };
     let limits = FlowLimits { flows: config.capture.max_flows, ..FlowLimits::default() };
-    let worker = Worker::new(sources.inlet, limits, LinkId(0), sources.own_stations, clock.clone(), inputs_in.clone());
+    let mut worker =
+        Worker::new(sources.inlet, limits, LinkId(0), sources.own_stations, clock.clone(), inputs_in.clone());
     let worker_thread = spawn_vital("worker", &signals_in, move || worker.run(&workers_stop))?;
     spawn("signals", move || signals::watch(&signals_in))?;
     {

@@ -28,6 +28,9 @@ const SEEN_EVERY: Duration = Duration::from_secs(10);
 /// Stations remembered for that; more are told each time.
 const SEEN_KEPT: usize = 8_192;
 
+/// Tunnels in the clear whose contents are remembered; more are not told apart from what they were first.
+const TUNNELS_KEPT: usize = 1_024;
+
 /// IEEE 802 numbers: ARP.
 const ETHERTYPE_ARP: u16 = 0x0806;
 
@@ -72,6 +75,8 @@ pub struct Worker {
     now: Timestamp,
     verdicts: Vec<(FlowKey, TrafficClass, bool)>,
     seen: BTreeMap<DeviceId, Timestamp>,
+    /// The flow inside a tunnel that told last, and what all of them are for: unclassified where they differ.
+    tunnels: BTreeMap<FlowKey, (FlowKey, TrafficClass)>,
     counts: CaptureCounts,
     own_stations: Vec<MacAddress>,
 }
@@ -101,6 +106,7 @@ impl Worker {
             now,
             verdicts: Vec::new(),
             seen: BTreeMap::new(),
+            tunnels: BTreeMap::new(),
             counts: CaptureCounts::default(),
             own_stations,
         }
@@ -110,7 +116,7 @@ impl Worker {
     ///
     /// # Errors
     /// The source cannot be read any more.
-    pub fn run(mut self, stop: &Receiver<()>) -> anyhow::Result<()> {
+    pub fn run(&mut self, stop: &Receiver<()>) -> anyhow::Result<()> {
         while stop.try_recv() != Err(TryRecvError::Disconnected) {
             let polled = self.poll()?;
             self.now = self.clock.now();
@@ -143,10 +149,10 @@ impl Worker {
 
     /// What the source is lent while it hands over observations, beside the source.
     fn desk(&mut self) -> (&mut Inlet, Desk<'_>) {
-        let Worker { inlet, table, meter, counting, inputs, verdicts, seen, counts, own_stations, .. } = self;
+        let Worker { inlet, table, meter, counting, inputs, verdicts, seen, tunnels, counts, own_stations, .. } = self;
         let counting = *counting;
         let new_devices = Vec::new();
-        (inlet, Desk { table, meter, counting, inputs, verdicts, seen, counts, own_stations, new_devices })
+        (inlet, Desk { table, meter, counting, inputs, verdicts, seen, tunnels, counts, own_stations, new_devices })
     }
 
     /// The kernel steers the rest of each flow by its verdict.
@@ -199,6 +205,7 @@ struct Desk<'a> {
     inputs: &'a Sender<Input>,
     verdicts: &'a mut Vec<(FlowKey, TrafficClass, bool)>,
     seen: &'a mut BTreeMap<DeviceId, Timestamp>,
+    tunnels: &'a mut BTreeMap<FlowKey, (FlowKey, TrafficClass)>,
     counts: &'a mut CaptureCounts,
     own_stations: &'a [MacAddress],
     new_devices: Vec<DeviceId>,
@@ -215,7 +222,10 @@ impl Desk<'_> {
                 if let (Some(device), true) = (flow.device, low.packets + high.packets > 0) {
                     self.meter.observe_flow(Aggregate { device, class: flow.class });
                 }
-                self.follow(&observed);
+                // What is inside a tunnel tells more than its port.
+                if !self.tunnels.contains_key(&flow.key) {
+                    self.follow(&observed);
+                }
             }
             Observation::AggregateCounts(counts) => {
                 let aggregate = Aggregate { device: counts.device, class: counts.class };
@@ -259,7 +269,31 @@ impl Desk<'_> {
             }
             self.meet(device, &packet, direction, frame.at);
         }
-        self.follow(&observed);
+        let counted_as = match self.counting {
+            Counting::ByFrames => None,
+            Counting::ByKernel => Packet::outer_key(frame.bytes, frame.link_type),
+        };
+        match counted_as {
+            Some(tunnel) if tunnel != observed.key => self.follow_tunnel(tunnel, &observed),
+            Some(_) | None => self.follow(&observed),
+        }
+    }
+
+    /// The kernel opens no tunnel: to it, all that flows inside is one flow.
+    fn follow_tunnel(&mut self, tunnel: FlowKey, inside: &Observed) {
+        if !inside.class_changed {
+            return;
+        }
+        let class = match self.tunnels.get(&tunnel) {
+            Some((_, TrafficClass::Unclassified)) => return,
+            // Flows of several classes: none of them may take the others along.
+            Some((flow, class)) if *flow != inside.key && *class != inside.class => TrafficClass::Unclassified,
+            Some(_) | None => inside.class,
+        };
+        if self.tunnels.len() < TUNNELS_KEPT || self.tunnels.contains_key(&tunnel) {
+            self.tunnels.insert(tunnel, (inside.key, class));
+            self.verdicts.push((tunnel, class, false));
+        }
     }
 
     fn follow(&mut self, observed: &Observed) {
@@ -320,3 +354,6 @@ impl Desk<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,7 +94,7 @@ impl<'a> Packet<'a> {
     /// [`Malformed`] where no IP header can be read.
     pub fn parse(bytes: &'a [u8], link_type: LinkType, wire_len: u32) -> Result<Packet<'a>, Malformed> {
         let frame = ethernet::open(bytes, link_type)?;
-        let mut packet = ip::parse(frame.network, frame.payload)?;
+        let mut packet = ip::parse(frame.network, frame.payload, ip::MOST_TUNNELS)?;
         packet.source_mac = frame.source_mac;
         packet.destination_mac = frame.destination_mac;
         packet.vlan = frame.vlan;
@@ -112,6 +112,14 @@ impl<'a> Packet<'a> {
             }
         };
         Ok(packet)
+    }
+
+    /// The flow of the outermost IP packet in a frame, by which those count that open no tunnel; `None` where
+    /// no IP header can be read. It is [`Packet::key`] of the same frame but for tunnels in the clear.
+    pub fn outer_key(bytes: &[u8], link_type: LinkType) -> Option<FlowKey> {
+        let frame = ethernet::open(bytes, link_type).ok()?;
+        let packet = ip::parse(frame.network, frame.payload, 0).ok()?;
+        Some(packet.key().0)
     }
 
     /// Its flow, and which end of it sent this packet.

@@ -51,7 +51,7 @@ pub(crate) struct RingStatistics {
     pub dropped: u64,
 }
 
-fn check(result: c_int) -> io::Result<()> {
+pub(super) fn check(result: c_int) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 

@@ -36,7 +36,7 @@ pub struct Arguments {
 
 /// What one file, or all of them, held.
 #[derive(Default, serde::Serialize)]
-struct Totals {
+pub(crate) struct Totals {
     files: u64,
     packets: u64,
     bytes: u64,
@@ -126,7 +126,16 @@ fn progress_bar(bytes: u64) -> ProgressBar {
     ProgressBar::new(bytes).with_style(style)
 }
 
-fn read(file: &Path, filter: Option<&str>, totals: &mut Totals, bar: &ProgressBar) -> Result<Vec<FlowSummary>> {
+/// All flows of one file; what else it held is added to `totals`.
+///
+/// # Errors
+/// The file cannot be opened or is no capture.
+pub(crate) fn read(
+    file: &Path,
+    filter: Option<&str>,
+    totals: &mut Totals,
+    bar: &ProgressBar,
+) -> Result<Vec<FlowSummary>> {
     let mut source = FileSource::open(file, filter)?;
     // Every flow of the file is wanted: nothing is shed, idle flows end by the file's own time.
     let limits = FlowLimits { flows: 1 << 20, summaries: usize::MAX, ..FlowLimits::default() };

@@ -5,7 +5,7 @@ use super::{Fragment, Malformed, Packet, Transport, be16, tcp, udp};
 use vocab::{Address, Endpoint, IpProtocol};
 
 /// Tunnels inside tunnels that we follow; the next one is a packet of its tunnel's protocol.
-const MOST_TUNNELS: usize = 4;
+pub(super) const MOST_TUNNELS: usize = 4;
 /// Extension headers that we follow (RFC 8200 orders seven).
 const MOST_EXTENSIONS: usize = 10;
 
@@ -33,10 +33,10 @@ struct Header<'a> {
     body: &'a [u8],
 }
 
-/// The innermost IP packet in `bytes`; link fields are left for the caller.
-pub(super) fn parse(mut network: Network, mut bytes: &[u8]) -> Result<Packet<'_>, Malformed> {
+/// The IP packet inside at most `most_tunnels` in `bytes`; link fields are left for the caller.
+pub(super) fn parse(mut network: Network, mut bytes: &[u8], most_tunnels: usize) -> Result<Packet<'_>, Malformed> {
     let mut header = header(network, bytes)?;
-    for _ in 0..MOST_TUNNELS {
+    for _ in 0..most_tunnels {
         let inner = match header.protocol {
             _ if header.fragment != Fragment::Whole => break,
             IP_IN_IP => Ok((Network::V4, header.body)),

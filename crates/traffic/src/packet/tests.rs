@@ -111,6 +111,13 @@ fn tunnels_in_the_clear_give_the_inner_packet() {
     check(&outer(41, ipv6_tcp()), LinkType::RawIp, "tcp [fd00::1]:50000 > [2001:db8::2]:443 102 B, payload 0");
     check(&outer(47, after(&[0, 0, 8, 0], ipv4_udp())), LinkType::RawIp, &format!("{inner} 68 B, payload 2"));
     check(&outer(47, vec![0, 0, 0x12, 0x34, 1]), LinkType::RawIp, "gre 10.0.0.1:0 > 10.0.0.2:0 39 B, payload 5");
+    let end = |last| Endpoint { address: vocab::Address::from_v4([10, 0, 0, last]), port: 0 };
+    let tunnel = FlowKey::new(IpProtocol(4), end(1), end(2)).0;
+    assert_eq!(Packet::outer_key(&outer(4, ipv4_udp()), LinkType::RawIp), Some(tunnel));
+    let plain = ipv4_udp();
+    let key = Packet::parse(&plain, LinkType::RawIp, 30).unwrap().key().0;
+    assert_eq!(Packet::outer_key(&plain, LinkType::RawIp), Some(key));
+    assert_eq!(Packet::outer_key(&plain[..10], LinkType::RawIp), None);
 }
 
 #[test]
