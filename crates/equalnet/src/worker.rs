@@ -222,8 +222,9 @@ impl Desk<'_> {
                 if let (Some(device), true) = (flow.device, low.packets + high.packets > 0) {
                     self.meter.observe_flow(Aggregate { device, class: flow.class });
                 }
-                // What is inside a tunnel tells more than its port.
-                if !self.tunnels.contains_key(&flow.key) {
+                // What is inside a tunnel tells more than its port. And a flow that is known by its counts alone began
+                // before we did: the kernel still has the verdict of the run before, which was made from packets.
+                if !self.tunnels.contains_key(&flow.key) && !observed.opened {
                     self.follow(&observed);
                 }
             }
