@@ -133,11 +133,16 @@ impl ControlLoop {
         match request {
             Request::SetMode { mode, by, reply } => {
                 let policy = Policy { mode, ..self.engine.policy().clone() };
-                let saved = self.kept.set_mode(mode).map_err(|error| Refused::Other(format!("{error:#}")));
-                if saved.is_ok() {
+                let saved = self.kept.set_mode(mode);
+                // To let go must work on a full disk too.
+                let lets_go = mode != Mode::Control;
+                if saved.is_ok() || lets_go {
                     self.put_in_force(policy, Actor::Person(by));
                 }
-                let _ = reply.send(saved);
+                let _ = reply.send(saved.map_err(|error| {
+                    let standing = if lets_go { "in force, but only until the next start" } else { "not in force" };
+                    Refused::Other(format!("{mode} is {standing}: {error:#}"))
+                }));
             }
             Request::PreviewDevice { device, patch, reply } => {
                 let effect = self.check(device, &patch).map(|(policy, _)| Effect {

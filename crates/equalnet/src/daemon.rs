@@ -7,7 +7,7 @@ use crate::kept_devices::KeptDevices;
 use crate::paced::Paced;
 use crate::shaping::{Hold, ShapingSettings};
 use crate::worker::{Inlet, Worker};
-use crate::{accounts, leases, offline, privileges, shaping, signals};
+use crate::{accounts, attached, leases, offline, privileges, shaping, signals};
 use anyhow::{Context, Result, bail};
 use api::{Account, ApiSettings, ApiState};
 use capture::{AfPacketSettings, AfPacketSource, EbpfSource, Listening, Tap};
@@ -60,7 +60,7 @@ pub fn run(config_file: &Path) -> Result<()> {
     let (signals_in, signals) = bounded(4);
     let (shaper_in, shaper_orders) = bounded(16);
     let (stop_workers, workers_stop) = bounded::<()>(0);
-    let leases_stop = workers_stop.clone();
+    let (leases_stop, attached_stop) = (workers_stop.clone(), workers_stop.clone());
 
     // First: where another EqualNet serves the socket, its database and its programs are left alone.
     let inherited = inherited_sockets()?;
@@ -74,6 +74,8 @@ pub fn run(config_file: &Path) -> Result<()> {
         tracing::info!(%address, "the dashboard listens");
     }
     let (history, store_thread) = open_history(&config, &inputs_in)?;
+    // Before they are opened: one that is made anew meanwhile is found.
+    let opened = attached::indices(&config.links);
     let sources = open_sources(&config, &clock)?;
     privileges::reduce(match config.capture.source {
         SourceChoice::File { .. } => privileges::Need::Nothing,
@@ -123,6 +125,13 @@ pub fn run(config_file: &Path) -> Result<()> {
     let mut worker =
         Worker::new(sources.inlet, limits, LinkId(0), sources.own_stations, clock.clone(), inputs_in.clone());
     let worker_thread = spawn_vital("worker", &signals_in, move || worker.run(&workers_stop))?;
+    let attached_thread = match config.capture.source {
+        SourceChoice::File { .. } => None,
+        SourceChoice::Auto | SourceChoice::Ebpf | SourceChoice::AfPacket => {
+            let links = config.links.clone();
+            Some(spawn_vital("interfaces", &signals_in, move || attached::watch(&links, &opened, &attached_stop))?)
+        }
+    };
     spawn("signals", move || signals::watch(&signals_in))?;
     {
         let (inputs, clock, files) = (inputs_in.clone(), clock.clone(), config.capture.leases.clone());
@@ -151,9 +160,8 @@ pub fn run(config_file: &Path) -> Result<()> {
     // The control loop held the ends that the others listen to: they finish what they have.
     drop((stop_workers, stop_api));
     let mut ended_badly = Vec::new();
-    for (name, thread) in
-        [("worker", worker_thread), ("shaper", shaper_thread), ("store", store_thread), ("api", api_thread)]
-    {
+    let threads = [("worker", worker_thread), ("shaper", shaper_thread), ("store", store_thread), ("api", api_thread)];
+    for (name, thread) in threads.into_iter().chain(attached_thread.map(|thread| ("interfaces", thread))) {
         match thread.join() {
             Ok(Ok(())) => {}
             Ok(Err(error)) => ended_badly.push(format!("{name}: {error:#}")),

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
 mod accounts;
+mod attached;
 mod clock;
 mod config;
 mod control_loop;
@@ -111,10 +112,22 @@ fn main() -> ExitCode {
     match run(arguments) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("equalnet: {error:#}");
+            eprintln!("equalnet: {}", story(&error));
             ExitCode::from(2)
         }
     }
+}
+
+/// An error and its causes on one line; a cause that was already told is not told twice.
+fn story(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |story, cause| {
+        let cause = cause.to_string();
+        match story.as_str() {
+            "" => cause,
+            told if told.contains(&cause) => story,
+            told => format!("{told}: {cause}"),
+        }
+    })
 }
 
 fn run(arguments: Arguments) -> Result<ExitCode> {
