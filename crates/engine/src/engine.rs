@@ -402,7 +402,9 @@ impl Engine {
             self.emit(Output::Record(Record::Device(record)));
         }
         match change.kind {
-            ChangeKind::Appeared { .. } => {
+            // Another had to be forgotten for it: there are more than can be, and most are made up. No news.
+            ChangeKind::Appeared { forgotten: Some(_) } => {}
+            ChangeKind::Appeared { forgotten: None } => {
                 self.raise(AlertKind::NewDevice, Subject::Device(change.device), now);
                 // News, not a state: it is told and over.
                 self.end(&AlertKind::NewDevice, Subject::Device(change.device), now);

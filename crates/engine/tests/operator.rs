@@ -165,3 +165,19 @@ fn made_up_addresses_do_not_fill_the_memory() {
     });
     assert!(planned.expect("suggested").directions.upload.devices.len() <= 4_096);
 }
+
+#[test]
+fn made_up_addresses_are_no_news_beyond_what_is_kept() {
+    let mut engine = engine(Mode::Observe);
+    let mut told = 0;
+    for number in 0..5_000_u32 {
+        let [_, a, b, c] = number.to_be_bytes();
+        let address = std::net::IpAddr::from([10, a, b, c]);
+        let at = START + Duration::from_millis(u64::from(number));
+        let mac = MacAddress([2, 9, 9, a, b, c]);
+        let seen = devices::Sighting::from_packet(mac, address, at).expect("a local address");
+        engine.handle_input(Input::DeviceSeen(seen), at);
+        told += outputs(&mut engine).iter().filter(|output| matches!(output, Output::Notify(_))).count();
+    }
+    assert_eq!(told, 4_096);
+}
