@@ -15,7 +15,7 @@ pub enum CaptureError {
         interface: String,
     },
     /// There is no such interface.
-    #[error("there is no interface `{interface}`; `equalnet check` lists what there is")]
+    #[error("there is no interface `{interface}`; `equalnet interfaces` lists what there is")]
     NoInterface {
         /// Its name.
         interface: String,
