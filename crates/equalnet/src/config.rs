@@ -256,6 +256,10 @@ impl Reader<'_> {
             .enumerate()
             .map(|(index, link)| self.link(index, link))
             .collect::<Result<Vec<_>, _>>()?;
+        if let Some(second) = written.link.get(1) {
+            let right = "Keep one [[link]]: EqualNet divides one link at a time";
+            return Err(self.fault(second.download.span(), "link", "there is more than one", right));
+        }
         let policy = self.policy(&written, mode)?;
         let run_dir = written.run_dir.clone().unwrap_or_else(|| DEFAULT_RUN_DIR.into());
         let config = Config {
@@ -510,13 +514,20 @@ mod tests {
         let lines: Vec<&str> = DEFAULT_TOML
             .lines()
             .map(|line| {
-                line.strip_prefix("# ").filter(|rest| rest.starts_with('[') || rest.contains(" = ")).unwrap_or(line)
+                let example = line.strip_prefix("# ").filter(|rest| rest.starts_with('[') || rest.contains(" = "));
+                example.unwrap_or(line)
             })
             .collect();
-        let examples = lines.join("\n");
-        let config = parse(&examples).unwrap_or_else(|error| panic!("{error}\n{examples}"));
-        assert_eq!(config.links.len(), 2);
-        assert_eq!(config.policy.devices.len(), 1);
+        // Two ways to name the one link.
+        let text = lines.join("\n");
+        let (before, rest) = text.split_once("[[link]]").expect("a router");
+        let (router, rest) = rest.split_once("[[link]]").expect("a machine with one interface");
+        let (host, after) = rest.split_once("[capture]").expect("the next section");
+        for link in [router, host] {
+            let example = format!("{before}[[link]]{link}[capture]{after}");
+            let config = parse(&example).unwrap_or_else(|error| panic!("{error}\n{example}"));
+            assert_eq!((config.links.len(), config.policy.devices.len()), (1, 1));
+        }
     }
 
     fn check_fault(text: &str, line: usize, key: &str, says: &str) {
@@ -542,6 +553,8 @@ mod tests {
         check_fault(&format!("{file}\nat_end = \"loop\""), 4, "capture.at_end", "stay or again");
         check_fault(&format!("{file}\ngateways = [\"router\"]"), 4, "capture.gateways", "MAC address");
         check_fault("[[link]\n", 1, "", "");
+        let twice = "[[link]]\ninterface=\"a\"\ndownload=\"1M\"\nupload=\"1M\"\n[[link]]\ninterface=\"b\"\ndownload=\"1M\"\nupload=\"1M\"";
+        check_fault(twice, 7, "link", "one link at a time");
     }
 
     #[test]

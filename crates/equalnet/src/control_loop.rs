@@ -260,7 +260,6 @@ mod tests {
             ("mode = \"control\"\n[policy]\nlevels = 10", &[][..]),
             (link, &[]),
             (&elsewhere, &["link"]),
-            (&format!("{link}{elsewhere}"), &["link"]),
             ("[api]\nlisten = [\"127.0.0.1:1\"]\n[capture]\nsource = \"af_packet\"", &["capture", "api"]),
             ("state_dir = \"/elsewhere\"\n[history]\nmax_size = \"1 GB\"", &["history", "state_dir"]),
         ] {

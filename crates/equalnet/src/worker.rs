@@ -25,6 +25,20 @@ const FLOWS_SHOWN: usize = 2_000;
 /// A device that only sends is told once in this time: often enough for its addresses, not for every packet.
 const SEEN_EVERY: Duration = Duration::from_secs(10);
 
+/// A device that sent nothing for this long gives its slot to another: twice the time after which the engine takes
+/// its queues away.
+const QUIET: Duration = Duration::from_secs(1_200);
+
+/// Slots taken back together, so that a crowd of newcomers is seated with few scans.
+const RELEASED_AT_ONCE: usize = 64;
+
+/// People are told this often that there are more devices than slots.
+const NO_SLOT_TOLD_EVERY: Duration = Duration::from_secs(600);
+
+/// The kernel's stamps may differ from our clock by this; more is a system clock that was set back, which ours
+/// does not follow.
+const CLOCKS_APART: Duration = Duration::from_secs(2);
+
 /// Stations remembered for that; more are told each time.
 const SEEN_KEPT: usize = 8_192;
 
@@ -79,6 +93,8 @@ pub struct Worker {
     tunnels: BTreeMap<FlowKey, (FlowKey, TrafficClass)>,
     counts: CaptureCounts,
     own_stations: Vec<MacAddress>,
+    started: Timestamp,
+    no_slot_told: Timestamp,
 }
 
 impl Worker {
@@ -109,6 +125,8 @@ impl Worker {
             tunnels: BTreeMap::new(),
             counts: CaptureCounts::default(),
             own_stations,
+            started: now,
+            no_slot_told: Timestamp::default(),
         }
     }
 
@@ -137,22 +155,40 @@ impl Worker {
         let (inlet, mut desk) = self.desk();
         let polled = inlet.source().poll(timeout, &mut |observation| desk.observe(&observation))?;
         let new_devices = std::mem::take(&mut desk.new_devices);
-        if let Inlet::Ebpf(source) = inlet {
-            for device in new_devices {
-                if let Err(error) = source.assign(device) {
-                    tracing::warn!(%error, "a device has no slot; its packets wait in the default class");
-                }
-            }
+        for device in new_devices {
+            self.seat(device);
         }
         Ok(polled)
     }
 
+    /// Gives a device its slot; where all are taken, those go that were quiet for longest.
+    fn seat(&mut self, device: DeviceId) {
+        let Inlet::Ebpf(source) = &mut self.inlet else { return };
+        let Err(refused) = source.assign(device) else { return };
+        let held: Vec<DeviceId> = source.devices().into_iter().map(|(device, _)| device).collect();
+        for quiet in quietest(&held, &self.seen, self.started, self.now) {
+            self.seen.remove(&quiet);
+            if let Err(error) = source.release(quiet) {
+                tracing::debug!(%error, "a slot could not be taken back");
+            }
+        }
+        if source.assign(device).is_err() && self.now.since(self.no_slot_told) >= NO_SLOT_TOLD_EVERY {
+            self.no_slot_told = self.now;
+            tracing::warn!(error = %refused, "devices without a slot wait in the default class");
+        }
+    }
+
     /// What the source is lent while it hands over observations, beside the source.
     fn desk(&mut self) -> (&mut Inlet, Desk<'_>) {
-        let Worker { inlet, table, meter, counting, inputs, verdicts, seen, tunnels, counts, own_stations, .. } = self;
+        let Worker {
+            inlet, table, meter, counting, inputs, verdicts, seen, tunnels, counts, own_stations, now, ..
+        } = self;
         let counting = *counting;
         let new_devices = Vec::new();
-        (inlet, Desk { table, meter, counting, inputs, verdicts, seen, tunnels, counts, own_stations, new_devices })
+        let now = *now;
+        let desk =
+            Desk { table, meter, counting, inputs, verdicts, seen, tunnels, counts, own_stations, new_devices, now };
+        (inlet, desk)
     }
 
     /// The kernel steers the rest of each flow by its verdict.
@@ -171,7 +207,9 @@ impl Worker {
     fn close_window(&mut self) -> anyhow::Result<()> {
         let (inlet, mut desk) = self.desk();
         inlet.source().read_counts(&mut |observation| desk.observe(&observation))?;
-        let samples = self.meter.close_window(self.window, WINDOW);
+        // After a stall the window was longer.
+        let window = self.now.floor(WINDOW).since(self.window).max(WINDOW);
+        let samples = self.meter.close_window(self.window, window);
         let ended = self.table.expire(self.now);
         let open = self.table.summaries(FLOWS_SHOWN);
         let source = self.inlet.source().counts()?;
@@ -197,6 +235,21 @@ impl Worker {
     }
 }
 
+/// Of the devices that `held` a slot, those that were quiet for long enough, the longest first, a batch of them.
+/// One that was not seen since `started` is as quiet as that.
+fn quietest(
+    held: &[DeviceId],
+    seen: &BTreeMap<DeviceId, Timestamp>,
+    started: Timestamp,
+    now: Timestamp,
+) -> Vec<DeviceId> {
+    let last = |device: &DeviceId| seen.get(device).copied().unwrap_or(started);
+    let mut quiet: Vec<DeviceId> = held.iter().filter(|device| now.since(last(device)) >= QUIET).copied().collect();
+    quiet.sort_by_key(|device| (last(device), *device));
+    quiet.truncate(RELEASED_AT_ONCE);
+    quiet
+}
+
 /// What the worker lends to the source while that hands over observations.
 struct Desk<'a> {
     table: &'a mut FlowTable,
@@ -209,16 +262,26 @@ struct Desk<'a> {
     counts: &'a mut CaptureCounts,
     own_stations: &'a [MacAddress],
     new_devices: Vec<DeviceId>,
+    now: Timestamp,
 }
 
 impl Desk<'_> {
+    /// The time of something seen: as the kernel stamped it, unless its clock is another than ours.
+    fn time(&self, stamped: Timestamp) -> Timestamp {
+        if self.now.since(stamped) > CLOCKS_APART || stamped.since(self.now) > CLOCKS_APART {
+            self.now
+        } else {
+            stamped
+        }
+    }
+
     fn observe(&mut self, observation: &Observation<'_>) {
         match observation {
             Observation::Frame(frame) => self.frame(frame),
             Observation::FlowCounts(flow) => {
                 let counts = |moved: Moved| Counts { bytes: moved.bytes, packets: moved.packets };
                 let (low, high) = (counts(flow.from_low), counts(flow.from_high));
-                let observed = self.table.observe_counts(&flow.key, low, high, None, flow.last_seen);
+                let observed = self.table.observe_counts(&flow.key, low, high, None, self.time(flow.last_seen));
                 if let (Some(device), true) = (flow.device, low.packets + high.packets > 0) {
                     self.meter.observe_flow(Aggregate { device, class: flow.class });
                 }
@@ -236,12 +299,13 @@ impl Desk<'_> {
     }
 
     fn frame(&mut self, frame: &Frame<'_>) {
+        let at = self.time(frame.at);
         let packet = match Packet::parse(frame.bytes, frame.link_type, frame.wire_len) {
             Ok(packet) => packet,
             Err(Malformed::NotIp(ethertype)) => {
                 if ethertype == ETHERTYPE_ARP
                     && let Some(sighting) =
-                        frame.bytes.get(ETHERNET_HEADER..).and_then(|payload| Sighting::from_arp(payload, frame.at))
+                        frame.bytes.get(ETHERNET_HEADER..).and_then(|payload| Sighting::from_arp(payload, at))
                 {
                     self.sight(sighting);
                 }
@@ -252,14 +316,14 @@ impl Desk<'_> {
                 return;
             }
         };
-        self.sight_packet(&packet, frame.at);
+        self.sight_packet(&packet, at);
         let counted = match self.counting {
             Counting::ByFrames => {
                 Counts { bytes: vocab::ByteCount(u64::from(frame.wire_len)), packets: u64::from(frame.packets) }
             }
             Counting::ByKernel => Counts::default(),
         };
-        let observed = self.table.observe_counted(&packet, counted, frame.direction, frame.at);
+        let observed = self.table.observe_counted(&packet, counted, frame.direction, at);
         if let Some((device, direction)) = observed.owner {
             let aggregate = Aggregate { device, class: observed.class };
             if self.counting == Counting::ByFrames {
@@ -268,7 +332,7 @@ impl Desk<'_> {
                     self.meter.observe_flow(aggregate);
                 }
             }
-            self.meet(device, &packet, direction, frame.at);
+            self.meet(device, &packet, direction, at);
         }
         let counted_as = match self.counting {
             Counting::ByFrames => None,

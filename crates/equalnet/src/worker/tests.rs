@@ -393,3 +393,14 @@ fn classes(flows: &[FlowSummary]) -> BTreeMap<FlowKey, BTreeSet<TrafficClass>> {
     }
     classes
 }
+
+#[test]
+fn the_quietest_devices_give_their_slots() {
+    let device = |number| vocab::DeviceId::Mac(vocab::MacAddress([2, 0, 0, 0, 0, number]));
+    let at = Timestamp::from_unix_secs;
+    let held = [1, 2, 3, 4].map(device);
+    let seen = [(device(1), at(5_000)), (device(2), at(2_000)), (device(4), at(3_000))].into();
+    // Device 3 was not seen since the start; device 1 is there.
+    assert_eq!(super::quietest(&held, &seen, at(1_000), at(5_000)), [3, 2, 4].map(device));
+    assert!(super::quietest(&held, &seen, at(1_000), at(2_100)).is_empty());
+}
