@@ -96,6 +96,7 @@ fn allocation_of(device: &DeviceClaim, portion: Portion) -> DeviceAllocation {
             demand: part.demand,
             rate: part.rate,
             floor: part.floor,
+            guaranteed: part.guaranteed,
             ceiling: part.ceiling,
             bound: part.bound,
         })
@@ -106,6 +107,7 @@ fn allocation_of(device: &DeviceClaim, portion: Portion) -> DeviceAllocation {
         demand: portion.demand,
         rate: portion.rate,
         floor: portion.floor,
+        guaranteed: portion.guaranteed,
         ceiling: portion.ceiling,
         headroom: portion.headroom,
         aggregates,

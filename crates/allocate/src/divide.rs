@@ -84,6 +84,9 @@ pub struct Portion {
     pub rate: BitRate,
     /// What is served before anybody borrows; never above `rate`. Of a group: the sum of its parts'.
     pub floor: BitRate,
+    /// What the floor would be without forecasts: owed by guarantees, its own or those above it. The floor can be
+    /// less where a guarantee above it is kept by what is foreseen beside it; that of a group never is.
+    pub guaranteed: BitRate,
     /// What it never exceeds: its own ceiling, those above it, and for a protected aggregate its floor
     /// without the forecast's part plus the protected part of the capacity.
     pub ceiling: BitRate,
@@ -637,6 +640,7 @@ impl Node {
                 demand: BitRate::from_bps(demand),
                 rate: BitRate::from_bps(rate),
                 floor: BitRate::from_bps(self.floor.min(rate)),
+                guaranteed: BitRate::from_bps(guaranteed),
                 ceiling: BitRate::from_bps(shown_ceiling),
                 headroom: BitRate::ZERO,
                 bound,
@@ -652,6 +656,7 @@ impl Node {
             demand: parts.iter().map(|part| part.demand).sum(),
             rate: BitRate::from_bps(rate),
             floor: parts.iter().map(|part| part.floor).sum(),
+            guaranteed: BitRate::from_bps(guaranteed),
             ceiling: BitRate::from_bps(ceiling),
             headroom: BitRate::from_bps(headroom),
             bound: if clipped { Bound::Ceiling } else { strongest(&parts) },

@@ -12,7 +12,7 @@
 //! ```
 
 use std::time::Duration;
-use vocab::{Aggregate, BitRate, Division, Plan, Tier, Timestamp};
+use vocab::{Aggregate, Allocation, BitRate, Bound, Division, Plan, Tier, Timestamp};
 
 /// A move of a floor smaller than this part of it (in thousandths) can wait.
 pub const DEADBAND_PERMILLE: u64 = 50;
@@ -213,7 +213,8 @@ fn shrink_spare(floors: &mut [&mut BitRate], asked: impl Iterator<Item = BitRate
 /// At once for another capacity, other aggregates, tiers or ceilings, a turn of early yielding, or any floor that
 /// moved. Otherwise only rates moved, which the kernel follows by itself, except for the proportions of borrowing
 /// (HTB's quanta): those are worth a plan when the planned surplus `rate - floor` of some aggregate moved by more
-/// than the deadband, and the plan in force has stood for [`DWELL`].
+/// than the deadband, or it began or ceased to want more than it gets, and the plan in force has stood for
+/// [`DWELL`].
 pub fn is_worth_applying(in_force: &Plan, proposed: &Plan) -> bool {
     let rested = proposed.at.since(in_force.at) >= DWELL;
     in_force.link != proposed.link
@@ -246,9 +247,14 @@ fn differs(before: &Division, after: &Division, rested: bool) -> bool {
                     || before.tier != after.tier
                     || before.floor != after.floor
                     || ceiling_moved
-                    || rested && moved(from, to)
+                    || rested && (moved(from, to) || is_held_back(before) != is_held_back(after))
             })
     })
+}
+
+/// Whether it wants more than it is given: its turns then count against those of its device.
+fn is_held_back(allocation: &Allocation) -> bool {
+    allocation.bound != Bound::Demand
 }
 
 fn moved(from: BitRate, to: BitRate) -> bool {

@@ -16,6 +16,7 @@ mod state;
 mod steer;
 mod tc;
 mod tree;
+mod turns;
 
 pub use diff::{Op, diff};
 pub use error::ShaperError;

@@ -1,9 +1,10 @@
 //! From a plan to the queue tree that means it, purely: docs/law.md, "What HTB is told".
 
 use crate::leaf::LeafKind;
+use crate::turns::turns;
 use datapath::{DEFAULT_MINOR, LOCAL_MINOR, ROOT_MINOR, Slot};
 use std::collections::{BTreeMap, BTreeSet};
-use vocab::{Aggregate, BitRate, DeviceId, Division, Tier, TrafficClass};
+use vocab::{Aggregate, Allocation, BitRate, Bound, DeviceId, Division, Tier, TrafficClass};
 
 /// A class of HTB, in the kernel's own precision: rates are whole bytes per second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,16 +69,22 @@ pub(crate) struct LeafStyle {
 pub(crate) const FRAME: u32 = 1_514;
 /// The most a super-packet holds (`GSO_LEGACY_MAX_SIZE` in linux/netdevice.h).
 pub(crate) const SUPER_PACKET: u32 = 65_536;
-/// Above it the kernel's rounds grow coarse, below a frame they cannot be kept (measured: docs/law.md).
-const QUANTUM_MAX: u32 = 60_000;
-/// The rate of a class that is owed nothing: HTB has no zero. One frame in 1.5 s.
-const RATE_MIN: u64 = 8_000;
+/// The rate of a class that is owed nothing: HTB has no zero. A frame a minute, which is as long as HTB remembers
+/// a debt (`mbuffer` in net/sched/sch_htb.c); a device's eleven leaves then add 2 kbit/s to what it is owed.
+const RATE_MIN: u64 = 200;
 /// What unknown devices are owed at most; they borrow what is free.
 const DEFAULT_RATE_MAX: u64 = 1_000_000;
 /// The rate of what the gateway itself sends to the local side: it does not cross the link.
 const LOCAL_RATE: BitRate = BitRate::from_mbps(10_000);
-/// How long a bfifo may hold a packet at the rate its class is expected to be served.
+/// It has no neighbours: any turn will do.
+const LOCAL_QUANTUM: u32 = 60_000;
+/// How long a bfifo may hold a packet at the rate its class is expected to be served: what the plan gives a hungry
+/// one; its ceiling where it is not hungry, because what comes at once is wanted at once.
 const LEAF_MS: u64 = 20;
+/// The same for the protected, who drain first: three pictures of a meeting at its part of 5 Mbit/s.
+const PROTECTED_MS: u64 = 50;
+/// What a bfifo holds where that is not longer than [`PROTECTED_MS`]: TCP stalls with less, pictures are lost.
+const LEAF_FRAMES: u64 = 12;
 
 /// A tree, and who could not be placed in it.
 pub(crate) struct Built {
@@ -88,22 +95,47 @@ pub(crate) struct Built {
     pub devices: BTreeMap<Slot, DeviceId>,
 }
 
-/// One leaf before its rates are fitted.
-struct Claim {
-    slot: Slot,
-    class: TrafficClass,
-    floor: u64,
-    ceiling: BitRate,
-    surplus: u64,
-    prio: u8,
-    limit: u32,
+/// One leaf before its rates are fitted. Rates in bit/s.
+#[derive(Clone, Debug)]
+pub(crate) struct Claim {
+    pub slot: Slot,
+    pub class: TrafficClass,
+    /// What the plan gives it.
+    pub rate: u64,
+    /// What of that is served before any turn.
+    pub floor: u64,
+    /// What of the floor is owed and not only foreseen.
+    pub guaranteed: u64,
+    pub ceiling: BitRate,
+    pub prio: u8,
+    /// Whether it wants more than the plan gives it, and could have it.
+    pub hungry: bool,
+    /// Bytes.
+    pub limit: u32,
+}
+
+impl Claim {
+    fn new(slot: Slot, allocation: &Allocation, ceiling: BitRate, prio: u8, style: LeafStyle) -> Claim {
+        let hungry = !matches!(allocation.bound, Bound::Demand | Bound::Ceiling);
+        Claim {
+            slot,
+            class: allocation.class,
+            rate: allocation.rate.as_bps(),
+            floor: allocation.floor.as_bps(),
+            guaranteed: allocation.guaranteed.as_bps(),
+            ceiling,
+            prio,
+            hungry,
+            limit: leaf_limit(if hungry { allocation.rate } else { ceiling }, ceiling, leaf_ms(prio), style),
+        }
+    }
 }
 
 /// The tree that means `division`; `None` if the capacity cannot hold even the least rates of its classes.
 ///
 /// `draining` are leaves (and their prios, which stay) that no plan names any more but that still hold packets:
 /// they stay, owed nothing.
-/// Children's rates always add up to less than their parent's: where the floors and the least rates (8 kbit/s
+/// Children's rates always add up to less than their parent's: where the floors and the least rates (200 bit/s
 /// for each leaf, HTB has no zero) exceed the capacity, what is above the least shrinks by one factor.
 pub(crate) fn queue_tree(
     division: &Division,
@@ -114,7 +146,7 @@ pub(crate) fn queue_tree(
     let capacity = BitRate::from_bps(whole_bytes(division.capacity.as_bps()));
     let prio_of = prios(division);
     let (mut claims, mut skipped, mut devices) = (Vec::new(), Vec::new(), BTreeMap::new());
-    let (mut device_floors, mut device_ceilings) = (BTreeMap::new(), BTreeMap::new());
+    let (mut device_floors, mut device_ceilings, mut slack) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for device in &division.devices {
         if device.aggregates.is_empty() {
             continue;
@@ -125,34 +157,33 @@ pub(crate) fn queue_tree(
         };
         devices.insert(slot, device.device);
         device_floors.insert(slot, device.floor.as_bps());
+        slack.insert(slot, device.floor.saturating_sub(device.guaranteed).as_bps());
         device_ceilings.insert(slot, device.ceiling);
         for allocation in &device.aggregates {
             let ceiling = allocation.ceiling.min(device.ceiling).min(capacity);
-            claims.push(Claim {
-                slot,
-                class: allocation.class,
-                floor: allocation.floor.as_bps(),
-                ceiling,
-                surplus: allocation.rate.saturating_sub(allocation.floor).as_bps(),
-                prio: prio_of(allocation.tier),
-                limit: leaf_limit(allocation.rate + device.headroom, ceiling, style),
-            });
+            claims.push(Claim::new(slot, allocation, ceiling, prio_of(allocation.tier), style));
         }
     }
     for (&minor, &prio) in draining {
         if let Some((slot, Some(class))) = Slot::from_minor(minor)
             && !claims.iter().any(|claim| claim.slot == slot && claim.class == class)
         {
-            let limit = leaf_limit(capacity, capacity, style);
-            claims.push(Claim { slot, class, floor: 0, ceiling: capacity, surplus: 0, prio, limit });
+            let limit = leaf_limit(capacity, capacity, LEAF_MS, style);
+            let (rate, floor, guaranteed, ceiling, hungry) = (0, 0, 0, capacity, false);
+            claims.push(Claim { slot, class, rate, floor, guaranteed, ceiling, prio, hungry, limit });
         }
+    }
+    let turns = turns(&claims, &slack, capacity, style.packet);
+    for (claim, turn) in claims.iter_mut().zip(&turns) {
+        let made = claim.floor - turn.floor;
+        device_floors.entry(claim.slot).and_modify(|floor: &mut u64| *floor = floor.saturating_sub(made));
+        claim.floor = turn.floor;
     }
 
     let default_rate = (capacity.as_bps() / 100).clamp(RATE_MIN, DEFAULT_RATE_MAX).min(capacity.as_bps() / 8);
     // One byte per second stays free, so that the children are strictly less than the parent.
     let room = capacity.as_bps().saturating_sub(whole_bytes(default_rate) + 8);
     let fit = Fit::new(room, &claims, &device_floors)?;
-    let quanta = quanta(&claims, style);
 
     let mut tree = QueueTree::default();
     let mut add = |minor, parent, rate: u64, ceil: BitRate, prio, quantum| {
@@ -162,14 +193,14 @@ pub(crate) fn queue_tree(
         tree.classes.insert(minor, Class { parent, rate, ceil, prio, quantum, burst, cburst });
     };
     add(ROOT_MINOR, 0, capacity.as_bps(), capacity, 0, FRAME);
-    add(LOCAL_MINOR, 0, LOCAL_RATE.as_bps(), LOCAL_RATE, 0, QUANTUM_MAX);
+    add(LOCAL_MINOR, 0, LOCAL_RATE.as_bps(), LOCAL_RATE, 0, LOCAL_QUANTUM);
     add(DEFAULT_MINOR, ROOT_MINOR, default_rate, capacity, 7, FRAME);
     let mut sums: BTreeMap<Slot, u64> = BTreeMap::new();
-    for (claim, quantum) in claims.iter().zip(quanta) {
+    for (claim, turn) in claims.iter().zip(turns) {
         let rate = fit.leaf(claim.floor);
         *sums.entry(claim.slot).or_default() += rate;
         let minor = claim.slot.class_minor(claim.class);
-        add(minor, claim.slot.device_minor(), rate, claim.ceiling, claim.prio, quantum);
+        add(minor, claim.slot.device_minor(), rate, claim.ceiling, claim.prio, turn.quantum);
     }
     for (slot, sum) in sums {
         let rate = fit.device(slot, sum);
@@ -178,8 +209,8 @@ pub(crate) fn queue_tree(
     }
 
     let mut leaf = |minor, limit| tree.leaves.insert(minor, LeafQdisc { kind: style.kind, limit });
-    leaf(DEFAULT_MINOR, leaf_limit(capacity, capacity, style));
-    leaf(LOCAL_MINOR, leaf_limit(LOCAL_RATE, LOCAL_RATE, style));
+    leaf(DEFAULT_MINOR, leaf_limit(capacity, capacity, LEAF_MS, style));
+    leaf(LOCAL_MINOR, leaf_limit(LOCAL_RATE, LOCAL_RATE, LEAF_MS, style));
     for claim in &claims {
         leaf(claim.slot.class_minor(claim.class), claim.limit);
     }
@@ -257,38 +288,24 @@ fn prios(division: &Division) -> impl Fn(Tier) -> u8 {
     }
 }
 
-/// The planned surplus of each claim as bytes per turn, in proportion among the leaves of one prio.
-///
-/// Where the smallest surplus can be one frame without the largest leaving the range, it is: short turns,
-/// short waits. Where super-packets come, turns are as long as they may be, because a turn shorter than a
-/// packet weighs nothing.
-fn quanta(claims: &[Claim], style: LeafStyle) -> Vec<u32> {
-    let mut range: BTreeMap<u8, (u64, u64)> = BTreeMap::new();
-    for claim in claims.iter().filter(|claim| claim.surplus > 0) {
-        let (least, most) = range.entry(claim.prio).or_insert((u64::MAX, 0));
-        (*least, *most) = ((*least).min(claim.surplus), (*most).max(claim.surplus));
-    }
-    let quantum = |claim: &Claim| {
-        let Some(&(least, most)) = range.get(&claim.prio).filter(|_| claim.surplus > 0) else { return FRAME };
-        let by_least = BitRate::from_bps(claim.surplus).mul_ratio(u64::from(FRAME), least).as_bps();
-        let by_most = BitRate::from_bps(claim.surplus).mul_ratio(u64::from(QUANTUM_MAX), most).as_bps();
-        let quantum = if style.packet > FRAME { by_most } else { by_least.min(by_most) };
-        (quantum as u32).clamp(FRAME, QUANTUM_MAX)
-    };
-    claims.iter().map(quantum).collect()
+/// How long the bfifo of a leaf of `prio` may hold a packet.
+const fn leaf_ms(prio: u8) -> u64 {
+    if prio == 0 { PROTECTED_MS } else { LEAF_MS }
 }
 
-/// How many bytes a bfifo holds: 20 ms of the rate at which its class is expected to be served (`service`: what
-/// the plan gives it, with the headroom it may take), of a quarter of its ceiling at least, because the plan
-/// may be wrong, and at least two of the largest packets, because it drops what is larger than itself.
+/// How many bytes a bfifo holds: `ms` of the rate at which its class is expected to be served (`service`), of half
+/// of its ceiling at least, because the plan may be wrong; some frames where that takes it no longer than the
+/// protected are held; and two of the largest packets, because it drops what is larger than itself.
 ///
 /// In steps of an eighth to a quarter, so that the noise of plans changes nothing. Other kinds bound themselves.
-fn leaf_limit(service: BitRate, ceiling: BitRate, style: LeafStyle) -> u32 {
+fn leaf_limit(service: BitRate, ceiling: BitRate, ms: u64, style: LeafStyle) -> u32 {
     if style.kind != LeafKind::Bfifo {
         return 0;
     }
-    let rate = service.min(ceiling).max(ceiling.mul_ratio(1, 4));
-    let bytes = rate.mul_ratio(LEAF_MS, 8_000).as_bps().clamp(u64::from(2 * style.packet), 1 << 26);
+    let lasting = |rate: BitRate, ms| rate.mul_ratio(ms, 8_000).as_bps();
+    let bytes = lasting(service.min(ceiling).max(ceiling.mul_ratio(1, 2)), ms);
+    let frames = (LEAF_FRAMES * u64::from(FRAME)).min(lasting(ceiling, PROTECTED_MS));
+    let bytes = bytes.max(frames).max(u64::from(2 * style.packet)).min(1 << 26);
     let step = (1u64 << bytes.ilog2()) / 4;
     bytes.next_multiple_of(step) as u32
 }
@@ -320,6 +337,7 @@ pub(crate) fn aggregate(minor: u16, devices: &BTreeMap<Slot, DeviceId>) -> Optio
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::turns::ROUND_MAX;
     use proptest::prelude::*;
     use vocab::{Allocation, Bound, DeviceAllocation, MacAddress};
 
@@ -339,26 +357,34 @@ pub(crate) mod tests {
     /// Any division, also such as no law would make: floors above the capacity, above the ceiling, above the rate.
     pub(crate) fn any_division() -> impl Strategy<Value = Division> {
         let rate = || prop_oneof![Just(0), 0..100_000u64, 0..200_000_000u64, 0..200_000_000_000u64];
-        let allocation = (0..TrafficClass::COUNT, 0..=10u8, rate(), rate(), rate());
-        let device = (rate(), rate(), rate(), proptest::collection::vec(allocation, 0..6));
+        let bound = prop_oneof![
+            Just(Bound::Demand),
+            Just(Bound::Ceiling),
+            Just(Bound::ProtectedCeiling),
+            Just(Bound::Guarantee),
+            Just(Bound::Share { tier: Tier::PROTECTED, level: BitRate::ZERO }),
+        ];
+        let allocation = (0..TrafficClass::COUNT, 0..=10u8, [rate(), rate(), rate(), rate()], bound);
+        let device = ([rate(), rate()], rate(), rate(), proptest::collection::vec(allocation, 0..6));
         let capacity = prop_oneof![40_000..5_000_000u64, 5_000_000..400_000_000u64, 400_000_000..120_000_000_000u64];
         let devices = proptest::collection::btree_map(1..20u8, device, 0..8);
         (capacity, devices).prop_map(|(capacity, devices)| Division {
             capacity: BitRate::from_bps(capacity),
             devices: devices
                 .into_iter()
-                .map(|(number, (floor, ceiling, headroom, classes))| {
+                .map(|(number, ([floor, guaranteed], ceiling, headroom, classes))| {
                     let classes: BTreeMap<usize, _> = classes.into_iter().map(|class| (class.0, class)).collect();
                     DeviceAllocation {
                         device: self::device(number),
                         demand: BitRate::ZERO,
                         rate: BitRate::ZERO,
                         floor: BitRate::from_bps(floor),
+                        guaranteed: BitRate::from_bps(guaranteed),
                         ceiling: BitRate::from_bps(ceiling),
                         headroom: BitRate::from_bps(headroom),
                         aggregates: classes
                             .into_values()
-                            .map(|(class, tier, rate, floor, ceiling)| allocation_of(class, tier, rate, floor, ceiling))
+                            .map(|(class, tier, rates, bound)| allocation_of(class, tier, rates, bound))
                             .collect(),
                     }
                 })
@@ -367,33 +393,41 @@ pub(crate) mod tests {
         })
     }
 
-    fn allocation_of(class: usize, tier: u8, rate: u64, floor: u64, ceiling: u64) -> Allocation {
+    fn allocation_of(class: usize, tier: u8, rates: [u64; 4], bound: Bound) -> Allocation {
+        let [rate, floor, guaranteed, ceiling] = rates.map(BitRate::from_bps);
         Allocation {
             class: TrafficClass::from_index(class).unwrap(),
             tier: Tier::new(tier).unwrap(),
-            demand: BitRate::from_bps(rate),
-            rate: BitRate::from_bps(rate),
-            floor: BitRate::from_bps(floor),
-            ceiling: BitRate::from_bps(ceiling),
-            bound: Bound::Demand,
+            demand: rate,
+            rate,
+            floor,
+            guaranteed,
+            ceiling,
+            bound,
         }
     }
 
     /// Class index, tier, rate and floor in kbit/s.
     type Part = (usize, u8, u64, u64);
 
-    /// Devices from 1, each with a floor in kbit/s, and its leaves.
+    /// Devices from 1, each with a floor in kbit/s, and its leaves: the protected quiet, the others hungry.
     fn division(capacity: u64, devices: &[(u64, &[Part])]) -> Division {
         let devices = devices.iter().enumerate().map(|(index, (floor, leaves))| DeviceAllocation {
             device: device(index as u8 + 1),
             demand: BitRate::ZERO,
             rate: BitRate::ZERO,
             floor: BitRate::from_kbps(*floor),
+            guaranteed: BitRate::from_kbps(*floor),
             ceiling: BitRate::MAX,
             headroom: BitRate::ZERO,
             aggregates: leaves
                 .iter()
-                .map(|&(class, tier, rate, floor)| allocation_of(class, tier, rate * 1000, floor * 1000, u64::MAX))
+                .map(|&(class, tier, rate, floor)| {
+                    let level = BitRate::ZERO;
+                    let share = Bound::Share { tier: Tier::new(tier).unwrap(), level };
+                    let bound = if tier == 0 { Bound::Demand } else { share };
+                    allocation_of(class, tier, [rate * 1_000, floor * 1_000, floor * 1_000, u64::MAX], bound)
+                })
                 .collect(),
         });
         Division { capacity: BitRate::from_kbps(capacity), devices: devices.collect(), ..Division::default() }
@@ -420,13 +454,13 @@ pub(crate) mod tests {
             &division(20_000, &[(500, &[(4, 3, 10_000, 500)]), (2_500, &five)]),
             &[
                 "10 of 1: 500 to 20000, 0, 1514",
-                "15 of 10: 500 to 20000, 3, 9588",
+                "15 of 10: 500 to 20000, 3, 28766",
                 "20 of 1: 2500 to 20000, 0, 1514",
-                "25 of 20: 500 to 20000, 3, 1514",
-                "26 of 20: 500 to 20000, 3, 1514",
-                "27 of 20: 500 to 20000, 3, 1514",
-                "28 of 20: 500 to 20000, 3, 1514",
-                "29 of 20: 500 to 20000, 3, 1514",
+                "25 of 20: 500 to 20000, 3, 4542",
+                "26 of 20: 500 to 20000, 3, 4542",
+                "27 of 20: 500 to 20000, 3, 4542",
+                "28 of 20: 500 to 20000, 3, 4542",
+                "29 of 20: 500 to 20000, 3, 4542",
             ],
         );
     }
@@ -437,24 +471,24 @@ pub(crate) mod tests {
             &division(100_000, &[(10_000, &[(0, 0, 100, 100), (4, 1, 70_000, 3_000)]), (0, &[(9, 5, 0, 0)])]),
             &[
                 "10 of 1: 10000 to 100000, 0, 1514",
-                "11 of 10: 100 to 100000, 0, 1514",
-                "15 of 10: 3000 to 100000, 1, 1514",
-                "20 of 1: 8 to 100000, 0, 1514",
-                "2a of 20: 8 to 100000, 5, 1514",
+                "11 of 10: 100 to 100000, 0, 62500",
+                "15 of 10: 3000 to 100000, 1, 3028",
+                "20 of 1: 0 to 100000, 0, 1514",
+                "2a of 20: 0 to 100000, 5, 3028",
             ],
         );
     }
 
     #[test]
     fn floors_that_do_not_fit_shrink_alike() {
-        // 1,000 less 10 for the default leaf and a byte; what is above 8 each shrinks by one factor.
+        // 1,000 less 10 for the default leaf and a byte; what is above 200 bit/s each shrinks by one factor.
         check(
             &division(1_000, &[(800, &[(4, 1, 800, 800)]), (800, &[(4, 1, 800, 800)])]),
             &[
                 "10 of 1: 494 to 1000, 0, 1514",
-                "15 of 10: 494 to 1000, 1, 1514",
+                "15 of 10: 494 to 1000, 1, 3028",
                 "20 of 1: 494 to 1000, 0, 1514",
-                "25 of 20: 494 to 1000, 1, 1514",
+                "25 of 20: 494 to 1000, 1, 3028",
             ],
         );
     }
@@ -475,16 +509,18 @@ pub(crate) mod tests {
 
     #[test]
     fn a_queue_is_as_long_as_its_rate_and_its_packets_ask() {
-        let limit = |service, ceiling, packet| {
+        let limit = |service, ceiling, ms, packet| {
             let style = LeafStyle { kind: LeafKind::Bfifo, packet };
-            leaf_limit(BitRate::from_kbps(service), BitRate::from_kbps(ceiling), style)
+            leaf_limit(BitRate::from_kbps(service), BitRate::from_kbps(ceiling), ms, style)
         };
-        assert_eq!(limit(20_000, 20_000, FRAME), 57_344); // 50,000 bytes, a step up
-        assert_eq!(limit(1_000, 20_000, FRAME), 14_336); // a quarter of the ceiling
-        assert_eq!(limit(100, 100, FRAME), 3_072); // two frames
-        assert_eq!(limit(20_000, 20_000, SUPER_PACKET), 131_072);
+        assert_eq!(limit(20_000, 20_000, LEAF_MS, FRAME), 57_344); // 50,000 bytes, a step up
+        assert_eq!(limit(1_000, 20_000, LEAF_MS, FRAME), 28_672); // half of the ceiling
+        assert_eq!(limit(1_000, 5_000, LEAF_MS, FRAME), 20_480); // twelve frames
+        assert_eq!(limit(2_500, 2_500, PROTECTED_MS, FRAME), 16_384); // three pictures of a meeting
+        assert_eq!(limit(100, 100, LEAF_MS, FRAME), 3_072); // two frames
+        assert_eq!(limit(20_000, 20_000, LEAF_MS, SUPER_PACKET), 131_072);
         let fq_codel = LeafStyle { kind: LeafKind::FqCodel, packet: FRAME };
-        assert_eq!(leaf_limit(BitRate::from_mbps(1), BitRate::from_mbps(1), fq_codel), 0);
+        assert_eq!(leaf_limit(BitRate::from_mbps(1), BitRate::from_mbps(1), LEAF_MS, fq_codel), 0);
     }
 
     #[test]
@@ -514,7 +550,7 @@ pub(crate) mod tests {
             for (minor, class) in &tree.classes {
                 prop_assert!(class.rate.as_bps() >= 8 && class.rate.as_bps() % 8 == 0, "{minor:x} {class:?}");
                 prop_assert!(class.ceil >= class.rate && class.prio <= 7);
-                prop_assert!((FRAME..=QUANTUM_MAX).contains(&class.quantum));
+                prop_assert!(class.quantum >= FRAME && u64::from(class.quantum) <= ROUND_MAX.max(100 * u64::from(packet)));
                 prop_assert!(*minor == LOCAL_MINOR || class.ceil <= division.capacity, "{minor:x} {class:?}");
                 let children = tree.classes.values().any(|child| child.parent == *minor);
                 prop_assert!(children != tree.leaves.contains_key(minor) || *minor == ROOT_MINOR, "{minor:x}");
@@ -531,7 +567,7 @@ pub(crate) mod tests {
             let built = queue_tree(&division(10_000, &devices), STYLE, &BTreeMap::new(), slot).unwrap();
             for (place, floor) in floors.iter().enumerate() {
                 let minor = slot(device(place as u8 + 1)).unwrap().class_minor(TrafficClass::Web);
-                prop_assert_eq!(built.tree.classes[&minor].rate.as_kbps(), (*floor).max(8));
+                prop_assert_eq!(built.tree.classes[&minor].rate.as_bps(), (floor * 1_000).max(RATE_MIN));
             }
         }
     }

@@ -257,6 +257,7 @@ fn plan(capacity: u64, devices: &[(u8, &[Part])]) -> Plan {
             demand: sum(|part| part.2),
             rate: sum(|part| part.2),
             floor: sum(|part| part.3),
+            guaranteed: sum(|part| part.3),
             ceiling: BitRate::MAX,
             headroom: BitRate::ZERO,
             aggregates: parts
@@ -267,8 +268,12 @@ fn plan(capacity: u64, devices: &[(u8, &[Part])]) -> Plan {
                     demand: BitRate::from_kbps(rate),
                     rate: BitRate::from_kbps(rate),
                     floor: BitRate::from_kbps(floor),
+                    guaranteed: BitRate::from_kbps(floor),
                     ceiling: BitRate::from_kbps(ceiling),
-                    bound: Bound::Demand,
+                    bound: match Tier::new(tier).unwrap() {
+                        Tier::PROTECTED => Bound::Demand,
+                        tier => Bound::Share { tier, level: BitRate::ZERO },
+                    },
                 })
                 .collect(),
         }

@@ -56,6 +56,9 @@ pub struct Allocation {
     pub rate: BitRate,
     /// What is served before anybody borrows (HTB `rate`).
     pub floor: BitRate,
+    /// What the floor would be without forecasts: owed by its guarantee or its device's. The floor can be less where
+    /// the device's guarantee is kept by what is foreseen for its other classes.
+    pub guaranteed: BitRate,
     /// What it never exceeds (HTB `ceil`).
     pub ceiling: BitRate,
     /// What bounded it.
@@ -73,6 +76,8 @@ pub struct DeviceAllocation {
     pub rate: BitRate,
     /// Its floor, at least the sum of its aggregates' floors.
     pub floor: BitRate,
+    /// What the floor would be without forecasts: owed by guarantees, its own or its classes'.
+    pub guaranteed: BitRate,
     /// What it never exceeds.
     pub ceiling: BitRate,
     /// What nobody asked for and it could take, up to its ceiling. No promise.

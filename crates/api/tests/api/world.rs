@@ -348,6 +348,7 @@ pub fn snapshot() -> Snapshot {
         demand: BitRate::from_mbps(120),
         rate: BitRate::from_mbps(90),
         floor: BitRate::from_mbps(10),
+        guaranteed: BitRate::from_mbps(10),
         ceiling: BitRate::from_mbps(100),
         bound: Bound::Share { tier, level: BitRate::from_mbps(90) },
     };
@@ -360,6 +361,7 @@ pub fn snapshot() -> Snapshot {
             demand: BitRate::from_mbps(120),
             rate: BitRate::from_mbps(90),
             floor: BitRate::from_mbps(10),
+            guaranteed: BitRate::from_mbps(10),
             ceiling: BitRate::from_mbps(100),
             headroom: BitRate::ZERO,
             aggregates: vec![allocation],
