@@ -119,13 +119,15 @@ impl Activity {
         let usage = self.usage[direction];
         let hunger = self.hunger[direction];
         let least = usage.max(foreseen);
-        if hunger.is_lasting() {
-            capacity.max(least)
+        let wanted = if hunger.is_lasting() {
+            capacity
         } else if hunger.is_waiting() {
             least.max(usage + usage)
         } else {
             least
-        }
+        };
+        // Whoever wants more than there is wants all of it.
+        wanted.min(capacity)
     }
 }
 

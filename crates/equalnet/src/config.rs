@@ -150,6 +150,9 @@ impl fmt::Display for ConfigError {
     }
 }
 
+/// Names stay readable in a table; the API has the same bound.
+const LONGEST_NAME: usize = 64;
+
 /// Where `run_dir` is unless the operator says otherwise.
 const DEFAULT_RUN_DIR: &str = "/run/equalnet";
 
@@ -391,6 +394,13 @@ impl Reader<'_> {
         let right = "A MAC address such as `a4:5e:60:00:00:01`, or an IP address";
         let id = self.value("device.id", &written.id, right, |text| text.parse::<DeviceId>().ok())?;
         let mut share: Share = policy.default_share;
+        if let Some(name) = &written.name {
+            let text = name.get_ref();
+            if text.is_empty() || text.chars().count() > LONGEST_NAME || text.chars().any(char::is_control) {
+                let right = format!("1 to {LONGEST_NAME} characters, none of them for control");
+                return Err(self.fault(name.span(), "device.name", "this cannot be a name", right));
+            }
+        }
         if let Some(priority) = &written.priority {
             share.priority = self.priority("device.priority", priority, last)?;
         }
@@ -412,7 +422,14 @@ impl Reader<'_> {
                 share.ceiling[direction] = rate;
             }
         }
-        Ok((id, DevicePolicy { name: written.name.clone(), share, classes: BTreeMap::new() }))
+        Ok((
+            id,
+            DevicePolicy {
+                name: written.name.as_ref().map(|name| name.get_ref().clone()),
+                share,
+                classes: BTreeMap::new(),
+            },
+        ))
     }
 
     fn capture(&self, written: &Written) -> Result<CaptureConfig, ConfigError> {

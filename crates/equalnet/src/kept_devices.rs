@@ -100,7 +100,7 @@ mod tests {
             guarantee: Directed { download: Guarantee::Permille(125), upload: Guarantee::None },
             ceiling: Directed { download: BitRate::MAX, upload: BitRate::from_bps(1_234_567) },
         };
-        let of_device = DevicePolicy { name: Some("Anna's \"laptop\"\n".to_owned()), share, classes: BTreeMap::new() };
+        let of_device = DevicePolicy { name: Some("Anna's \"laptop\" \\".to_owned()), share, classes: BTreeMap::new() };
         kept.set_device(device, &of_device).unwrap();
         kept.set_mode(Mode::Control).unwrap();
         let again = KeptDevices::read(folder.path()).unwrap();

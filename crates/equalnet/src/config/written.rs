@@ -73,7 +73,7 @@ pub struct WrittenClass {
 #[serde(deny_unknown_fields)]
 pub struct WrittenDevice {
     pub id: Spanned<String>,
-    pub name: Option<String>,
+    pub name: Option<Spanned<String>>,
     pub priority: Option<Spanned<u8>>,
     pub weight: Option<Spanned<f64>>,
     pub guarantee_download: Option<Spanned<String>>,
