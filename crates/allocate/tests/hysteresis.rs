@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use proptest::test_runner::RngAlgorithm;
 use std::time::Duration;
 use vocab::{
-    BitRate, DeviceId, Directed, Division, LinkId, MacAddress, Plan, PlanId, Priority, Timestamp, TrafficClass, Weight,
+    BitRate, Bound, DeviceId, Directed, Division, LinkId, MacAddress, Plan, PlanId, Priority, Timestamp, TrafficClass,
+    Weight,
 };
 
 const START: Timestamp = Timestamp::from_unix_secs(1_700_000_000);
@@ -131,6 +132,11 @@ fn what_is_worth_a_plan() {
     assert!(worth(&other_rates, 2));
     let noise = divide(10_000, &[device(1, vec![web(4_020, 1_000)]), device(2, vec![web(8_000, 1_000)])]);
     assert!(!worth(&noise, 100));
+    // The second has the same, but now it wants no more.
+    let mut fed = base.clone();
+    fed.devices[1].aggregates[0].bound = Bound::Demand;
+    assert!(!worth(&fed, 1));
+    assert!(worth(&fed, 2));
     assert!(worth(&divide(9_999, &[device(1, vec![web(4_000, 1_000)]), device(2, vec![web(8_000, 1_000)])]), 1));
     assert!(worth(&divide(10_000, &[device(1, vec![web(4_000, 1_000)])]), 1));
 }
