@@ -54,6 +54,8 @@ pub struct CaptureConfig {
     pub source: SourceChoice,
     /// Whether AF_PACKET also reads what is not for this machine.
     pub promiscuous: bool,
+    /// Only packets that match this expression (pcap-filter(7)); AF_PACKET and files only.
+    pub filter: Option<String>,
     /// Flows kept at most.
     pub max_flows: usize,
     /// Files in which a DHCP server on this machine keeps its leases: names for devices that asked before us.
@@ -475,7 +477,14 @@ impl Reader<'_> {
             self.value("capture.gateways", gateway, right, |text| text.parse().ok())
         });
         let gateways = gateways.collect::<Result<_, _>>()?;
-        Ok(CaptureConfig { source, promiscuous: from.promiscuous.unwrap_or(false), max_flows, leases, gateways })
+        Ok(CaptureConfig {
+            source,
+            promiscuous: from.promiscuous.unwrap_or(false),
+            filter: from.filter.clone(),
+            max_flows,
+            leases,
+            gateways,
+        })
     }
 
     fn api(&self, written: &Written, run_dir: &Path) -> Result<ApiConfig, ConfigError> {

@@ -297,9 +297,11 @@ fn open_sources(config: &Config, clock: &Clock) -> Result<Sources> {
             let reason = "capture.source is af_packet, which can only watch; shaping needs ebpf".to_owned();
             (open_af_packet(config)?, Hold::Watching(reason), None)
         }
-        SourceChoice::File { file, at_end } => {
-            (Inlet::Frames(Box::new(Paced::open(file, *at_end, clock.clone())?)), Hold::Nothing, None)
-        }
+        SourceChoice::File { file, at_end } => (
+            Inlet::Frames(Box::new(Paced::open(file, config.capture.filter.as_deref(), *at_end, clock.clone())?)),
+            Hold::Nothing,
+            None,
+        ),
     };
     let mut own_stations = config.capture.gateways.clone();
     // A file shows another network: who passes through this machine is not in it.
@@ -325,7 +327,10 @@ fn open_ebpf(config: &Config) -> Result<(Inlet, Steering, Datapath)> {
 fn open_af_packet(config: &Config) -> Result<Inlet> {
     let taps: Vec<Tap> = config.links.iter().map(tap).collect();
     let listening = if config.capture.promiscuous { Listening::Promiscuous } else { Listening::Ours };
-    let source = AfPacketSource::open(&taps, &AfPacketSettings { listening, ..AfPacketSettings::default() })?;
+    let source = AfPacketSource::open(
+        &taps,
+        &AfPacketSettings { listening, filter: config.capture.filter.clone(), ..AfPacketSettings::default() },
+    )?;
     Ok(Inlet::Frames(Box::new(source)))
 }
 

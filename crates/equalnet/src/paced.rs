@@ -20,6 +20,7 @@ pub struct Paced {
     at_end: AtEnd,
     clock: Clock,
     file: FileSource,
+    filter: Option<String>,
     /// Read, and not yet due.
     waiting: VecDeque<Waiting>,
     last: Option<Last>,
@@ -49,16 +50,17 @@ struct Last {
 }
 
 impl Paced {
-    /// Replays the capture at `path` from now on.
+    /// Replays the capture at `path` from now on; what `filter` does not match is left out.
     ///
     /// # Errors
     /// It cannot be read, or is no capture.
-    pub fn open(path: &Path, at_end: AtEnd, clock: Clock) -> Result<Paced, CaptureError> {
+    pub fn open(path: &Path, filter: Option<&str>, at_end: AtEnd, clock: Clock) -> Result<Paced, CaptureError> {
         Ok(Paced {
             path: path.to_path_buf(),
             at_end,
             clock,
-            file: FileSource::open(path, None)?,
+            file: FileSource::open(path, filter)?,
+            filter: filter.map(str::to_owned),
             waiting: VecDeque::new(),
             last: None,
             handed: SourceCounts::default(),
@@ -101,7 +103,7 @@ impl Paced {
         }
         self.handed_before = self.handed.frames;
         self.malformed_before += self.file.counts()?.malformed;
-        self.file = FileSource::open(&self.path, None)?;
+        self.file = FileSource::open(&self.path, self.filter.as_deref())?;
         Ok(true)
     }
 }
@@ -174,7 +176,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.pcap");
         std::fs::write(&path, capture(frames)).unwrap();
-        let mut paced = Paced::open(&path, at_end, Clock::new()).unwrap();
+        let mut paced = Paced::open(&path, None, at_end, Clock::new()).unwrap();
         let mut times = Vec::new();
         for _ in 0..polls {
             let mut seen = |observation: Observation<'_>| {

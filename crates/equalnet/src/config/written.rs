@@ -36,6 +36,7 @@ pub struct WrittenLink {
 pub struct WrittenCapture {
     pub source: Option<Spanned<String>>,
     pub promiscuous: Option<bool>,
+    pub filter: Option<String>,
     pub file: Option<PathBuf>,
     pub at_end: Option<Spanned<String>>,
     pub gateways: Option<Vec<Spanned<String>>>,
