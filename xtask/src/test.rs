@@ -33,8 +33,8 @@ pub fn run(arguments: Arguments) -> Result<()> {
         }),
         ("tests", || cargo_test(&mut run::cargo(&["test", "--workspace", "--exclude", "lab"]), &["--show-output"])),
         ("dashboard", dashboard),
-        ("lab", lab),
-        ("browser", in_browser),
+        ("lab", || on_a_noisy_machine(lab)),
+        ("browser", || on_a_noisy_machine(in_browser)),
     ];
     let mut summary = Vec::new();
     for (name, step) in steps {
@@ -71,6 +71,21 @@ fn report(summary: &[(&str, Outcome, Duration)]) -> Result<()> {
         bail!("{} steps failed", counts[1]);
     }
     Ok(())
+}
+
+/// Runs a step that measures real time; where it fails, once more, and says so: two cores that do something else for
+/// a second can break a bound of milliseconds. What fails twice has failed.
+fn on_a_noisy_machine(step: fn() -> Result<Outcome>) -> Result<Outcome> {
+    let first = match step() {
+        Ok(Outcome::Failed(note)) => note,
+        Err(error) => format!("{error:#}"),
+        done => return done,
+    };
+    println!("Failed, and tried once more: {first}");
+    Ok(match step()? {
+        Outcome::Passed(note) => Outcome::Passed(format!("{note}\nat the second try; the first: {first}")),
+        other => other,
+    })
 }
 
 fn quiet(command: &mut Command) -> Result<Outcome> {
