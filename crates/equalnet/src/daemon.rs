@@ -319,7 +319,6 @@ fn open_ebpf(config: &Config) -> Result<(Inlet, Steering, Datapath)> {
     let topologies: Vec<Topology> = config.links.iter().map(|link| link.topology.clone()).collect();
     datapath.attach(&topologies)?;
     let steering = datapath.steering();
-    steering.set_dscp(Some(vocab::TrafficClass::ALL.map(vocab::TrafficClass::dscp)))?;
     let source = EbpfSource::open(&mut datapath)?;
     Ok((Inlet::Ebpf(Box::new(source)), steering, datapath))
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
-use vocab::{Link, LinkId, Plan};
+use vocab::{Link, LinkId, Plan, TrafficClass};
 
 /// How often the queues are read: once in each window of the samples.
 const READ_EVERY: Duration = Duration::from_secs(1);
@@ -95,7 +95,10 @@ fn apply(
         Entry::Vacant(vacant) => {
             let link = settings.links.iter().find(|link| link.id == plan.link).ok_or("no such link")?;
             let opened = Shaper::open(settings.shaper.clone(), link, steering.clone());
-            vacant.insert(opened.map_err(|error| error.to_string())?)
+            let opened = opened.map_err(|error| error.to_string())?;
+            // Marks are a change to packets: only who controls makes it.
+            steering.set_dscp(Some(TrafficClass::ALL.map(TrafficClass::dscp))).map_err(|error| error.to_string())?;
+            vacant.insert(opened)
         }
     };
     let applied = shaper.apply(plan).map_err(|error| error.to_string())?;
@@ -109,6 +112,7 @@ fn apply(
 fn release(settings: &ShapingSettings) -> Result<(), String> {
     match &settings.hold {
         Hold::Steering(steering) => {
+            steering.set_dscp(None).map_err(|error| error.to_string())?;
             steering.set_steering(SteeringMode::Off).map_err(|error| error.to_string())?;
         }
         Hold::Watching(_) => {}
