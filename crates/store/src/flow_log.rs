@@ -6,8 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use vocab::{FlowSummary, Timestamp};
 
-/// The columns of `equalnet analyze`.
-const COLUMNS: [&str; 14] = [
+/// The columns of a flow as CSV: in the flow log, and after the file's name in `equalnet analyze`.
+pub const FLOW_COLUMNS: [&str; 14] = [
     "protocol",
     "src_ip",
     "src_port",
@@ -51,10 +51,10 @@ impl FlowLog {
         let mut rows = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
         let csv_failed = |error: csv::Error| failed(std::io::Error::other(error));
         if empty {
-            rows.write_record(COLUMNS).map_err(csv_failed)?;
+            rows.write_record(FLOW_COLUMNS).map_err(csv_failed)?;
         }
         for flow in flows {
-            rows.write_record(row(flow)).map_err(csv_failed)?;
+            rows.write_record(flow_row(flow)).map_err(csv_failed)?;
         }
         let bytes = rows.into_inner().map_err(|error| failed(std::io::Error::other(error.to_string())))?;
         std::io::Write::write_all(&mut file, &bytes).map_err(failed)
@@ -84,7 +84,8 @@ impl FlowLog {
     }
 }
 
-fn row(flow: &FlowSummary) -> [String; 14] {
+/// A flow in the order of [`FLOW_COLUMNS`]: the initiator is the source, times are seconds since 1970-01-01 UTC.
+pub fn flow_row(flow: &FlowSummary) -> [String; 14] {
     let source = flow.key.end(flow.initiator);
     let destination = flow.key.end(flow.initiator.opposite());
     let verdict = &flow.verdict;
@@ -134,7 +135,7 @@ mod tests {
         assert_eq!(names, ["flows.1.csv", "flows.2.csv", "flows.csv"]);
         let text = std::fs::read_to_string(settings.folder.join("flows.1.csv")).unwrap();
         let mut lines = text.lines();
-        assert_eq!(lines.next().unwrap(), COLUMNS.join(","));
+        assert_eq!(lines.next().unwrap(), FLOW_COLUMNS.join(","));
         let row = "tcp,192.168.1.20,50001,9.9.9.9,443,web,TLS,\"a,b.example\",0.90,\"name \"\"x\"\"\",3,1540,100.000000,101.500000";
         assert_eq!(lines.next().unwrap(), row);
     }

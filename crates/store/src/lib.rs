@@ -20,6 +20,7 @@ mod writer;
 
 pub use channel::{Message, StoreCounts, StoreReceiver, StoreSender, Unsent, Why, channel};
 pub use error::StoreError;
+pub use flow_log::{FLOW_COLUMNS, flow_row};
 pub use query::{
     DeviceVolume, FlowFilter, Grouping, History, HistoryQuery, LatestIds, Reader, Resolution, Series, SeriesKey,
     Setting, SettingChange, StoredForecast, StoredScore,

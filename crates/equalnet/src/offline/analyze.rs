@@ -79,7 +79,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         Some(path) => {
             let mut rows =
                 csv::Writer::from_path(path).with_context(|| format!("{} cannot be written", path.display()))?;
-            rows.write_record(COLUMNS)?;
+            rows.write_record(std::iter::once("pcap").chain(store::FLOW_COLUMNS))?;
             Some(rows)
         }
         None => None,
@@ -95,7 +95,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         for flow in &flows {
             sums.add(flow);
             if let Some(rows) = &mut rows {
-                write_row(rows, &name, flow)?;
+                rows.write_record(
+                    std::iter::once(name.as_str()).chain(store::flow_row(flow).iter().map(String::as_str)),
+                )?;
             }
         }
         totals.files += 1;
@@ -179,48 +181,6 @@ pub(crate) fn read(
     flows.append(&mut table.drain());
     flows.sort_by_key(|flow| (flow.first_seen, flow.key));
     Ok(flows)
-}
-
-const COLUMNS: [&str; 15] = [
-    "pcap",
-    "protocol",
-    "src_ip",
-    "src_port",
-    "dst_ip",
-    "dst_port",
-    "class",
-    "application",
-    "server_name",
-    "confidence",
-    "evidence",
-    "packets",
-    "bytes",
-    "first_seen",
-    "last_seen",
-];
-
-fn write_row(rows: &mut csv::Writer<std::fs::File>, pcap: &str, flow: &FlowSummary) -> Result<()> {
-    let source = flow.key.end(flow.initiator);
-    let destination = flow.key.end(flow.initiator.opposite());
-    let seconds = |at: Timestamp| format!("{}.{:06}", at.as_unix_secs(), at.as_unix_nanos() % 1_000_000_000 / 1_000);
-    rows.write_record([
-        pcap,
-        &flow.key.protocol().to_string(),
-        &source.address.to_string(),
-        &source.port.to_string(),
-        &destination.address.to_string(),
-        &destination.port.to_string(),
-        flow.verdict.class.name(),
-        &flow.verdict.application,
-        &flow.verdict.server_name,
-        &format!("{:.2}", flow.verdict.confidence),
-        &flow.verdict.evidence,
-        &(flow.packets.download + flow.packets.upload).to_string(),
-        &(flow.bytes.download + flow.bytes.upload).0.to_string(),
-        &seconds(flow.first_seen),
-        &seconds(flow.last_seen),
-    ])?;
-    Ok(())
 }
 
 impl Sums {
