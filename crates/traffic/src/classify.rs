@@ -7,6 +7,7 @@
 //! To recognise a new protocol: one file with a function `inspect(&View) -> Finding`, one line in [`TCP`] or
 //! [`DATAGRAM`]. To recognise a new service by its name: one row in `services.csv`.
 
+pub(crate) mod announced;
 pub(crate) mod behavior;
 pub(crate) mod bittorrent;
 pub(crate) mod calls;
@@ -34,7 +35,7 @@ pub(crate) mod tls;
 pub(crate) mod vpn;
 
 use services::{Service, Services};
-use vocab::TrafficClass;
+use vocab::{Address, Endpoint, IpProtocol, TrafficClass};
 
 /// Which end of the flow sent the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,10 +61,20 @@ pub(crate) struct View<'a> {
     pub(crate) layer: Layer,
     pub(crate) bytes: &'a [u8],
     pub(crate) sender: Sender,
+    /// Where the end that sent `bytes` stands.
+    pub(crate) source: Address,
+    pub(crate) destination: Address,
     /// The port of the end that sent `bytes`.
     pub(crate) source_port: u16,
     pub(crate) destination_port: u16,
+    /// How many packets with a payload the flow had before this one.
+    pub(crate) number: u16,
+    /// How the other end's first payload began, [`HEARD`] bytes at most; empty while it has sent none.
+    pub(crate) heard: &'a [u8],
 }
+
+/// Enough of a first payload to compare an answer with its request.
+pub(crate) const HEARD: usize = 32;
 
 impl View<'_> {
     /// Whether either end uses `port`.
@@ -146,6 +157,17 @@ pub(crate) enum Next {
     Settle,
     /// Yes: look at some more.
     Watch,
+    /// No, but it announces other flows: show each further payload to [`ANNOUNCERS`].
+    Listen,
+}
+
+/// Another flow that a flow spoke of (FTP data, the media of a call): whoever talks to this end does it for
+/// that purpose.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Announced {
+    pub(crate) end: Endpoint,
+    pub(crate) protocol: IpProtocol,
+    pub(crate) signature: Signature,
 }
 
 /// A conclusion with what came along.
@@ -154,6 +176,8 @@ pub(crate) struct Found {
     pub(crate) signature: Signature,
     pub(crate) name: Option<(Box<str>, NameSource)>,
     pub(crate) next: Next,
+    /// Flows that this one spoke of; mostly none.
+    pub(crate) announces: Vec<Announced>,
 }
 
 /// What an inspector says about a view.
@@ -173,6 +197,7 @@ pub(crate) fn found(application: &'static str, class: TrafficClass, why: &'stati
         signature: Signature { application, class, names: Names::Adorn, confidence: 95, why },
         name: None,
         next: Next::Settle,
+        announces: Vec::new(),
     })
 }
 
@@ -182,6 +207,7 @@ pub(crate) fn likely(application: &'static str, class: TrafficClass, confidence:
         signature: Signature { application, class, names: Names::Adorn, confidence, why },
         name: None,
         next: Next::Settle,
+        announces: Vec::new(),
     })
 }
 
@@ -229,6 +255,12 @@ pub(crate) const DATAGRAM: &[Inspect] = &[
     http::inspect,
     databases::inspect,
 ];
+
+/// Looks at one payload of a flow that announces others, and calls `announce` for each that it names.
+type Announce = fn(&View<'_>, announce: &mut dyn FnMut(Announced));
+
+/// Who reads announcements, in flows whose finding said [`Next::Listen`].
+pub(crate) const ANNOUNCERS: &[Announce] = &[];
 
 /// All that is known about what one flow is for.
 #[derive(Clone, Debug, Default)]
@@ -381,9 +413,21 @@ pub(crate) fn words(weighed: Weighed, name: &str) -> String {
 /// Entry points for fuzzing; see [`crate::parsers`].
 pub mod parsers {
     use super::{Layer, Sender, View};
+    use vocab::Address;
 
     fn view(bytes: &[u8], layer: Layer, sender: Sender, port: u16) -> View<'_> {
-        View { layer, bytes, sender, source_port: 40_000, destination_port: port }
+        let (source, destination) = (Address::default(), Address::default());
+        View {
+            layer,
+            bytes,
+            sender,
+            source,
+            destination,
+            source_port: 40_000,
+            destination_port: port,
+            number: 0,
+            heard: &[],
+        }
     }
 
     /// A DNS message over UDP and over TCP; returns how many answers it held.

@@ -9,7 +9,7 @@ mod order;
 mod stream;
 
 use crate::classify::{self, Evidence, Finding, Found, Layer, NameSource, Next, Sender, View, Volume, Weighed};
-use crate::classify::{behavior, dns, quic, rtp, services::Services};
+use crate::classify::{announced::Announcements, behavior, dns, quic, rtp, services::Services};
 use crate::{Fragment, Locality, Packet, Transport};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -137,6 +137,8 @@ pub struct FlowCounters {
 const PATIENCE: u16 = 24;
 /// How many more packets may sharpen a first conclusion.
 const WATCH: u16 = 10;
+/// A flow that announces others is read for this many packets with a payload.
+const LISTEN: u16 = 40;
 /// A flow is put behind its queue again at most this often: the order is right to this grain.
 const GRAIN: Duration = Duration::from_secs(1);
 
@@ -177,13 +179,38 @@ struct Probe {
     streams: [Stream; 2],
     quic: quic::Assembly,
     rtp: [rtp::Tracker; 2],
+    /// How each side's first payload began.
+    openings: [Opening; 2],
     behavior: behavior::Behavior,
+    /// It announces other flows.
+    listens: bool,
     /// Packets with a payload so far.
     payloads: u16,
     /// Settle when `payloads` reaches this.
     until: u16,
     /// What it holds of the table's reassembly memory.
     held: usize,
+}
+
+/// The first bytes of a side.
+#[derive(Clone, Copy, Debug, Default)]
+struct Opening {
+    bytes: [u8; classify::HEARD],
+    length: u8,
+}
+
+impl Opening {
+    fn hear(&mut self, payload: &[u8]) {
+        if self.length == 0 {
+            let length = payload.len().min(classify::HEARD);
+            self.bytes[..length].copy_from_slice(&payload[..length]);
+            self.length = length as u8;
+        }
+    }
+
+    fn heard(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
 }
 
 enum Slot {
@@ -197,6 +224,7 @@ pub struct FlowTable {
     locality: Locality,
     services: Services,
     names: dns::Memory,
+    announced: Announcements,
     hasher: RandomState,
     index: HashTable<u32>,
     slots: Vec<Slot>,
@@ -223,6 +251,7 @@ impl FlowTable {
             locality,
             services: Services::new(),
             names: dns::Memory::new(limits.names),
+            announced: Announcements::default(),
             hasher: RandomState::default(),
             index: HashTable::new(),
             slots: Vec::new(),
@@ -492,11 +521,13 @@ impl FlowTable {
         let (key, responder) = (flow.key, flow.initiator.opposite());
         let (device, server) = (key.end(flow.initiator).address, key.end(responder).address);
         let name = self.names.name(device, server).map(Box::from);
+        let announced = self.announced.find(&key, self.now);
         let Slot::Flow(flow) = &mut self.slots[slot as usize] else { return };
         flow.evidence.port = classify::ports::guess(&key, responder);
         if let Some(name) = name {
             flow.evidence.learn_name(name, NameSource::DnsAnswer, &self.services);
         }
+        flow.evidence.signature = announced;
         if let Some(signature) = classify::ports::by_protocol(packet.protocol) {
             flow.evidence.signature = Some(signature);
             flow.probe = None;
@@ -542,6 +573,12 @@ impl FlowTable {
         if packet.payload.is_empty() || packet.fragment == Fragment::Later {
             return;
         }
+        if probe.listens {
+            let mut take = |announced| self.announced.learn(announced, at);
+            let view = view(probe, packet, side, sender);
+            classify::ANNOUNCERS.iter().for_each(|announcer| announcer(&view, &mut take));
+        }
+        probe.openings[side_index(side)].hear(packet.payload);
         probe.payloads += 1;
         probe.behavior.observe(sender, packet.payload, at);
         let room = self.limits.reassembly_bytes.saturating_sub(self.counters.reassembly_bytes as usize);
@@ -560,7 +597,12 @@ impl FlowTable {
             match found.next {
                 Next::Settle => settle = true,
                 Next::Watch => probe.until = probe.until.min(payloads + WATCH).max(payloads + 1),
+                Next::Listen => {
+                    probe.listens = true;
+                    probe.until = LISTEN;
+                }
             }
+            found.announces.iter().for_each(|&announced| self.announced.learn(announced, at));
             flow.evidence.add(found, &self.services);
         }
         if settle {
@@ -781,6 +823,21 @@ fn initiator(packet: &Packet<'_>, side: Side) -> Side {
     if answers { side.opposite() } else { side }
 }
 
+/// What an inspector sees of a packet alone.
+fn view<'a>(probe: &'a Probe, packet: &'a Packet<'_>, side: Side, sender: Sender) -> View<'a> {
+    View {
+        layer: Layer::Datagram,
+        bytes: packet.payload,
+        sender,
+        source: packet.source.address,
+        destination: packet.destination.address,
+        source_port: packet.source.port,
+        destination_port: packet.destination.port,
+        number: probe.payloads.saturating_sub(1),
+        heard: probe.openings[side_index(side.opposite())].heard(),
+    }
+}
+
 /// What the beginning of one side of a stream says, after a segment of it.
 fn inspect_stream(
     probe: &mut Probe,
@@ -790,6 +847,7 @@ fn inspect_stream(
     seq: u32,
     room: usize,
 ) -> Finding {
+    let number = probe.payloads.saturating_sub(1);
     let stream = &mut probe.streams[side_index(side)];
     if stream.is_done() {
         return Finding::No;
@@ -802,8 +860,12 @@ fn inspect_stream(
                 layer: Layer::Stream,
                 bytes,
                 sender,
+                source: packet.source.address,
+                destination: packet.destination.address,
                 source_port: packet.source.port,
                 destination_port: packet.destination.port,
+                number,
+                heard: probe.openings[side_index(side.opposite())].heard(),
             };
             let found = classify::TCP.iter().find_map(|inspect| match inspect(&view) {
                 Finding::No => None,
@@ -834,22 +896,23 @@ fn inspect_stream(
 
 /// What a datagram says, alone and after those before it.
 fn inspect_datagram(probe: &mut Probe, packet: &Packet<'_>, side: Side, sender: Sender) -> Finding {
-    let view = View {
-        layer: Layer::Datagram,
-        bytes: packet.payload,
-        sender,
-        source_port: packet.source.port,
-        destination_port: packet.destination.port,
-    };
     match probe.quic.observe(packet.payload) {
         quic::Seen::Hello(hello) => {
             let name = hello.server_name.map(|name| (classify::tls::lowercase(name), NameSource::QuicInitial));
             let signature = hello.alpn.and_then(classify::tls::by_alpn).unwrap_or(quic::QUIC);
-            return Finding::Found(Found { signature, name, next: Next::Settle });
+            return Finding::Found(Found { signature, name, next: Next::Settle, announces: Vec::new() });
         }
-        quic::Seen::Quic => return Finding::Found(Found { signature: quic::QUIC, name: None, next: Next::Watch }),
+        quic::Seen::Quic => {
+            return Finding::Found(Found {
+                signature: quic::QUIC,
+                name: None,
+                next: Next::Watch,
+                announces: Vec::new(),
+            });
+        }
         quic::Seen::Other => {}
     }
+    let view = view(probe, packet, side, sender);
     let known = classify::DATAGRAM.iter().find_map(|inspect| match inspect(&view) {
         Finding::Found(found) => Some(found),
         Finding::No | Finding::More => None,
@@ -858,10 +921,10 @@ fn inspect_datagram(probe: &mut Probe, packet: &Packet<'_>, side: Side, sender: 
         return Finding::Found(found);
     }
     if rtp::is_rtcp(packet.payload) {
-        return Finding::Found(Found { signature: rtp::RTCP, name: None, next: Next::Watch });
+        return Finding::Found(Found { signature: rtp::RTCP, name: None, next: Next::Watch, announces: Vec::new() });
     }
     match probe.rtp[side_index(side)].observe(packet.payload) {
-        Some(signature) => Finding::Found(Found { signature, name: None, next: Next::Settle }),
+        Some(signature) => Finding::Found(Found { signature, name: None, next: Next::Settle, announces: Vec::new() }),
         None => Finding::No,
     }
 }

@@ -44,7 +44,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
     let name = (!question.is_empty() && application == "DNS").then(|| (question.into_boxed_str(), NameSource::Query));
     let signature =
         Signature { application, class: TrafficClass::Interactive, names: Names::Adorn, confidence: 97, why };
-    Finding::Found(Found { signature, name, next: Next::Settle })
+    Finding::Found(Found { signature, name, next: Next::Settle, announces: Vec::new() })
 }
 
 /// The first question's name of a message that holds together; empty where there is none.

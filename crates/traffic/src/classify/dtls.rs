@@ -42,7 +42,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
             }
         }
     }
-    Finding::Found(Found { signature, name, next: Next::Watch })
+    Finding::Found(Found { signature, name, next: Next::Watch, announces: Vec::new() })
 }
 
 struct DatagramHello {

@@ -53,6 +53,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
             },
             name: None,
             next: Next::Settle,
+            announces: Vec::new(),
         });
     }
     if bytes.starts_with(b"HTTP/1.") && view.layer == super::Layer::Datagram {
@@ -103,6 +104,7 @@ fn request(view: &View<'_>, method: &[u8], target: &[u8], text: &[u8]) -> Findin
             signature,
             name: name.map(|name| (lowercase(name), NameSource::HttpHost)),
             next: Next::Settle,
+            announces: Vec::new(),
         });
     } else if method == b"M-SEARCH " || (method == b"NOTIFY " && view.port(1900)) {
         set("SSDP", TrafficClass::Interactive, "a device discovery message");
@@ -131,7 +133,7 @@ fn request(view: &View<'_>, method: &[u8], target: &[u8], text: &[u8]) -> Findin
         set("Icecast", TrafficClass::Streaming, "a request for internet radio");
     }
     let name = host.map(|name| (lowercase(name), NameSource::HttpHost));
-    Finding::Found(Found { signature, name, next })
+    Finding::Found(Found { signature, name, next, announces: Vec::new() })
 }
 
 /// An answer: the type of its content may say more than the request.
@@ -168,6 +170,7 @@ fn answer(bytes: &[u8]) -> Finding {
         signature: Signature { why: "an HTTP answer in the clear", ..HTTP },
         name: None,
         next: Next::Watch,
+        announces: Vec::new(),
     })
 }
 

@@ -61,7 +61,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
             confidence: 88,
             why: "Zoom's own form of STUN",
         };
-        return Finding::Found(Found { signature, name: None, next: Next::Settle });
+        return Finding::Found(Found { signature, name: None, next: Next::Settle, announces: Vec::new() });
     }
     if ice {
         conclude(TrafficClass::Call, 80, "two ends look for a direct way (ICE), as calls do", Next::Watch)
@@ -74,5 +74,5 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
 
 fn conclude(class: TrafficClass, confidence: u8, why: &'static str, next: Next) -> Finding {
     let signature = Signature { application: "STUN", class, names: Names::Refine, confidence, why };
-    Finding::Found(Found { signature, name: None, next })
+    Finding::Found(Found { signature, name: None, next, announces: Vec::new() })
 }

@@ -77,7 +77,7 @@ fn ssl2(view: &View<'_>) -> Finding {
 
 fn joined(view: &View<'_>) -> Finding {
     let signature = Signature { confidence: 60, why: "TLS records of a flow that began before we looked", ..TLS };
-    Finding::Found(Found { signature: by_port(signature, view), name: None, next: Next::Watch })
+    Finding::Found(Found { signature: by_port(signature, view), name: None, next: Next::Watch, announces: Vec::new() })
 }
 
 fn handshake(view: &View<'_>) -> Finding {
@@ -118,7 +118,7 @@ fn handshake(view: &View<'_>) -> Finding {
                 return Finding::More;
             }
             let next = if name.is_some() { Next::Settle } else { Next::Watch };
-            Finding::Found(Found { signature: by_port(TLS, view), name, next })
+            Finding::Found(Found { signature: by_port(TLS, view), name, next, announces: Vec::new() })
         }
         // A handshake record that is encrypted (Finished after resumption): joined in the middle.
         _ => self::joined(view),
@@ -131,7 +131,7 @@ fn conclude(view: &View<'_>, hello: Hello<'_>, next: Next) -> Finding {
         signature = by_alpn;
     }
     let name = hello.server_name.map(|name| (lowercase(name), NameSource::TlsHello));
-    Finding::Found(Found { signature, name, next })
+    Finding::Found(Found { signature, name, next, announces: Vec::new() })
 }
 
 /// Protocols that ALPN names beyond HTTP (IANA "TLS ALPN Protocol IDs").

@@ -1,0 +1,46 @@
+//! Flows that others spoke of before they came: the data of FTP, the media of a call.
+
+use super::{Announced, Signature};
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use std::collections::VecDeque;
+use std::time::Duration;
+use vocab::{Endpoint, FlowKey, IpProtocol, Timestamp};
+
+/// Announcements kept at most; the oldest is forgotten first.
+const MOST: usize = 4_096;
+/// An announced flow comes within this time: RFC 3261, 13.3.1.1 lets an invitation ring for 3 minutes.
+const LIFE: Duration = Duration::from_secs(180);
+
+/// What was announced lately, bounded.
+#[derive(Default)]
+pub(crate) struct Announcements {
+    ends: HashMap<(Endpoint, IpProtocol), (Signature, Timestamp), RandomState>,
+    order: VecDeque<(Endpoint, IpProtocol)>,
+}
+
+impl Announcements {
+    /// Takes in what a flow said at `at`.
+    pub(crate) fn learn(&mut self, announced: Announced, at: Timestamp) {
+        let key = (announced.end, announced.protocol);
+        if self.ends.insert(key, (announced.signature, at)).is_none() {
+            self.order.push_back(key);
+            while self.order.len() > MOST {
+                if let Some(oldest) = self.order.pop_front() {
+                    self.ends.remove(&oldest);
+                }
+            }
+        }
+    }
+
+    /// What the flow of `key` was announced to be, at `now`.
+    pub(crate) fn find(&self, key: &FlowKey, now: Timestamp) -> Option<Signature> {
+        if self.ends.is_empty() {
+            return None;
+        }
+        [key.high(), key.low()].into_iter().find_map(|end| {
+            let (signature, at) = self.ends.get(&(end, key.protocol()))?;
+            (now.since(*at) <= LIFE).then_some(*signature)
+        })
+    }
+}
