@@ -305,6 +305,11 @@ pub(crate) struct Volume {
 /// 90th percentile 9 MB (HTTP Archive, Web Almanac 2024, page weight).
 const ELEPHANT: u64 = 12_000_000;
 
+/// Whether so much may change what a flow was taken for.
+pub(crate) const fn is_elephant(volume: Volume) -> bool {
+    volume.to_initiator >= ELEPHANT || volume.from_initiator >= ELEPHANT
+}
+
 /// Why a verdict is what it is; turned into words when somebody asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Why {

@@ -166,6 +166,13 @@ struct Flow {
     probe: Option<Box<Probe>>,
 }
 
+/// Where a flow stands, with a part of its hash: the index compares and grows without reading flows.
+#[derive(Clone, Copy)]
+struct Place {
+    hash: u64,
+    slot: u32,
+}
+
 /// A flow as it was before the packet at hand.
 struct Before {
     class: TrafficClass,
@@ -226,12 +233,16 @@ pub struct FlowTable {
     names: dns::Memory,
     announced: Announcements,
     hasher: RandomState,
-    index: HashTable<u32>,
+    index: HashTable<Place>,
+    /// Where the packet before this one belonged: packets come in trains.
+    latest: Option<(FlowKey, u32)>,
     slots: Vec<Slot>,
     free: u32,
     queues: [Ends; Fate::COUNT],
     generation: u32,
     now: Timestamp,
+    /// When the window of `now` began.
+    window_began: Timestamp,
     ended: Vec<FlowSummary>,
     counters: FlowCounters,
 }
@@ -254,11 +265,13 @@ impl FlowTable {
             announced: Announcements::default(),
             hasher: RandomState::default(),
             index: HashTable::new(),
+            latest: None,
             slots: Vec::new(),
             free: NONE,
             queues: [Ends::EMPTY; Fate::COUNT],
             generation: 0,
             now: Timestamp::default(),
+            window_began: Timestamp::default(),
             ended: Vec::new(),
             counters: FlowCounters::default(),
         }
@@ -282,12 +295,12 @@ impl FlowTable {
         hint: Option<Direction>,
         at: Timestamp,
     ) -> Observed {
-        self.now = self.now.max(at);
+        self.advance(at);
         let (key, side) = packet.key();
         if dns::is_port(packet.source.port) {
             self.learn_names(packet);
         }
-        let (slot, opened) = match self.find(&key) {
+        let (slot, opened) = match self.find_next(&key) {
             Some(slot) if !self.begins_anew(slot, packet) => (slot, false),
             Some(slot) => {
                 self.end(slot);
@@ -334,7 +347,7 @@ impl FlowTable {
         device: Option<(DeviceId, Side)>,
         at: Timestamp,
     ) -> Observed {
-        self.now = self.now.max(at);
+        self.advance(at);
         let side = if low.bytes >= high.bytes { Side::Low } else { Side::High };
         let (slot, opened) = match self.find(key) {
             Some(slot) => (slot, false),
@@ -363,7 +376,7 @@ impl FlowTable {
 
     /// Ends what fell idle by `now`, and returns all flows that ended or were evicted since the last call.
     pub fn expire(&mut self, now: Timestamp) -> Vec<FlowSummary> {
-        self.now = self.now.max(now);
+        self.advance(now);
         for fate in Fate::ALL {
             let mut slot = self.queues[fate.index()].front;
             while slot != NONE {
@@ -452,9 +465,31 @@ impl FlowTable {
     }
 
     fn find(&self, key: &FlowKey) -> Option<u32> {
-        let slots = &self.slots;
-        let same = |&slot: &u32| slots[slot as usize].flow().is_some_and(|flow| flow.key == *key);
-        self.index.find(self.hash(key), same).copied()
+        let (slots, hash) = (&self.slots, self.hash(key));
+        let same = |place: &Place| {
+            place.hash == hash && slots[place.slot as usize].flow().is_some_and(|flow| flow.key == *key)
+        };
+        self.index.find(hash, same).map(|place| place.slot)
+    }
+
+    /// As [`FlowTable::find`], for packets that come one after the other.
+    fn find_next(&mut self, key: &FlowKey) -> Option<u32> {
+        if let Some((latest, slot)) = &self.latest
+            && latest == key
+        {
+            return Some(*slot);
+        }
+        let slot = self.find(key)?;
+        self.latest = Some((*key, slot));
+        Some(slot)
+    }
+
+    /// Moves on to `at`.
+    fn advance(&mut self, at: Timestamp) {
+        self.now = self.now.max(at);
+        if self.now.since(self.window_began) >= self.limits.window {
+            self.window_began = self.now.floor(self.limits.window);
+        }
     }
 
     /// A SYN on a flow that has ended, or with another beginning, is a new flow on old ports.
@@ -505,10 +540,7 @@ impl FlowTable {
             }
         };
         let hash = self.hash(&key);
-        let (slots, hasher) = (&self.slots, &self.hasher);
-        let rehash =
-            |&slot: &u32| hash_of(hasher, &slots[slot as usize].flow().expect("the index names only flows").key);
-        self.index.insert_unique(hash, slot, rehash);
+        self.index.insert_unique(hash, Place { hash, slot }, |place| place.hash);
         self.enqueue(slot);
         self.counters.opened += 1;
         self.counters.open += 1;
@@ -639,10 +671,11 @@ impl FlowTable {
     }
 
     fn conclude(&mut self, slot: u32, side: Side, opened: bool, was_open: bool, before: Before) -> Observed {
-        let (now, window) = (self.now, self.limits.window);
+        let (now, window_began) = (self.now, self.window_began);
         let flow = self.flow_mut(slot);
         // A settled verdict changes by volume alone, and only from web.
-        if was_open || opened || flow.weighed.class == TrafficClass::Web {
+        let elephant = flow.weighed.class == TrafficClass::Web && classify::is_elephant(volume(flow));
+        if was_open || opened || elephant {
             flow.weighed = classify::weigh(&flow.evidence, volume(flow));
         }
         let (fate, weighed) = (flow.fate, flow.weighed);
@@ -659,7 +692,7 @@ impl FlowTable {
             opened,
             class_changed: before.class != weighed.class,
             settled_now: settlement == Settlement::Settled && (was_open || opened),
-            first_in_window: before.last_counted.is_none_or(|before| before.floor(window) != now.floor(window)),
+            first_in_window: before.last_counted.is_none_or(|before| before < window_began),
         };
         let answered = flow.packets[0] > 0 && flow.packets[1] > 0;
         let deserved = match fate {
@@ -720,9 +753,10 @@ impl FlowTable {
     }
 
     fn forget(&mut self, slot: u32) {
+        self.latest = None;
         self.dequeue(slot);
         let hash = self.hash(&self.flow(slot).key);
-        if let Ok(entry) = self.index.find_entry(hash, |&other| other == slot) {
+        if let Ok(entry) = self.index.find_entry(hash, |place| place.slot == slot) {
             entry.remove();
         }
         self.slots[slot as usize] = Slot::Free { next: self.free };
