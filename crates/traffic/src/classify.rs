@@ -337,50 +337,63 @@ impl Weighed {
         Weighed { class: TrafficClass::Unclassified, application: "", confidence: 0, why: Why::Nothing };
 }
 
-/// The one place where evidence becomes a verdict.
+/// How far a carrier (TLS, HTTP, QUIC) speaks for web when nobody says whose it is, in hundredths.
+const NAMELESS_CARRIER: u8 = 60;
+/// The same when the name is known and no service stands behind it.
+const NAMED_CARRIER: u8 = 80;
+
+/// The same when a service of the web stands behind it.
+const WEB_SERVICE: u8 = 90;
+
+/// The one place where evidence becomes a verdict: every witness says a class and how sure it is, and the
+/// surest is believed; of two as sure, the one that stands first here.
 ///
-/// A protocol that is its own purpose (DNS, SSH, RTP) decides. In a carrier (TLS, HTTP, QUIC) the service
-/// behind the name decides; a carrier without a known service is web until its volume says otherwise. Without
-/// a signature: the name from DNS, then behaviour, then the port.
+/// A protocol that is its own purpose (DNS, SSH, RTP) is as sure as its signature. A carrier (TLS, HTTP,
+/// QUIC) is only a hint of web: the service behind the name decides, else whoever the address belongs to, else
+/// how the flow moves. What it was taken for then has to agree with its volume.
 pub(crate) fn weigh(evidence: &Evidence, volume: Volume) -> Weighed {
-    let by_name = evidence.service.zip(evidence.name.as_ref()).map(|(service, (_, source))| Weighed {
-        class: service.class,
-        application: service.application,
-        confidence: source.confidence(),
-        why: Why::Service(source.place()),
-    });
-    let of = |signature: Signature, why: Why| Weighed {
+    let carrier = evidence.signature.filter(|signature| signature.names == Names::Refine);
+    // Over the web's own protocols, meetings and games only sign in and signal; their media goes elsewhere.
+    let of_service = |service: Service, confidence: u8, why: Why| {
+        let signals = carrier.is_some_and(|carrier| carrier.class == TrafficClass::Web) && is_live(service.class);
+        let class = if signals { TrafficClass::Web } else { service.class };
+        Weighed { class, application: service.application, confidence, why }
+    };
+    let of = |signature: Signature, confidence: u8, why: Why| Weighed {
         class: signature.class,
         application: signature.application,
-        confidence: signature.confidence,
+        confidence,
         why,
     };
-    let weighed = match (evidence.signature, by_name) {
-        (Some(signature), _) if signature.names == Names::Adorn => of(signature, Why::Signature(signature.why)),
-        // Over the web's own protocols, meetings and games only sign in and signal; their media goes elsewhere.
-        (Some(signature), Some(by_name)) if signature.class == TrafficClass::Web && is_live(by_name.class) => {
-            Weighed { class: TrafficClass::Web, ..by_name }
+    let own = evidence.signature.map(|signature| match (signature.names, &evidence.name) {
+        (Names::Adorn, _) => of(signature, signature.confidence, Why::Signature(signature.why)),
+        (Names::Refine, _) if signature.class != TrafficClass::Web => {
+            of(signature, signature.confidence, Why::Signature(signature.why))
         }
-        (_, Some(by_name)) if by_name.confidence > 90 => by_name,
-        (Some(signature), Some(by_name)) if signature.class == TrafficClass::Web || is_live(by_name.class) => by_name,
-        (Some(signature), _) => {
-            let why = match &evidence.name {
-                Some((_, source)) if *source != NameSource::DnsAnswer => Why::Name(source.place()),
-                _ => Why::Signature(signature.why),
-            };
-            of(signature, why)
+        (Names::Refine, Some((_, source))) if *source != NameSource::DnsAnswer => {
+            of(signature, signature.confidence.min(NAMED_CARRIER), Why::Name(source.place()))
         }
-        (None, by_name) => match (evidence.behavior, by_name, evidence.port) {
-            (Some(behavior), None, _) => of(behavior, Why::Behavior(behavior.why)),
-            (Some(behavior), Some(by_name), _) if behavior.confidence > by_name.confidence => {
-                of(behavior, Why::Behavior(behavior.why))
-            }
-            (_, Some(by_name), _) => by_name,
-            (None, None, Some(port)) => of(port, Why::Port(port.why)),
-            (None, None, None) => Weighed::UNKNOWN,
-        },
-    };
-    downgrade_elephant(weighed, volume)
+        (Names::Refine, _) => of(signature, signature.confidence.min(NAMELESS_CARRIER), Why::Signature(signature.why)),
+    });
+    let by_name = evidence.service.zip(evidence.name.as_ref()).and_then(|(service, (_, source))| {
+        // A name inside a protocol that is its own purpose is only shown.
+        let only_shown = *source != NameSource::DnsAnswer && carrier.is_none() && own.is_some();
+        // That a service is web is no evidence against what its content shows.
+        let most = if service.class == TrafficClass::Web { WEB_SERVICE } else { u8::MAX };
+        let confidence = source.confidence().min(most);
+        (!only_shown).then(|| of_service(service, confidence, Why::Service(source.place())))
+    });
+    let by_behavior = evidence.behavior.map(|behavior| Weighed {
+        // What carries it is known better than what it is.
+        application: carrier.map_or(behavior.application, |carrier| carrier.application),
+        ..of(behavior, behavior.confidence, Why::Behavior(behavior.why))
+    });
+    let by_port = evidence.port.map(|port| of(port, port.confidence, Why::Port(port.why)));
+    let surest = [own, by_name, by_behavior, by_port]
+        .into_iter()
+        .flatten()
+        .reduce(|best, other| if other.confidence > best.confidence { other } else { best });
+    downgrade_elephant(surest.unwrap_or(Weighed::UNKNOWN), volume)
 }
 
 /// Whether a service's class is media that people share live.
