@@ -636,6 +636,8 @@ pub(crate) mod tests {
                 server_name: "a,b.example".into(),
                 confidence: 0.9,
                 evidence: "name \"x\"".into(),
+                ja4: String::new(),
+                given_after: vocab::GivenAfter::default(),
             },
             bytes: Directed { download: ByteCount(1_500), upload: ByteCount(40) },
             packets: Directed { download: 2, upload: 1 },

@@ -140,6 +140,8 @@ fn flow(port: u16, last: u8, ended: u64) -> FlowSummary {
             server_name: format!("cdn_{last}.example"),
             confidence: 0.75,
             evidence: "server name".into(),
+            ja4: String::new(),
+            given_after: vocab::GivenAfter::default(),
         },
         bytes: Directed { download: ByteCount(9_000), upload: ByteCount(70) },
         packets: Directed { download: 7, upload: 1 },

@@ -18,7 +18,8 @@ use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 use stream::{Readable, Stream};
 use vocab::{
-    ByteCount, DeviceId, Directed, Direction, FlowKey, FlowSummary, IpProtocol, Side, Timestamp, TrafficClass, Verdict,
+    ByteCount, DeviceId, Directed, Direction, FlowKey, FlowSummary, GivenAfter, IpProtocol, Side, Timestamp,
+    TrafficClass, Verdict,
 };
 
 /// Bounds of one table.
@@ -162,6 +163,10 @@ struct Flow {
     queued: Timestamp,
     evidence: Evidence,
     weighed: Weighed,
+    /// What was seen of it while its verdict was open.
+    seen: GivenAfter,
+    /// When its present class was first given.
+    given_after: GivenAfter,
     /// Present while the verdict is open.
     probe: Option<Box<Probe>>,
 }
@@ -328,6 +333,9 @@ impl FlowTable {
         self.tally(slot, side, counts);
         let was_open = first_heard || self.flow(slot).probe.is_some();
         if was_open {
+            let seen = &mut self.flow_mut(slot).seen;
+            seen.packets += 1;
+            seen.bytes.0 += u64::from(packet.wire_len);
             self.inspect(slot, packet, side, at);
         }
         self.follow_close(slot, packet, side);
@@ -524,6 +532,8 @@ impl FlowTable {
             queued: self.now,
             evidence: Evidence::default(),
             weighed: Weighed::UNKNOWN,
+            seen: GivenAfter::default(),
+            given_after: GivenAfter::default(),
             probe: Some(Box::new(Probe { until: PATIENCE, ..Probe::default() })),
         });
         let slot = match self.free {
@@ -612,6 +622,7 @@ impl FlowTable {
         }
         probe.openings[side_index(side)].hear(packet.payload);
         probe.payloads += 1;
+        flow.seen.payloads += 1;
         probe.behavior.observe(sender, packet.payload, at);
         let room = self.limits.reassembly_bytes.saturating_sub(self.counters.reassembly_bytes as usize);
         let finding = match packet.transport {
@@ -677,6 +688,9 @@ impl FlowTable {
         let elephant = flow.weighed.class == TrafficClass::Web && classify::is_elephant(volume(flow));
         if was_open || opened || elephant {
             flow.weighed = classify::weigh(&flow.evidence, volume(flow));
+        }
+        if flow.weighed.class != before.class {
+            flow.given_after = flow.seen;
         }
         let (fate, weighed) = (flow.fate, flow.weighed);
         let settlement = if flow.probe.is_some() { Settlement::Open } else { Settlement::Settled };
@@ -805,6 +819,8 @@ impl FlowTable {
             server_name: name.to_owned(),
             confidence: f32::from(flow.weighed.confidence) / 100.0,
             evidence: classify::words(flow.weighed, name),
+            ja4: String::new(),
+            given_after: flow.given_after,
         };
         let local = flow.owner.map_or(flow.initiator, |(_, side)| side);
         let (up, down) = (side_index(local), side_index(local.opposite()));

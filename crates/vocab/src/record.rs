@@ -18,6 +18,21 @@ pub struct Verdict {
     pub confidence: f32,
     /// Why, in words a person understands.
     pub evidence: String,
+    /// The fingerprint of the TLS library that began the flow (JA4); empty where there is none.
+    pub ja4: String,
+    /// What had passed, both ways, when this class was first given: how early the verdict came.
+    pub given_after: GivenAfter,
+}
+
+/// What of a flow had passed at some moment, both ways.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GivenAfter {
+    /// Packets.
+    pub packets: u32,
+    /// Of those, packets with a payload.
+    pub payloads: u32,
+    /// Layer 2.
+    pub bytes: ByteCount,
 }
 
 /// One flow with its counters, as it is now or as it ended.

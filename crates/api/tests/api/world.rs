@@ -418,6 +418,8 @@ pub fn snapshot() -> Snapshot {
             server_name: "us04web.zoom.us".to_owned(),
             confidence: 0.5,
             evidence: "the server's name".to_owned(),
+            ja4: String::new(),
+            given_after: vocab::GivenAfter::default(),
         },
         bytes: Directed { download: ByteCount(1_000), upload: ByteCount(500) },
         packets: Directed { download: 10, upload: 5 },
