@@ -140,6 +140,9 @@ const PATIENCE: u16 = 24;
 const WATCH: u16 = 10;
 /// A flow that announces others is read for this many packets with a payload.
 const LISTEN: u16 = 40;
+/// A flow of a protected class is established, and not to be evicted, when each end sent this many packets:
+/// more than a question and its answer, fewer than a call sends in its first tenth of a second.
+const ESTABLISHED: u64 = 4;
 /// A flow is put behind its queue again at most this often: the order is right to this grain.
 const GRAIN: Duration = Duration::from_secs(1);
 
@@ -623,7 +626,7 @@ impl FlowTable {
         probe.openings[side_index(side)].hear(packet.payload);
         probe.payloads += 1;
         flow.seen.payloads += 1;
-        probe.behavior.observe(sender, packet.payload, at);
+        probe.behavior.observe(sender, packet.payload.len(), at);
         let room = self.limits.reassembly_bytes.saturating_sub(self.counters.reassembly_bytes as usize);
         let finding = match packet.transport {
             Transport::Tcp(segment) => inspect_stream(probe, packet, side, sender, segment.seq, room),
@@ -712,7 +715,12 @@ impl FlowTable {
         let deserved = match fate {
             Fate::Ended => Fate::Ended,
             Fate::Unanswered | Fate::Answered | Fate::Protected if !answered => Fate::Unanswered,
-            _ if weighed.class.is_protected() && settlement == Settlement::Settled => Fate::Protected,
+            _ if weighed.class.is_protected()
+                && settlement == Settlement::Settled
+                && flow.packets.iter().all(|&packets| packets >= ESTABLISHED) =>
+            {
+                Fate::Protected
+            }
             _ => Fate::Answered,
         };
         if deserved != fate || now.since(flow.queued) >= GRAIN {
@@ -739,9 +747,14 @@ impl FlowTable {
         }
     }
 
-    /// Makes room for one flow.
+    /// Makes room for one flow. Where nothing but established flows of protected classes is left, the newcomer
+    /// gets the one place beyond the bound, and is the next to go: no flood takes a call's place.
     fn evict(&mut self) {
-        let Some(fate) = Fate::ALL.into_iter().find(|fate| self.queues[fate.index()].front != NONE) else { return };
+        let may_go = |fate: &Fate| {
+            let spared = *fate == Fate::Protected && self.index.len() <= self.limits.flows;
+            self.queues[fate.index()].front != NONE && !spared
+        };
+        let Some(fate) = Fate::ALL.into_iter().find(may_go) else { return };
         let slot = self.queues[fate.index()].front;
         self.counters.evicted += u64::from(fate != Fate::Ended);
         self.counters.evicted_protected += u64::from(fate == Fate::Protected);

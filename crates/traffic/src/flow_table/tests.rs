@@ -271,6 +271,33 @@ fn a_full_table_keeps_what_people_wait_for() {
     assert_eq!((counters.open, counters.evicted, counters.evicted_protected), (64, 4_937, 0));
 }
 
+#[test]
+fn established_flows_of_protected_classes_are_never_evicted() {
+    let limits = FlowLimits { flows: 8, ..FlowLimits::default() };
+    let mut table = FlowTable::new(limits, Locality::default());
+    let server = end("203.0.113.9:22");
+    let established: Vec<FlowId> = (0..8_u16)
+        .map(|n| {
+            let phone = Endpoint { port: 50_000 + n, ..end("192.168.1.20:0") };
+            let mut flow = None;
+            for seq in 0..4 {
+                table.observe(&packet(phone, server, tcp(ACK, seq), &[]), None, at(u64::from(seq)));
+                let greeting: &[u8] = if seq == 0 { b"SSH-2.0-x\r\n" } else { &[] };
+                let answer = packet(server, phone, tcp(ACK, 1 + seq), greeting);
+                flow = Some(table.observe(&answer, None, at(u64::from(seq))).flow);
+            }
+            flow.expect("four rounds were seen")
+        })
+        .collect();
+    for n in 0..1_000_u32 {
+        let scanner = Endpoint { address: vocab::Address::from_v4(n.to_be_bytes()), port: 1_024 };
+        table.observe(&packet(scanner, server, tcp(SYN, n), &[]), None, at(10 + u64::from(n)));
+    }
+    assert!(established.iter().all(|&flow| table.get(flow).is_some()));
+    let counters = table.counters();
+    assert_eq!((counters.open, counters.evicted_protected), (9, 0));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
