@@ -16,6 +16,14 @@ pub use locality::{Locality, Network};
 pub use meter::Meter;
 pub use packet::{Fragment, Malformed, Packet, TcpFlags, TcpSegment, Transport};
 
+/// How a flow moves, and what that says: for the workshop that trains and judges it.
+pub mod behavior {
+    pub use crate::classify::behavior::{
+        Behavior, CLASSES, FEATURES, FEWEST, HIDDEN, Model, Moved, Opinion, PACKETS, Parameters, Rhythm, Seen, WEIGHTS,
+        features, gap_code, gap_micros, outgrown,
+    };
+}
+
 /// Entry points of the parsers of outside bytes, for fuzzing: each must return for any input.
 pub mod parsers {
     pub use crate::classify::parsers::{dns, quic, stun_rtp, tls};

@@ -1,0 +1,67 @@
+//! When a flow has outgrown what its name said: by volume, rate and direction.
+
+use std::time::Duration;
+use vocab::TrafficClass;
+
+/// What a flow moved so far, as seen from the end that began it, and since when.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Bytes to the end that began.
+    pub to_initiator: u64,
+    /// Bytes from it.
+    pub from_initiator: u64,
+    /// Since its first packet.
+    pub age: Duration,
+}
+
+/// More than any page: the median page is 2.6 MB over all its flows, its 90th percentile 9 MB (HTTP Archive,
+/// Web Almanac 2024, page weight).
+const PAGE: u64 = 12_000_000;
+/// A photo of a phone is 3 to 5 MB, a form with some of them 12; what sends more is not filling in a form.
+const FORM: u64 = 12_000_000;
+/// A terminal: 200 kB is 100 full screens of 80 by 25. An hour of it stays below [`SCREENS`].
+const SCREENS: u64 = 4_000_000;
+/// A remote desktop at 1080p needs up to 5 Mbit/s in office work (Microsoft, "Remote Desktop workloads:
+/// network guidelines", 2023: medium 1.5, heavy 5, power user 15); more for [`BULK_AGE`] is a transfer.
+const DESKTOP_BPS: u64 = 16_000_000;
+/// One way in bulk: the other end only acknowledges. A TCP acknowledgement (66 bytes with its headers) for
+/// every second full segment (RFC 5681, 4.2) is 2 % of the volume; with room for requests.
+const ONE_WAY: u64 = 15;
+/// As long as a verdict on a rate must hold.
+const BULK_AGE: Duration = Duration::from_secs(4);
+
+/// The class of a flow that was taken for `class` and moved too much of another kind for it, and why.
+///
+/// Streaming stays streaming: an hour of it is a gigabyte. What is one way to whoever began is a download, the
+/// other way a backup; what moves as much both ways is neither.
+pub fn outgrown(class: TrafficClass, moved: Moved) -> Option<(TrafficClass, &'static str)> {
+    let (down, up) = (moved.to_initiator, moved.from_initiator);
+    let takes = down > up.saturating_mul(ONE_WAY);
+    let gives = up > down.saturating_mul(ONE_WAY);
+    let bps = down.max(up).saturating_mul(8_000) / (moved.age.as_millis() as u64).max(1);
+    match class {
+        TrafficClass::Web if down >= PAGE => {
+            Some((TrafficClass::Download, "it moved more than 12 MB one way, more than a page does"))
+        }
+        TrafficClass::Web if up >= FORM && up > down => {
+            Some((TrafficClass::Backup, "it sent more than 12 MB, more than a page does"))
+        }
+        TrafficClass::Interactive if takes && down >= SCREENS && bps >= DESKTOP_BPS && moved.age >= BULK_AGE => {
+            Some((TrafficClass::Download, "it moves more, and faster, one way than anybody can read"))
+        }
+        TrafficClass::Interactive if gives && up >= SCREENS && bps >= DESKTOP_BPS && moved.age >= BULK_AGE => {
+            Some((TrafficClass::Backup, "it sends more, and faster, than anybody can type"))
+        }
+        TrafficClass::Voice
+        | TrafficClass::Call
+        | TrafficClass::Gaming
+        | TrafficClass::Interactive
+        | TrafficClass::Web
+        | TrafficClass::Streaming
+        | TrafficClass::Work
+        | TrafficClass::Download
+        | TrafficClass::Backup
+        | TrafficClass::Update
+        | TrafficClass::Unclassified => None,
+    }
+}
