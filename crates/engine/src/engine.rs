@@ -17,7 +17,7 @@ use std::time::Duration;
 use vocab::{
     Actor, Aggregate, AlertKind, BitRate, CaptureCounts, DecisionKind, DeviceId, DevicePolicy, DeviceRecord, Directed,
     Direction, Division, FlowSummary, Forecast, ForecastRecord, Horizon, Link, LinkId, Mode, Plan, PlanId, Policy,
-    Priority, Record, Sample, Shaping, SourceKind, Subject, Timestamp, TrafficClass, Usage,
+    Priority, Record, RuleHits, RuleId, Sample, Shaping, SourceKind, Subject, Timestamp, TrafficClass, Usage,
 };
 
 /// Planning follows the windows of the samples.
@@ -57,6 +57,7 @@ pub struct Engine {
     pub(crate) capture: CaptureCounts,
     pub(crate) source: SourceKind,
     pub(crate) flows: Arc<[FlowSummary]>,
+    pub(crate) rule_hits: Arc<[(RuleId, RuleHits)]>,
     pub(crate) flows_of: BTreeMap<DeviceId, u32>,
     pub(crate) started: Timestamp,
     pub(crate) sequence: u64,
@@ -163,6 +164,7 @@ impl Engine {
             capture: CaptureCounts::default(),
             source: SourceKind::default(),
             flows: Arc::from(Vec::new()),
+            rule_hits: Arc::default(),
             flows_of: BTreeMap::new(),
             started: now,
             sequence: 0,
@@ -219,6 +221,7 @@ impl Engine {
                 self.flows_of = summary::count_flows(&open);
                 self.flows = open.into();
             }
+            Input::RuleHits(hits) => self.rule_hits = hits.into(),
             Input::Capture(counts) => self.capture(counts, now),
             Input::SourceChanged(source) => self.source = source,
             Input::PolicyChanged { policy, by } => self.policy_changed(*policy, by, now),

@@ -1,7 +1,10 @@
 //! What the engine is told.
 
 use devices::Sighting;
-use vocab::{Actor, CaptureCounts, DeviceRecord, FlowSummary, Link, PlanId, Policy, QueueReading, Sample, SourceKind};
+use vocab::{
+    Actor, CaptureCounts, DeviceRecord, FlowSummary, Link, PlanId, Policy, QueueReading, RuleHits, RuleId, Sample,
+    SourceKind,
+};
 
 /// What the engine is told.
 #[derive(Clone, Debug)]
@@ -17,6 +20,8 @@ pub enum Input {
         /// Ended since the last time.
         ended: Vec<FlowSummary>,
     },
+    /// What each rule did since the daemon started.
+    RuleHits(Vec<(RuleId, RuleHits)>),
     /// What the capture has counted since it began.
     Capture(CaptureCounts),
     /// Where packets come from from now on.

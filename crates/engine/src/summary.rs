@@ -30,6 +30,7 @@ pub(crate) fn snapshot(engine: &mut Engine, now: Timestamp) -> Snapshot {
         flows: Arc::clone(&engine.flows),
         decisions: engine.journal.iter().cloned().collect(),
         alerts: engine.alerts.iter().cloned().collect(),
+        rule_hits: Arc::clone(&engine.rule_hits),
         hit_permille: engine.forecaster.hit_permille(),
     }
 }

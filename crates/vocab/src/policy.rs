@@ -1,9 +1,10 @@
 //! What the operator wants.
 
-use crate::{BitRate, DeviceId, Directed, Quantile, TrafficClass};
+use crate::{BitRate, DeviceId, Directed, Quantile, Rule, TrafficClass};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// What EqualNet does about what it sees.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -274,6 +275,8 @@ pub struct Policy {
     pub protected_permille: u16,
     /// The part of the capacity above which a foreseen demand makes background classes yield, in thousandths.
     pub early_yield_permille: u16,
+    /// What people know better of single flows, in the order in which they are asked: the first that fits wins.
+    pub rules: Arc<[Rule]>,
 }
 
 impl Default for Policy {
@@ -286,6 +289,7 @@ impl Default for Policy {
             classes: TrafficClass::ALL.map(ClassPolicy::default_for),
             protected_permille: 500,
             early_yield_permille: 800,
+            rules: Arc::default(),
         }
     }
 }

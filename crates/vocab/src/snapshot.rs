@@ -2,7 +2,7 @@
 
 use crate::{
     Alert, BitRate, Bound, ByteCount, Decision, DeviceId, Directed, FlowSummary, Forecast, Link, Mode, Plan, Priority,
-    Share, Timestamp, TrafficClass,
+    RuleHits, RuleId, Share, Timestamp, TrafficClass,
 };
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -196,6 +196,8 @@ pub struct Snapshot {
     pub decisions: Arc<[Decision]>,
     /// Alerts that are open, and the latest that ended, newest last, bounded.
     pub alerts: Arc<[Alert]>,
+    /// What each rule did; one that is absent never matched.
+    pub rule_hits: Arc<[(RuleId, RuleHits)]>,
     /// Share of the mature forecasts of the last hour that were not exceeded at P90, in thousandths
     /// (900 is perfect); `None` while there are too few.
     pub hit_permille: Option<u16>,

@@ -446,6 +446,7 @@ pub fn snapshot() -> Snapshot {
             count: 1,
             ended: None,
         }]),
+        rule_hits: Arc::default(),
         hit_permille: Some(910),
     }
 }
