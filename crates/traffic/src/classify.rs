@@ -234,6 +234,7 @@ pub(crate) const TCP: &[Inspect] = &[
     infrastructure::inspect,
     games::inspect,
     stun::inspect,
+    rtp::inspect,
 ];
 
 /// Who looks at datagrams (UDP, and what stands on IP itself), in order: exact signatures first.
@@ -491,10 +492,10 @@ pub mod parsers {
 
     /// A datagram for STUN, DTLS, RTP and all other datagram inspectors; returns whether one knew it.
     pub fn stun_rtp(bytes: &[u8]) -> bool {
-        let mut tracker = super::rtp::Tracker::default();
+        let mut media = super::rtp::Media::default();
         let mut known = false;
-        for chunk in bytes.chunks(200) {
-            known |= tracker.observe(chunk).is_some();
+        for (at, chunk) in bytes.chunks(200).enumerate() {
+            known |= matches!(media.observe(at & 1, chunk), super::rtp::Heard::Clear(_));
         }
         for port in [3478, 5060, 53, 123, 443, 40_001] {
             for inspect in super::DATAGRAM {

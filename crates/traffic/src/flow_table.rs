@@ -193,7 +193,7 @@ struct Before {
 struct Probe {
     streams: [Stream; 2],
     quic: quic::Assembly,
-    rtp: [rtp::Tracker; 2],
+    media: rtp::Media,
     /// How each side's first payload began.
     openings: [Opening; 2],
     behavior: behavior::Behavior,
@@ -975,21 +975,25 @@ fn inspect_datagram(probe: &mut Probe, packet: &Packet<'_>, side: Side, sender: 
         }
         quic::Seen::Other => {}
     }
+    // What goes on with media needs no other look.
+    match probe.media.observe(side_index(side), packet.payload) {
+        rtp::Heard::Clear(found) => return Finding::Found(found),
+        rtp::Heard::Media => return Finding::No,
+        rtp::Heard::Other => {}
+    }
     let view = view(probe, packet, side, sender);
     let known = classify::DATAGRAM.iter().find_map(|inspect| match inspect(&view) {
         Finding::Found(found) => Some(found),
         Finding::No | Finding::More => None,
     });
     if let Some(found) = known {
+        probe.media.learn(&found.signature);
         return Finding::Found(found);
     }
     if rtp::is_rtcp(packet.payload) {
         return Finding::Found(Found { signature: rtp::RTCP, name: None, next: Next::Watch, announces: Vec::new() });
     }
-    match probe.rtp[side_index(side)].observe(packet.payload) {
-        Some(signature) => Finding::Found(Found { signature, name: None, next: Next::Settle, announces: Vec::new() }),
-        None => Finding::No,
-    }
+    Finding::No
 }
 
 #[cfg(test)]

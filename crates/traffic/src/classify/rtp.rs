@@ -1,22 +1,29 @@
-//! RTP and RTCP (RFC 3550, RFC 3551): media, told from chance by sequence and clock; sound from video.
+//! RTP and RTCP (RFC 3550, RFC 3551), bare or in a relay's or Zoom's wrapping: media, told from chance by
+//! sequence, source and clock; sound from video by payload type, size and rhythm.
 
-use super::{Names, Signature};
+use super::{Finding, Found, Layer, Names, Next, Signature, View};
 use crate::packet::{be16, be32};
-use vocab::TrafficClass;
+use vocab::TrafficClass::{self, Call, Streaming, Voice};
 
-/// Packets of one source whose sequence must agree before it is believed: by chance 3 in a row agree once in
-/// 2^48 flows that pass the first byte.
+/// Packets of one source whose sequence must agree before it is believed: by chance two steps agree once in
+/// 2^80 flows that pass the first byte.
 const ENOUGH: u8 = 3;
 /// Where the payload type does not say, this many packets tell sound from video by size and clock.
 const ENOUGH_DYNAMIC: u8 = 5;
 /// No frame of sound is larger: 20 ms of stereo Opus at 128 kbit/s are 320 bytes, G.711 at 60 ms 480; with
 /// header extensions and authentication below this.
 const MOST_SOUND: usize = 640;
+/// Sources followed per end: a bundled call sends sound, video, its repair and a screen (RFC 8843).
+const SOURCES: usize = 4;
+/// A step of the sequence that loss may explain.
+const MOST_STEP: u16 = 64;
+/// A telephone event or comfort noise is no more than this (RFC 4733, RFC 3389), header included.
+const MOST_EVENT: usize = 28;
 
-/// One direction of a flow that may be RTP.
+/// One synchronisation source of one end.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Tracker {
-    source: u32,
+struct Source {
+    id: u32,
     sequence: u16,
     clock: u32,
     kind: u8,
@@ -24,119 +31,452 @@ pub(crate) struct Tracker {
     bad: u8,
     /// Packets that share the clock of the one before: frames in parts, as video has.
     same_clock: u8,
+    /// Packets whose clock went on as far as a frame of video at a usual rate.
+    frame_steps: u8,
     largest: u16,
+}
+
+/// What wraps a packet of RTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wrapping {
+    Bare,
+    Relay,
+    Zoom,
+}
+
+/// Both ends of a flow that may carry media.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Media {
+    ends: [[Source; SOURCES]; 2],
+    /// The next source to forget, per end.
+    oldest: [u8; 2],
+    /// Whose call it is, where its signalling in this flow told.
+    application: Option<&'static str>,
+}
+
+/// What a datagram means for the media of its flow.
+#[derive(Clone, Debug)]
+pub(crate) enum Heard {
+    /// Not media, as far as one datagram tells.
+    Other,
+    /// It goes on with media that is not yet told apart: nobody else need look.
+    Media,
+    /// The media is clear.
+    Clear(Found),
 }
 
 const fn media(application: &'static str, class: TrafficClass, confidence: u8, why: &'static str) -> Signature {
     Signature { application, class, names: Names::Adorn, confidence, why }
 }
 
-impl Tracker {
-    /// Takes in a datagram; says what it is as soon as that is clear.
-    pub(crate) fn observe(&mut self, datagram: &[u8]) -> Option<Signature> {
-        let (first, second) = (*datagram.first()?, *datagram.get(1)?);
-        if first & 0xc0 != 0x80 || datagram.len() < 12 {
-            self.bad = self.bad.saturating_add(1);
-            return None;
+const SOUND: &str = "RTP: sequence and clock advance as in a voice call";
+const VIDEO: &str = "RTP: sequence and clock advance as in a video call";
+
+impl Media {
+    /// Takes in whose call it is, from another finding of the same flow.
+    pub(crate) fn learn(&mut self, signature: &Signature) {
+        if matches!(signature.class, Voice | Call) && !matches!(signature.application, "STUN" | "DTLS" | "RTCP") {
+            self.application = Some(signature.application);
         }
-        // RTCP shares the port (RFC 5761): not counted, not held against it.
-        if (192..=223).contains(&second) {
-            return None;
-        }
-        let kind = second & 0x7f;
-        let (sequence, clock, source) = (be16(datagram, 2)?, be32(datagram, 4)?, be32(datagram, 8)?);
-        let size = u16::try_from(datagram.len()).unwrap_or(u16::MAX);
-        if self.good > 0 && source == self.source {
-            let step = sequence.wrapping_sub(self.sequence);
-            if (1..=64).contains(&step) {
-                self.good = self.good.saturating_add(1);
-                self.same_clock = self.same_clock.saturating_add(u8::from(clock == self.clock));
-            } else if step != 0 {
-                self.bad = self.bad.saturating_add(1);
-            }
-        } else {
-            if self.good > 1 {
-                self.bad = self.bad.saturating_add(1);
-            }
-            *self = Tracker { source, good: 1, bad: self.bad, largest: 0, same_clock: 0, ..*self };
-        }
-        self.sequence = sequence;
-        self.clock = clock;
-        self.kind = kind;
-        self.largest = self.largest.max(size);
-        self.conclude()
     }
 
-    fn conclude(&self) -> Option<Signature> {
+    /// Takes in a datagram that end 0 or 1 sent; says what it is as soon as that is clear.
+    pub(crate) fn observe(&mut self, end: usize, datagram: &[u8]) -> Heard {
+        let Some((packet, wrapping)) = unwrap(datagram) else { return Heard::Other };
+        let Some(header) = Header::parse(packet) else { return Heard::Other };
+        let (Some(sources), Some(oldest)) = (self.ends.get_mut(end), self.oldest.get_mut(end)) else {
+            return Heard::Other;
+        };
+        let Some(place) = sources.iter().position(|source| source.good > 0 && source.id == header.source) else {
+            if let Some(source) = sources.get_mut(usize::from(*oldest)) {
+                *source = Source::begin(&header, packet.len());
+            }
+            *oldest = (*oldest + 1) % SOURCES as u8;
+            return Heard::Other;
+        };
+        let Some(source) = sources.get_mut(place) else { return Heard::Other };
+        if !source.go_on(&header, packet.len()) {
+            return Heard::Other;
+        }
+        let Some((signature, next)) = source.conclude(packet, wrapping) else { return Heard::Media };
+        // Another source of the same end that is no sound makes it a call, whatever this one is.
+        let mixed = signature.class == Voice
+            && sources.iter().any(|other| other.good >= ENOUGH && other.id != header.source && other.is_video());
+        let signature = if mixed { media("RTP", Call, 92, VIDEO) } else { signature };
+        let application = if wrapping == Wrapping::Zoom { Some("Zoom") } else { self.application };
+        Heard::Clear(Found {
+            signature: Signature { application: application.unwrap_or(signature.application), ..signature },
+            name: None,
+            next: if mixed { Next::Settle } else { next },
+            announces: Vec::new(),
+        })
+    }
+}
+
+/// The fixed header of RTP (RFC 3550, 5.1).
+struct Header {
+    kind: u8,
+    sequence: u16,
+    clock: u32,
+    source: u32,
+}
+
+impl Header {
+    fn parse(packet: &[u8]) -> Option<Header> {
+        let (first, second) = (*packet.first()?, *packet.get(1)?);
+        let kind = second & 0x7f;
+        // 64 to 95 are RTCP's or reserved so that both can be told apart (RFC 5761, 4).
+        if first & 0xc0 != 0x80 || (64..=95).contains(&kind) {
+            return None;
+        }
+        let contributors = usize::from(first & 0x0f) * 4;
+        let mut length = 12 + contributors;
+        if first & 0x10 != 0 {
+            length += 4 + usize::from(be16(packet, length + 2)?) * 4;
+        }
+        (length <= packet.len()).then_some(())?;
+        Some(Header { kind, sequence: be16(packet, 2)?, clock: be32(packet, 4)?, source: be32(packet, 8)? })
+    }
+}
+
+impl Source {
+    fn begin(header: &Header, length: usize) -> Source {
+        Source {
+            id: header.source,
+            sequence: header.sequence,
+            clock: header.clock,
+            kind: header.kind,
+            good: 1,
+            largest: u16::try_from(length).unwrap_or(u16::MAX),
+            ..Source::default()
+        }
+    }
+
+    /// Takes in the next packet of the source; says whether it fits.
+    fn go_on(&mut self, header: &Header, length: usize) -> bool {
+        let step = header.sequence.wrapping_sub(self.sequence);
+        if !(1..=MOST_STEP).contains(&step) {
+            // Repeated, or late by a few: not held against it.
+            let late = step == 0 || step > u16::MAX - MOST_STEP;
+            self.bad = self.bad.saturating_add(u8::from(!late));
+            if !late {
+                self.sequence = header.sequence;
+                self.clock = header.clock;
+            }
+            return late && self.good >= ENOUGH;
+        }
+        self.good = self.good.saturating_add(1);
+        let passed = header.clock.wrapping_sub(self.clock);
+        if length > MOST_EVENT {
+            self.same_clock = self.same_clock.saturating_add(u8::from(passed == 0));
+            self.frame_steps = self.frame_steps.saturating_add(u8::from(is_frame(passed)));
+            self.kind = header.kind;
+        }
+        self.sequence = header.sequence;
+        self.clock = header.clock;
+        self.largest = self.largest.max(u16::try_from(length).unwrap_or(u16::MAX));
+        true
+    }
+
+    fn is_video(&self) -> bool {
+        matches!(self.kind, 25 | 26 | 28 | 31 | 32 | 34)
+            || self.kind >= 35
+                && (usize::from(self.largest) > MOST_SOUND || self.same_clock >= 2 || self.frame_steps >= 4)
+    }
+
+    fn conclude(&self, packet: &[u8], wrapping: Wrapping) -> Option<(Signature, Next)> {
         if self.good < ENOUGH || self.bad > self.good {
             return None;
         }
-        let sound = "RTP: sequence and clock advance as in a voice call";
-        let video = "RTP: sequence and clock advance as in a video call";
+        if self.kind == 33 || carries_transport_stream(packet) {
+            let why = "RTP that carries a transport stream";
+            return Some((media("MPEG-TS", Streaming, 94, why), Next::Settle));
+        }
+        if wrapping == Wrapping::Zoom {
+            return Some((media("Zoom", Call, 92, "Zoom's own framing of RTP"), Next::Settle));
+        }
         match self.kind {
             // RFC 3551, tables 4 and 5.
-            0 | 3..=18 => Some(media("RTP", TrafficClass::Voice, 95, sound)),
-            25 | 26 | 28 | 31 | 32 | 34 => Some(media("RTP", TrafficClass::Call, 95, video)),
-            33 => Some(media("MPEG-TS", TrafficClass::Streaming, 93, "RTP that carries a transport stream")),
-            _ if usize::from(self.largest) > MOST_SOUND || self.same_clock >= 2 => {
-                Some(media("RTP", TrafficClass::Call, 90, video))
-            }
-            _ if self.good >= ENOUGH_DYNAMIC => Some(media("RTP", TrafficClass::Voice, 85, sound)),
+            0 | 3..=18 => Some((media("RTP", Voice, 95, SOUND), Next::Settle)),
+            _ if self.is_video() => Some((media("RTP", Call, 92, VIDEO), Next::Settle)),
+            // Video may join the sound in the same flow: keep listening.
+            35.. if self.good >= ENOUGH_DYNAMIC => Some((media("RTP", Voice, 86, SOUND), Next::Listen)),
             _ => None,
         }
     }
 }
 
-/// A report of a sender or receiver whose length is the one its number of blocks asks for (RFC 3550, 6.4);
-/// what follows may be encrypted (RFC 3711).
+/// A step of video's clock of 90 kHz (RFC 3551, 5) at 60, 50, 30, 29.97, 25, 24, 15 or 10 frames a second; no
+/// usual length of a frame of sound at any of its clocks.
+const fn is_frame(passed: u32) -> bool {
+    matches!(passed, 1_500..=1_502 | 1_800 | 2_999..=3_004 | 3_600 | 3_750 | 3_753 | 3_754 | 6_000 | 6_006 | 9_000)
+}
+
+/// Packets of 188 bytes, each with its sync byte (ISO/IEC 13818-1, 2.4.3.2), behind a header of 12 bytes.
+fn carries_transport_stream(packet: &[u8]) -> bool {
+    packet.get(12..).is_some_and(|rest| {
+        !rest.is_empty() && rest.len().is_multiple_of(188) && rest.chunks(188).all(|part| part.first() == Some(&0x47))
+    })
+}
+
+/// The RTP packet in a datagram, and what it is wrapped in.
+fn unwrap(datagram: &[u8]) -> Option<(&[u8], Wrapping)> {
+    let first = *datagram.first()?;
+    let (at, wrapping) = match first {
+        0x80..=0xbf => (0, Wrapping::Bare),
+        // Channel data of TURN: a channel number, a length that fits (RFC 8656, 12.4), the datagram.
+        0x40..=0x4f => {
+            let length = usize::from(be16(datagram, 2)?);
+            (length + 4 == datagram.len().min((length + 4).next_multiple_of(4)) || length + 4 == datagram.len())
+                .then_some((4, Wrapping::Relay))?
+        }
+        // Microsoft's multiplexed form: 0xff10, a length, eight bytes of session ([MS-TURNBWM] and [MS-TURN]).
+        0xff if datagram.get(1) == Some(&0x10) => (12, Wrapping::Relay),
+        // A relay's indications carry the peer's datagram in the DATA attribute (RFC 8656, 11).
+        0x00 if matches!(datagram.get(1), Some(0x16 | 0x17)) => (data_attribute(datagram)?, Wrapping::Relay),
+        // Zoom's frame of a server, then its frame of media; between participants the latter alone (Michel et
+        // al., "Enabling Passive Measurement of Zoom Performance in Production Networks", IMC 2022, section 4).
+        5 => (8 + zoom_media(*datagram.get(8)?)?, Wrapping::Zoom),
+        13 | 15 | 16 => (zoom_media(first)?, Wrapping::Zoom),
+        _ => return None,
+    };
+    let packet = datagram.get(at..)?;
+    // Inside a relay a DTLS record or a STUN message may stand as well.
+    (packet.first()? & 0xc0 == 0x80).then_some((packet, wrapping))
+}
+
+/// Where RTP stands behind the type byte of Zoom's frame of media.
+const fn zoom_media(kind: u8) -> Option<usize> {
+    match kind {
+        13 => Some(27),
+        15 => Some(19),
+        16 => Some(24),
+        _ => None,
+    }
+}
+
+fn data_attribute(message: &[u8]) -> Option<usize> {
+    let mut at = 20;
+    for _ in 0..16 {
+        let (kind, length) = (be16(message, at)?, usize::from(be16(message, at + 2)?));
+        if kind == 0x0013 {
+            return Some(at + 4);
+        }
+        at += 4 + length.next_multiple_of(4);
+    }
+    None
+}
+
+/// A packet of RTCP, bare or wrapped, whose length is the one it states (RFC 3550, 6.4); what follows may be
+/// more packets, or be encrypted (RFC 3711).
 pub(crate) fn is_rtcp(datagram: &[u8]) -> bool {
-    let (Some(&first), Some(&kind), Some(words)) = (datagram.first(), datagram.get(1), be16(datagram, 2)) else {
+    let Some((packet, _)) = unwrap(datagram) else { return false };
+    let (Some(&first), Some(&kind), Some(words)) = (packet.first(), packet.get(1), be16(packet, 2)) else {
         return false;
     };
     let blocks = u16::from(first & 0x1f) * 6;
-    let expected = match kind {
-        200 => 6 + blocks,
-        201 => 1 + blocks,
-        _ => return false,
-    };
-    first & 0xc0 == 0x80 && words == expected && datagram.len() >= (usize::from(words) + 1) * 4
+    let (stated, length) = ((usize::from(words) + 1) * 4, packet.len());
+    // What SRTCP adds: an index and a tag of 4, 10 or 16 bytes (RFC 3711, 3.4; RFC 7714, 9.2).
+    let alone = matches!(length.checked_sub(stated), Some(0 | 8 | 14 | 20));
+    match kind {
+        200 => words == 6 + blocks && length >= stated,
+        201 => words == 1 + blocks && length >= stated,
+        // Goodbye, feedback and extended reports may come alone (RFC 5506).
+        203 | 205..=207 => alone && stated >= 8 && (kind != 207 || first & 0x1f == 0),
+        _ => false,
+    }
 }
 
-pub(crate) const RTCP: Signature = media("RTCP", TrafficClass::Voice, 75, "RTCP: reports about a flow of media");
+pub(crate) const RTCP: Signature = media("RTCP", Voice, 75, "RTCP: reports about a flow of media");
+
+/// RTP in TCP, each packet behind its length (RFC 4571): two packets of one source in sequence.
+pub(crate) fn inspect(view: &View<'_>) -> Finding {
+    if view.layer != Layer::Stream || view.bytes.get(2).is_none_or(|first| first & 0xc0 != 0x80) {
+        return Finding::No;
+    }
+    let mut at = 0;
+    let mut source: Option<Source> = None;
+    for _ in 0..8 {
+        let Some(length) = be16(view.bytes, at) else { break };
+        let Some(packet) = view.bytes.get(at + 2..at + 2 + usize::from(length)) else { break };
+        let Some(header) = Header::parse(packet) else {
+            if is_rtcp(packet) {
+                at += 2 + usize::from(length);
+                continue;
+            }
+            return Finding::No;
+        };
+        match &mut source {
+            None => source = Some(Source::begin(&header, packet.len())),
+            Some(source) => {
+                if source.id != header.source || !source.go_on(&header, packet.len()) {
+                    return Finding::No;
+                }
+            }
+        }
+        at += 2 + usize::from(length);
+    }
+    match source {
+        Some(source) if source.good >= 2 => {
+            let class = if matches!(source.kind, 0 | 3..=18) { Voice } else { Call };
+            super::likely("RTP", class, 88, "RTP packets in a stream, each behind its length")
+        }
+        Some(_) => Finding::More,
+        None => Finding::No,
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::classify::Sender;
+    use proptest::prelude::*;
 
-    fn packet(kind: u8, sequence: u16, clock: u32, payload: usize) -> Vec<u8> {
+    fn packet(kind: u8, source: u32, sequence: u16, clock: u32, payload: usize) -> Vec<u8> {
         let mut bytes = vec![0x80, kind];
         bytes.extend_from_slice(&sequence.to_be_bytes());
         bytes.extend_from_slice(&clock.to_be_bytes());
-        bytes.extend_from_slice(&0xdead_beef_u32.to_be_bytes());
+        bytes.extend_from_slice(&source.to_be_bytes());
         bytes.resize(12 + payload, 0x55);
         bytes
     }
 
-    fn check(packets: impl IntoIterator<Item = Vec<u8>>, expected: Option<TrafficClass>) {
-        let mut tracker = Tracker::default();
-        let mut class = None;
+    fn behind(wrapping: &[u8], packet: Vec<u8>) -> Vec<u8> {
+        [wrapping, &packet].concat()
+    }
+
+    /// What is known after all packets, all from one end.
+    fn conclusion(packets: impl IntoIterator<Item = Vec<u8>>) -> Option<(&'static str, TrafficClass)> {
+        let mut tracker = Media::default();
+        let mut known: Option<Signature> = None;
         for bytes in packets {
-            class = class.or(tracker.observe(&bytes));
+            if let Heard::Clear(found) = tracker.observe(0, &bytes)
+                && known.is_none_or(|known| known.confidence <= found.signature.confidence)
+            {
+                known = Some(found.signature);
+            }
         }
-        assert_eq!(class.map(|signature| signature.class), expected);
+        known.map(|signature| (signature.application, signature.class))
     }
 
     #[test]
     fn sound_and_video_are_told_apart() {
-        check((0..6).map(|n| packet(0, n, u32::from(n) * 160, 160)), Some(TrafficClass::Voice));
-        check((0..6).map(|n| packet(111, n, u32::from(n) * 960, 80)), Some(TrafficClass::Voice));
-        check((0..6).map(|n| packet(96, n, 3_000, 1_180)), Some(TrafficClass::Call));
-        check((0..9).map(|n| packet(96, n, u32::from(n / 4) * 3_000, 500)), Some(TrafficClass::Call));
+        let check = |packets: Vec<Vec<u8>>, expected| assert_eq!(conclusion(packets), expected);
+        let of = |count: u16, make: &dyn Fn(u16) -> Vec<u8>| (0..count).map(make).collect::<Vec<_>>();
+        let one = 0xdead_beef;
+        // G.711, Opus at 20 ms, G.729 with gaps
+        check(of(4, &|n| packet(0, one, n, u32::from(n) * 160, 160)), Some(("RTP", Voice)));
+        check(of(6, &|n| packet(111, one, n, u32::from(n) * 960, 80)), Some(("RTP", Voice)));
+        check(of(4, &|n| packet(18, one, n * 3, u32::from(n) * 480, 20)), Some(("RTP", Voice)));
+        // telephone events keep their clock (RFC 4733, 2.2)
+        check(of(8, &|n| packet(101, one, n, 960, 4)), Some(("RTP", Voice)));
+        // video by size, by frames in parts, by its clock
+        check(of(6, &|n| packet(96, one, n, 3_000, 1_180)), Some(("RTP", Call)));
+        check(of(9, &|n| packet(96, one, n, u32::from(n / 4) * 3_000, 500)), Some(("RTP", Call)));
+        check(of(9, &|n| packet(102, one, n, u32::from(n) * 3_000, 300)), Some(("RTP", Call)));
+        check(of(3, &|n| packet(34, one, n, u32::from(n) * 3_003, 300)), Some(("RTP", Call)));
+        // video that joins sound in one flow
+        let bundle = |n: u16| match n % 2 {
+            0 => packet(111, one, n / 2, u32::from(n / 2) * 960, 90),
+            _ if n < 12 => packet(111, one, 900, 0, 0),
+            _ => packet(96, 7, n / 2, 3_000, 1_100),
+        };
+        check(of(40, &bundle), Some(("RTP", Call)));
+        // a transport stream
+        let stream = |n: u16| {
+            let mut bytes = packet(96, one, n, u32::from(n) * 100, 188 * 7);
+            bytes[12..].chunks_mut(188).for_each(|part| part[0] = 0x47);
+            bytes
+        };
+        check(of(4, &stream), Some(("MPEG-TS", Streaming)));
+        check(of(4, &|n| packet(33, one, n, u32::from(n) * 100, 188)), Some(("MPEG-TS", Streaming)));
+    }
+
+    #[test]
+    fn media_in_wrappings_is_found() {
+        let sound = |n: u16| packet(0, 9, n, u32::from(n) * 160, 160);
+        let zoom = |n: u16| packet(112, 9, n, u32::from(n) * 640, 90);
+        let check = |make: &dyn Fn(u16) -> Vec<u8>, expected| assert_eq!(conclusion((0..6).map(make)), Some(expected));
+        check(&|n| behind(&[0x40, 1, 0, 172], sound(n)), ("RTP", Voice));
+        check(&|n| behind(&[0xff, 0x10, 0, 180, 1, 2, 3, 4, 5, 6, 7, 8], sound(n)), ("RTP", Voice));
+        check(&|n| behind(&[[5, 0, 0, 0, 0, 0, 0, 4, 15].as_slice(), &[0; 18]].concat(), zoom(n)), ("Zoom", Call));
+        check(&|n| behind(&[[15].as_slice(), &[0; 18]].concat(), zoom(n)), ("Zoom", Call));
+        let indication = |n: u16| {
+            let mut bytes = vec![0, 0x17, 0, 176, 0x21, 0x12, 0xa4, 0x42];
+            bytes.resize(20, 3);
+            bytes.extend_from_slice(&[0, 0x13, 0, 172]);
+            behind(&bytes, sound(n))
+        };
+        check(&indication, ("RTP", Voice));
+    }
+
+    #[test]
+    fn whose_call_it_is_is_kept() {
+        let mut tracker = Media::default();
+        tracker.learn(&media("WhatsApp", Call, 84, ""));
+        let mut last = None;
+        for n in 0..6 {
+            if let Heard::Clear(found) = tracker.observe(1, &packet(120, 9, n, u32::from(n) * 960, 90)) {
+                last = Some(found.signature);
+            }
+        }
+        assert_eq!(last.map(|signature| (signature.application, signature.class)), Some(("WhatsApp", Voice)));
+    }
+
+    #[test]
+    fn reports_are_known_by_their_length() {
+        let check = |bytes: &[u8], expected| assert_eq!(is_rtcp(bytes), expected, "{bytes:?}");
+        check(&[&[0x80, 200, 0, 6][..], &[0; 24]].concat(), true);
+        check(&[&[0x81, 201, 0, 7][..], &[0; 28]].concat(), true);
+        check(&[&[0x81, 201, 0, 7][..], &[0; 42]].concat(), true);
+        check(&[&[0x81, 206, 0, 2][..], &[0; 8]].concat(), true);
+        check(&[&[0x81, 206, 0, 2][..], &[0; 9]].concat(), false);
+        check(&[&[0x80, 200, 0, 7][..], &[0; 28]].concat(), false);
+        check(&[0x80, 201], false);
+    }
+
+    #[test]
+    fn packets_in_a_stream_are_found() {
+        let view = |bytes: &[u8]| {
+            let view = View {
+                layer: Layer::Stream,
+                bytes,
+                sender: Sender::Initiator,
+                source: vocab::Address::default(),
+                destination: vocab::Address::default(),
+                source_port: 40_000,
+                destination_port: 50_000,
+                number: 0,
+                heard: &[],
+            };
+            inspect(&view)
+        };
+        let framed = |n: u16| behind(&[0, 172], packet(0, 9, n, u32::from(n) * 160, 160));
+        assert!(matches!(view(&framed(0)), Finding::More));
+        assert!(matches!(view(&[framed(0), framed(1)].concat()), Finding::Found(_)));
+        assert!(matches!(view(&[framed(0), framed(700)].concat()), Finding::No));
     }
 
     #[test]
     fn chance_is_not_media() {
-        check((0..40).map(|n: u16| packet(0, n.wrapping_mul(7_919), u32::from(n), 100)), None);
-        check((0..40).map(|_| packet(0, 7, 7, 100)), None);
+        let check = |packets: Vec<Vec<u8>>| assert_eq!(conclusion(packets), None);
+        check((0..40).map(|n: u16| packet(0, 1, n.wrapping_mul(7_919), u32::from(n), 100)).collect());
+        check((0..40).map(|_| packet(0, 1, 7, 7, 100)).collect());
+    }
+
+    proptest! {
+        #[test]
+        fn random_bytes_are_never_media(packets in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 40)) {
+            prop_assert_eq!(conclusion(packets), None);
+        }
+
+        #[test]
+        fn short_headers_of_quic_are_never_media(
+            connection in any::<[u8; 8]>(),
+            tails in prop::collection::vec(prop::collection::vec(any::<u8>(), 20..60), 40),
+        ) {
+            let packets = tails.iter().map(|tail| [&[0x40 | (tail[0] & 0x3f)][..], &connection, tail].concat());
+            prop_assert_eq!(conclusion(packets), None);
+        }
     }
 }
