@@ -178,11 +178,19 @@ fn ipv6(bytes: &[u8]) -> Result<Header<'_>, Malformed> {
     })
 }
 
+/// GTP-U (3GPP TS 29.281, 4.4.2.3).
+const GTP_PORT: u16 = 2152;
+
+/// Whether a datagram of this port must be looked into for a tunnel in the clear.
+#[inline]
+pub(super) fn may_be_tunnel(port: u16) -> bool {
+    port == GTP_PORT
+}
+
 /// What a mobile network's tunnel carries: GTP-U (3GPP TS 29.281, 5.1) on its port, message type G-PDU.
 fn gtp(datagram: &[u8]) -> Option<&[u8]> {
-    const PORT: u16 = 2152;
     const G_PDU: u8 = 255;
-    if be16(datagram, 0) != Some(PORT) && be16(datagram, 2) != Some(PORT) {
+    if be16(datagram, 0) != Some(GTP_PORT) && be16(datagram, 2) != Some(GTP_PORT) {
         return None;
     }
     let bytes = datagram.get(8..)?;

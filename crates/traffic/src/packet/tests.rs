@@ -152,6 +152,11 @@ proptest! {
             }
         }
         frame.truncate(cut);
+        prop_assert_eq!(
+            Packet::parse(&frame, LINK_TYPES[link], 1500),
+            Packet::parse_any(&frame, LINK_TYPES[link], 1500),
+            "read in one go or step by step",
+        );
         if let Ok(packet) = Packet::parse(&frame, LINK_TYPES[link], 1500) {
             prop_assert!(packet.payload.len() <= frame.len());
         }
