@@ -359,6 +359,8 @@ pub(crate) fn flow(flow: &FlowSummary) -> wire::Flow {
         server_name: flow.verdict.server_name.clone(),
         confidence: flow.verdict.confidence,
         evidence: flow.verdict.evidence.clone(),
+        classed_after_packets: flow.verdict.given_after.packets,
+        ja4: flow.verdict.ja4.clone(),
         bytes: volumes(flow.bytes),
         packets: directed(flow.packets, |packets| packets),
         first_seen_ms: flow.first_seen.as_unix_millis(),

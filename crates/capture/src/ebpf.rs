@@ -164,6 +164,7 @@ impl Source for EbpfSource {
                     key: flow.key,
                     device: flow.slot.and_then(|slot| devices.get(&slot).copied()),
                     class: flow.class,
+                    classed_after: flow.classed_after,
                     from_low,
                     from_high,
                     first_seen: time(flow.first_ns),

@@ -43,6 +43,8 @@ pub struct FlowCounts {
     pub device: Option<DeviceId>,
     /// The class the kernel puts it into now.
     pub class: TrafficClass,
+    /// How many of its packets had passed when the kernel got that class.
+    pub classed_after: u16,
     /// Sent by [`FlowKey::low`] since the last reading.
     pub from_low: Moved,
     /// Sent by [`FlowKey::high`] since the last reading.

@@ -520,6 +520,11 @@ static __always_inline __u32 account(struct __sk_buff *skb, const struct config 
 		struct verdict *verdict = bpf_map_lookup_elem(&verdicts, &key);
 
 		if (verdict) {
+			if (flow->class != verdict->class) {
+				__u64 passed = flow->low_packets + flow->high_packets;
+
+				flow->classed_after = passed > 65535 ? 65535 : passed;
+			}
 			flow->class = verdict->class;
 			flow->flags = (flow->flags & FLOW_LOCAL) | (verdict->settled ? FLOW_SETTLED : 0);
 		}

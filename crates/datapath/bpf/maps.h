@@ -10,7 +10,7 @@
 #include <linux/types.h>
 
 /* Grows with every change of this file: pinned maps of another layout are not adopted. */
-#define LAYOUT 1
+#define LAYOUT 2
 
 #define SLOTS 4096
 #define CLASSES 16 /* room for 11 */
@@ -47,7 +47,8 @@ struct flow_value {
 	__u64 last_ns;
 	__u32 verdict_epoch;
 	__u32 generation;
-	__u32 sampled;
+	__u16 sampled;
+	__u16 classed_after; /* packets that had passed when it got its class */
 	__u16 slot;
 	__u8 class;
 	__u8 flags;

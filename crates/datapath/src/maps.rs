@@ -4,7 +4,7 @@ use std::mem::{offset_of, size_of};
 use vocab::{Address, DeviceId, Direction, Endpoint, FlowKey, IpProtocol, Side, TrafficClass};
 
 /// `LAYOUT`: maps of another layout are not adopted.
-pub(crate) const LAYOUT: u32 = 1;
+pub(crate) const LAYOUT: u32 = 2;
 /// `CLASSES`: columns of the counters.
 pub(crate) const CLASSES: usize = 16;
 /// `STEERING`.
@@ -38,7 +38,8 @@ pub(crate) struct RawFlowValue {
     pub last_ns: u64,
     pub verdict_epoch: u32,
     pub generation: u32,
-    pub sampled: u32,
+    pub sampled: u16,
+    pub classed_after: u16,
     pub slot: u16,
     pub class: u8,
     pub flags: u8,
@@ -131,7 +132,7 @@ macro_rules! layout {
 layout!(RawFlowKey: 40 { low @ 0, high @ 16, low_port @ 32, high_port @ 34, protocol @ 36, zero @ 37 });
 layout!(RawFlowValue: 64 {
     low_bytes @ 0, low_packets @ 8, high_bytes @ 16, high_packets @ 24, first_ns @ 32, last_ns @ 40,
-    verdict_epoch @ 48, generation @ 52, sampled @ 56, slot @ 60, class @ 62, flags @ 63,
+    verdict_epoch @ 48, generation @ 52, sampled @ 56, classed_after @ 58, slot @ 60, class @ 62, flags @ 63,
 });
 layout!(RawVerdict: 4 { class @ 0, settled @ 1, zero @ 2 });
 layout!(RawMac: 8 { mac @ 0, zero @ 6 });

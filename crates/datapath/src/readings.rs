@@ -43,6 +43,8 @@ pub struct FlowReading {
     pub slot: Option<Slot>,
     /// The class its packets are put into.
     pub class: TrafficClass,
+    /// How many of its packets had passed when the kernel got that class, 65,535 at most.
+    pub classed_after: u16,
     /// Whether the verdict will not change any more.
     pub settled: bool,
     /// Whether it ends at the gateway itself: no traffic of the link.
@@ -152,6 +154,7 @@ impl FlowMap {
                     key,
                     slot: Slot::new(raw.slot),
                     class: TrafficClass::from_index(usize::from(raw.class)).unwrap_or(TrafficClass::Unclassified),
+                    classed_after: raw.classed_after,
                     settled: raw.flags & FLOW_SETTLED != 0,
                     local: raw.flags & FLOW_LOCAL != 0,
                     from_low: counted(raw.low_bytes, raw.low_packets),

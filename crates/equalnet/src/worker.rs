@@ -282,6 +282,7 @@ impl Desk<'_> {
                 let counts = |moved: Moved| Counts { bytes: moved.bytes, packets: moved.packets };
                 let (low, high) = (counts(flow.from_low), counts(flow.from_high));
                 let observed = self.table.observe_counts(&flow.key, low, high, None, self.time(flow.last_seen));
+                self.table.steered_after(&flow.key, flow.class, flow.classed_after);
                 if let (Some(device), true) = (flow.device, low.packets + high.packets > 0) {
                     self.meter.observe_flow(Aggregate { device, class: flow.class });
                 }

@@ -385,6 +385,17 @@ impl FlowTable {
         self.conclude(slot, side, opened, false, before)
     }
 
+    /// Notes that the kernel has put the flow of `key` into `class` after `packets` of its packets: what a verdict
+    /// is worth there counts, not when it was thought of here.
+    pub fn steered_after(&mut self, key: &FlowKey, class: TrafficClass, packets: u16) {
+        if let Some(slot) = self.find(key) {
+            let flow = self.flow_mut(slot);
+            if flow.weighed.class == class {
+                flow.given_after.packets = u32::from(packets);
+            }
+        }
+    }
+
     /// Ends what fell idle by `now`, and returns all flows that ended or were evicted since the last call.
     pub fn expire(&mut self, now: Timestamp) -> Vec<FlowSummary> {
         self.advance(now);

@@ -27,7 +27,7 @@ pub struct Verdict {
 /// What of a flow had passed at some moment, both ways.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GivenAfter {
-    /// Packets.
+    /// Packets; where the kernel steers, those that had passed before it knew the class.
     pub packets: u32,
     /// Of those, packets with a payload.
     pub payloads: u32,

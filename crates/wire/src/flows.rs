@@ -29,6 +29,10 @@ pub struct Flow {
     pub confidence: f32,
     /// Why, in words.
     pub evidence: String,
+    /// How many of its packets had passed when it got this class.
+    pub classed_after_packets: u32,
+    /// The fingerprint of the TLS library that began it (JA4); empty where there is none.
+    pub ja4: String,
     /// Bytes moved.
     pub bytes: Directed<u64>,
     /// Packets moved.
