@@ -34,6 +34,7 @@ pub(crate) mod stun;
 pub(crate) mod tls;
 pub(crate) mod vpn;
 
+use crate::rules::{Place, Ruled};
 use services::{Service, Services};
 use vocab::{Address, Endpoint, IpProtocol, TrafficClass};
 
@@ -270,6 +271,8 @@ pub(crate) struct Evidence {
     pub(crate) name: Option<(Box<str>, NameSource)>,
     pub(crate) service: Option<Service>,
     pub(crate) behavior: Option<Signature>,
+    /// What people said: no witness is heard against it.
+    pub(crate) rule: Option<Ruled>,
     /// What the ports say: the weakest witness.
     pub(crate) port: Option<Signature>,
 }
@@ -321,6 +324,7 @@ pub(crate) enum Why {
     Behavior(&'static str),
     Port(&'static str),
     Elephant(&'static str),
+    Rule(Place),
 }
 
 /// A verdict without its words.
@@ -394,7 +398,12 @@ pub(crate) fn weigh(evidence: &Evidence, volume: Volume) -> Weighed {
         .into_iter()
         .flatten()
         .reduce(|best, other| if other.confidence > best.confidence { other } else { best });
-    downgrade_elephant(surest.unwrap_or(Weighed::UNKNOWN), volume)
+    let weighed = downgrade_elephant(surest.unwrap_or(Weighed::UNKNOWN), volume);
+    match evidence.rule {
+        // Whoever wrote it knows better; what the application is called stays as it was recognised.
+        Some(Ruled { place, class }) => Weighed { class, confidence: 100, why: Why::Rule(place), ..weighed },
+        None => weighed,
+    }
 }
 
 /// Whether a service's class is media that people share live.
@@ -424,6 +433,7 @@ pub(crate) fn words(weighed: Weighed, name: &str) -> String {
         Why::Signature(why) | Why::Behavior(why) | Why::Port(why) => why.to_owned(),
         Why::Service(place) => format!("server name {name} {place}"),
         Why::Name(place) => format!("{} to {name}, {place}", weighed.application),
+        Why::Rule(_) => "your rule".to_owned(),
         Why::Elephant(why) if name.is_empty() => why.to_owned(),
         Why::Elephant(why) => format!("server name {name}, but {why}"),
     }

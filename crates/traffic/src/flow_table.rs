@@ -6,20 +6,23 @@
 //! the longest idle; flows of protected classes go last. Nothing is evicted without being counted.
 
 mod order;
+mod ruled;
 mod stream;
 
 use crate::classify::{self, Evidence, Finding, Found, Layer, NameSource, Next, Sender, View, Volume, Weighed};
 use crate::classify::{announced::Announcements, behavior, dns, quic, rtp, services::Services};
+use crate::rules::Rules;
 use crate::{Fragment, Locality, Packet, Transport};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use order::{Ends, Fate, Links, NONE};
+pub use ruled::Revised;
 use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 use stream::{Readable, Stream};
 use vocab::{
-    ByteCount, DeviceId, Directed, Direction, FlowKey, FlowSummary, GivenAfter, IpProtocol, Side, Timestamp,
-    TrafficClass, Verdict,
+    ByteCount, DeviceId, Directed, Direction, Dscp, FlowKey, FlowSummary, GivenAfter, IpProtocol, RuleHits, Side,
+    Timestamp, TrafficClass, Verdict,
 };
 
 /// Bounds of one table.
@@ -100,6 +103,8 @@ pub struct Observed {
     pub class_changed: bool,
     /// The flow's verdict became settled with it.
     pub settled_now: bool,
+    /// A rule of the operator gave it its class.
+    pub ruled: bool,
     /// The first of its flow in this window: count the flow now.
     pub first_in_window: bool,
 }
@@ -166,6 +171,10 @@ struct Flow {
     queued: Timestamp,
     evidence: Evidence,
     weighed: Weighed,
+    /// The mark that its device set last while the verdict was open; without a device, its initiator.
+    dscp: Option<Dscp>,
+    /// What the rules were asked last; `None` before.
+    asked: Option<ruled::Asked>,
     /// What was seen of it while its verdict was open.
     seen: GivenAfter,
     /// When its present class was first given.
@@ -238,6 +247,9 @@ pub struct FlowTable {
     limits: FlowLimits,
     locality: Locality,
     services: Services,
+    rules: Rules,
+    /// What each rule did.
+    rule_hits: Vec<RuleHits>,
     names: dns::Memory,
     announced: Announcements,
     hasher: RandomState,
@@ -269,6 +281,8 @@ impl FlowTable {
             limits: FlowLimits { flows: limits.flows.clamp(1, NONE as usize - 1), ..limits },
             locality,
             services: Services::new(),
+            rules: Rules::default(),
+            rule_hits: Vec::new(),
             names: dns::Memory::new(limits.names),
             announced: Announcements::default(),
             hasher: RandomState::default(),
@@ -339,6 +353,7 @@ impl FlowTable {
             let seen = &mut self.flow_mut(slot).seen;
             seen.packets += 1;
             seen.bytes.0 += u64::from(packet.wire_len);
+            self.note_mark(slot, packet, side);
             self.inspect(slot, packet, side, at);
         }
         self.follow_close(slot, packet, side);
@@ -546,6 +561,8 @@ impl FlowTable {
             queued: self.now,
             evidence: Evidence::default(),
             weighed: Weighed::UNKNOWN,
+            dscp: None,
+            asked: None,
             seen: GivenAfter::default(),
             given_after: GivenAfter::default(),
             probe: Some(Box::new(Probe { until: PATIENCE, ..Probe::default() })),
@@ -605,6 +622,9 @@ impl FlowTable {
         flow.bytes[at] = flow.bytes[at].saturating_add(counts.bytes.0);
         flow.packets[at] = flow.packets[at].saturating_add(counts.packets);
         flow.last_seen = now;
+        if let Some(ruled) = flow.evidence.rule {
+            self.count_for_rule(ruled.place, counts.bytes);
+        }
     }
 
     fn learn_names(&mut self, packet: &Packet<'_>) {
@@ -703,6 +723,10 @@ impl FlowTable {
         if was_open || opened || elephant {
             flow.weighed = classify::weigh(&flow.evidence, volume(flow));
         }
+        if (was_open || opened) && !self.rules.is_empty() {
+            self.ask_rules(slot);
+        }
+        let flow = self.flow_mut(slot);
         if flow.weighed.class != before.class {
             flow.given_after = flow.seen;
         }
@@ -720,6 +744,7 @@ impl FlowTable {
             opened,
             class_changed: before.class != weighed.class,
             settled_now: settlement == Settlement::Settled && (was_open || opened),
+            ruled: flow.evidence.rule.is_some(),
             first_in_window: before.last_counted.is_none_or(|before| before < window_began),
         };
         let answered = flow.packets[0] > 0 && flow.packets[1] > 0;
@@ -839,10 +864,10 @@ impl FlowTable {
         let name = flow.evidence.name.as_ref().map_or("", |(name, _)| name);
         let verdict = Verdict {
             class: flow.weighed.class,
-            application: flow.weighed.application.to_owned(),
+            application: self.application(flow).to_owned(),
             server_name: name.to_owned(),
             confidence: f32::from(flow.weighed.confidence) / 100.0,
-            evidence: classify::words(flow.weighed, name),
+            evidence: self.words(flow, name),
             ja4: String::new(),
             given_after: flow.given_after,
         };

@@ -10,11 +10,13 @@ mod flow_table;
 mod locality;
 mod meter;
 mod packet;
+mod rules;
 
-pub use flow_table::{Counts, FlowCounters, FlowId, FlowLimits, FlowTable, Observed, Settlement};
+pub use flow_table::{Counts, FlowCounters, FlowId, FlowLimits, FlowTable, Observed, Revised, Settlement};
 pub use locality::{Locality, Network};
 pub use meter::Meter;
 pub use packet::{Fragment, Malformed, Packet, TcpFlags, TcpSegment, Transport};
+pub use rules::{Scope, conditions_like};
 
 /// How a flow moves, and what that says: for the workshop that trains and judges it.
 pub mod behavior {
