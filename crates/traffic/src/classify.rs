@@ -26,13 +26,18 @@ pub(crate) mod proxies;
 pub(crate) mod quic;
 pub(crate) mod remote;
 pub(crate) mod rtp;
+pub(crate) mod sdp;
 pub(crate) mod services;
 pub(crate) mod sip;
+#[cfg(test)]
+pub(crate) mod specimen;
 pub(crate) mod ssh;
 pub(crate) mod streams;
 pub(crate) mod stun;
+pub(crate) mod talk;
 pub(crate) mod tls;
 pub(crate) mod vpn;
+pub(crate) mod zoom;
 
 use crate::rules::{Place, Ruled};
 use services::{Service, Services};
@@ -230,6 +235,8 @@ pub(crate) const TCP: &[Inspect] = &[
     messengers::inspect,
     streams::inspect,
     calls::inspect,
+    zoom::inspect,
+    talk::inspect,
     vpn::inspect,
     industry::inspect,
     infrastructure::inspect,
@@ -248,6 +255,8 @@ pub(crate) const DATAGRAM: &[Inspect] = &[
     bittorrent::inspect,
     files::inspect,
     calls::inspect,
+    zoom::inspect,
+    talk::inspect,
     games::inspect,
     remote::inspect,
     vpn::inspect,
@@ -262,7 +271,7 @@ pub(crate) const DATAGRAM: &[Inspect] = &[
 type Announce = fn(&View<'_>, announce: &mut dyn FnMut(Announced));
 
 /// Who reads announcements, in flows whose finding said [`Next::Listen`].
-pub(crate) const ANNOUNCERS: &[Announce] = &[];
+pub(crate) const ANNOUNCERS: &[Announce] = &[sdp::announce, streams::announce];
 
 /// All that is known about what one flow is for.
 #[derive(Clone, Debug, Default)]
