@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use vocab::{FlowSummary, Timestamp};
 
 /// The columns of a flow as CSV: in the flow log, and after the file's name in `equalnet analyze`.
-pub const FLOW_COLUMNS: [&str; 14] = [
+pub const FLOW_COLUMNS: [&str; 15] = [
     "protocol",
     "src_ip",
     "src_port",
@@ -22,6 +22,7 @@ pub const FLOW_COLUMNS: [&str; 14] = [
     "bytes",
     "first_seen",
     "last_seen",
+    "ja4",
 ];
 
 /// `flows.csv`, and `flows.1.csv` (the newest of the full ones) and so on.
@@ -85,7 +86,7 @@ impl FlowLog {
 }
 
 /// A flow in the order of [`FLOW_COLUMNS`]: the initiator is the source, times are seconds since 1970-01-01 UTC.
-pub fn flow_row(flow: &FlowSummary) -> [String; 14] {
+pub fn flow_row(flow: &FlowSummary) -> [String; 15] {
     let source = flow.key.end(flow.initiator);
     let destination = flow.key.end(flow.initiator.opposite());
     let verdict = &flow.verdict;
@@ -104,6 +105,7 @@ pub fn flow_row(flow: &FlowSummary) -> [String; 14] {
         (flow.bytes.download + flow.bytes.upload).0.to_string(),
         seconds(flow.first_seen),
         seconds(flow.last_seen),
+        verdict.ja4.clone(),
     ]
 }
 

@@ -7,37 +7,38 @@
 //! To recognise a new protocol: one file with a function `inspect(&View) -> Finding`, one line in [`TCP`] or
 //! [`DATAGRAM`]. To recognise a new service by its name: one row in `services.csv`.
 
+pub(crate) mod alpn;
 pub(crate) mod announced;
 pub(crate) mod behavior;
 pub(crate) mod bittorrent;
 pub(crate) mod calls;
+pub(crate) mod certificate;
 pub(crate) mod databases;
 pub(crate) mod dns;
 pub(crate) mod dtls;
 pub(crate) mod files;
 pub(crate) mod games;
+pub(crate) mod handshake;
 pub(crate) mod http;
 pub(crate) mod industry;
 pub(crate) mod infrastructure;
+pub(crate) mod ja4;
 pub(crate) mod mail;
+pub(crate) mod memory;
 pub(crate) mod messengers;
 pub(crate) mod ports;
 pub(crate) mod proxies;
 pub(crate) mod quic;
 pub(crate) mod remote;
 pub(crate) mod rtp;
-pub(crate) mod sdp;
 pub(crate) mod services;
 pub(crate) mod sip;
-#[cfg(test)]
-pub(crate) mod specimen;
 pub(crate) mod ssh;
+pub(crate) mod starttls;
 pub(crate) mod streams;
 pub(crate) mod stun;
-pub(crate) mod talk;
 pub(crate) mod tls;
 pub(crate) mod vpn;
-pub(crate) mod zoom;
 
 use crate::rules::{Place, Ruled};
 use services::{Service, Services};
@@ -127,22 +128,30 @@ pub(crate) struct Signature {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NameSource {
     TlsHello,
+    /// Beside an encrypted hello, which may be real or made up (GREASE): the device may want another name.
+    EncryptedHello,
+    /// Beside an encrypted hello that is real: the name of the provider that hides the other.
+    OuterHello,
     TlsCertificate,
     QuicInitial,
     HttpHost,
     Query,
     DnsAnswer,
+    /// An earlier flow of the device to the same address said it.
+    EarlierFlow,
 }
 
 impl NameSource {
     const fn place(self) -> &'static str {
         match self {
-            NameSource::TlsHello => "in the TLS hello",
+            NameSource::TlsHello | NameSource::EncryptedHello => "in the TLS hello",
+            NameSource::OuterHello => "around an encrypted TLS hello",
             NameSource::TlsCertificate => "in the TLS certificate",
             NameSource::QuicInitial => "in the QUIC hello",
             NameSource::HttpHost => "in the HTTP request",
             NameSource::Query => "in the DNS query",
             NameSource::DnsAnswer => "that the device had asked DNS for",
+            NameSource::EarlierFlow => "that an earlier flow to this address gave",
         }
     }
 
@@ -150,8 +159,11 @@ impl NameSource {
     const fn confidence(self) -> u8 {
         match self {
             NameSource::TlsHello | NameSource::QuicInitial | NameSource::HttpHost | NameSource::Query => 97,
+            NameSource::EncryptedHello => 95,
             NameSource::TlsCertificate => 92,
             NameSource::DnsAnswer => 75,
+            NameSource::EarlierFlow => 60,
+            NameSource::OuterHello => 40,
         }
     }
 }
@@ -163,6 +175,8 @@ pub(crate) enum Next {
     Settle,
     /// Yes: look at some more.
     Watch,
+    /// Only for detail: show the rest of this side's message, while the conclusion stands.
+    Read,
     /// No, but it announces other flows: show each further payload to [`ANNOUNCERS`].
     Listen,
 }
@@ -223,6 +237,7 @@ type Inspect = fn(&View<'_>) -> Finding;
 pub(crate) const TCP: &[Inspect] = &[
     tls::inspect,
     http::inspect,
+    starttls::inspect,
     ssh::inspect,
     dns::inspect,
     mail::inspect,
@@ -235,8 +250,6 @@ pub(crate) const TCP: &[Inspect] = &[
     messengers::inspect,
     streams::inspect,
     calls::inspect,
-    zoom::inspect,
-    talk::inspect,
     vpn::inspect,
     industry::inspect,
     infrastructure::inspect,
@@ -249,14 +262,11 @@ pub(crate) const TCP: &[Inspect] = &[
 pub(crate) const DATAGRAM: &[Inspect] = &[
     dns::inspect,
     stun::inspect,
-    dtls::inspect,
     infrastructure::inspect,
     sip::inspect,
     bittorrent::inspect,
     files::inspect,
     calls::inspect,
-    zoom::inspect,
-    talk::inspect,
     games::inspect,
     remote::inspect,
     vpn::inspect,
@@ -265,13 +275,14 @@ pub(crate) const DATAGRAM: &[Inspect] = &[
     messengers::inspect,
     http::inspect,
     databases::inspect,
+    quic::joined,
 ];
 
 /// Looks at one payload of a flow that announces others, and calls `announce` for each that it names.
 type Announce = fn(&View<'_>, announce: &mut dyn FnMut(Announced));
 
 /// Who reads announcements, in flows whose finding said [`Next::Listen`].
-pub(crate) const ANNOUNCERS: &[Announce] = &[sdp::announce, streams::announce];
+pub(crate) const ANNOUNCERS: &[Announce] = &[];
 
 /// All that is known about what one flow is for.
 #[derive(Clone, Debug, Default)]
@@ -279,6 +290,8 @@ pub(crate) struct Evidence {
     pub(crate) signature: Option<Signature>,
     pub(crate) name: Option<(Box<str>, NameSource)>,
     pub(crate) service: Option<Service>,
+    /// The fingerprint of the hello, where it was whole.
+    pub(crate) ja4: Option<ja4::Ja4>,
     pub(crate) behavior: Option<Signature>,
     /// What people said: no witness is heard against it.
     pub(crate) rule: Option<Ruled>,
@@ -301,7 +314,8 @@ impl Evidence {
     pub(crate) fn learn_name(&mut self, name: Box<str>, source: NameSource, services: &Services) {
         let better = self.name.as_ref().is_none_or(|(_, known)| known.confidence() < source.confidence());
         if better && !name.is_empty() {
-            self.service = services.find(&name);
+            // The provider in front of an encrypted hello is not the service behind it.
+            self.service = if source == NameSource::OuterHello { None } else { services.find(&name) };
             self.name = Some((name, source));
         }
     }
@@ -471,9 +485,11 @@ pub mod parsers {
     /// A DNS message over UDP and over TCP; returns how many answers it held.
     pub fn dns(bytes: &[u8]) -> usize {
         let mut answers = 0;
-        for (layer, message) in [(Layer::Datagram, bytes), (Layer::Stream, bytes.get(2..).unwrap_or(&[]))] {
+        for (layer, message) in [(Layer::Datagram, bytes), (Layer::Stream, bytes)] {
             super::dns::inspect(&view(bytes, layer, Sender::Responder, 53));
-            super::dns::answers(message, |_, _| answers += 1);
+            super::dns::messages(message, layer).for_each(|message| {
+                super::dns::answers(message, |_, _, _| answers += 1);
+            });
         }
         answers
     }
@@ -493,14 +509,15 @@ pub mod parsers {
 
     /// QUIC datagrams of one flow, split at each `0xff 0xfe 0xfd`; returns the server name.
     pub fn quic(bytes: &[u8]) -> Option<String> {
-        let mut assembly = super::quic::Assembly::default();
+        let mut handshake = super::handshake::Handshake::default();
         let mut name = None;
         let mut rest = bytes;
         loop {
             let end = memchr::memmem::find(rest, &[0xff, 0xfe, 0xfd]);
             let datagram = &rest[..end.unwrap_or(rest.len())];
-            if let super::quic::Seen::Hello(hello) = assembly.observe(datagram) {
-                name = hello.server_name.map(String::from);
+            let view = view(datagram, Layer::Datagram, Sender::Initiator, 443);
+            if let super::Finding::Found(found) = handshake.inspect(&view, 1 << 16) {
+                name = found.name.map_or(name, |(text, _)| Some(text.into()));
             }
             match end {
                 Some(end) => rest = &rest[end + 3..],

@@ -10,7 +10,9 @@ mod ruled;
 mod stream;
 
 use crate::classify::{self, Evidence, Finding, Found, Layer, NameSource, Next, Sender, View, Volume, Weighed};
-use crate::classify::{announced::Announcements, behavior, dns, quic, rtp, services::Services};
+use crate::classify::{
+    announced::Announcements, behavior, dns, handshake::Handshake, ja4::Ja4, memory::Memory, rtp, services::Services,
+};
 use crate::rules::Rules;
 use crate::{Fragment, Locality, Packet, Transport};
 use foldhash::fast::RandomState;
@@ -32,7 +34,7 @@ pub struct FlowLimits {
     pub flows: usize,
     /// Bytes of packets kept at most, over all flows whose verdict is open.
     pub reassembly_bytes: usize,
-    /// Answers of DNS kept at most.
+    /// Names of addresses kept at most, over all devices, a sixteenth of them per device; one costs about 250 bytes.
     pub names: usize,
     /// A flow that ended is kept this long for late packets.
     pub linger: Duration,
@@ -143,6 +145,8 @@ pub struct FlowCounters {
 const PATIENCE: u16 = 24;
 /// How many more packets may sharpen a first conclusion.
 const WATCH: u16 = 10;
+/// How many more packets the rest of a message that already told its purpose may take, or an upgrade to TLS.
+const READ: u16 = 10;
 /// A flow that announces others is read for this many packets with a payload.
 const LISTEN: u16 = 40;
 /// A flow of a protected class is established, and not to be evicted, when each end sent this many packets:
@@ -201,7 +205,9 @@ struct Before {
 #[derive(Default)]
 struct Probe {
     streams: [Stream; 2],
-    quic: quic::Assembly,
+    handshake: Handshake,
+    /// The fingerprint of the hello in a stream.
+    ja4: Option<Ja4>,
     media: rtp::Media,
     /// How each side's first payload began.
     openings: [Opening; 2],
@@ -250,7 +256,7 @@ pub struct FlowTable {
     rules: Rules,
     /// What each rule did.
     rule_hits: Vec<RuleHits>,
-    names: dns::Memory,
+    names: Memory,
     announced: Announcements,
     hasher: RandomState,
     index: HashTable<Place>,
@@ -283,7 +289,7 @@ impl FlowTable {
             services: Services::new(),
             rules: Rules::default(),
             rule_hits: Vec::new(),
-            names: dns::Memory::new(limits.names),
+            names: Memory::new(limits.names),
             announced: Announcements::default(),
             hasher: RandomState::default(),
             index: HashTable::new(),
@@ -478,7 +484,7 @@ impl FlowTable {
 
     /// The name under which `device` last learnt `address` from DNS.
     pub fn name_of(&self, device: vocab::Address, address: vocab::Address) -> Option<&str> {
-        self.names.name(device, address)
+        self.names.name(device, address, self.now).map(|(name, _)| name)
     }
 
     /// What happened so far.
@@ -593,12 +599,12 @@ impl FlowTable {
         let flow = self.flow(slot);
         let (key, responder) = (flow.key, flow.initiator.opposite());
         let (device, server) = (key.end(flow.initiator).address, key.end(responder).address);
-        let name = self.names.name(device, server).map(Box::from);
+        let name = self.names.name(device, server, self.now).map(|(name, source)| (Box::from(name), source));
         let announced = self.announced.find(&key, self.now);
         let Slot::Flow(flow) = &mut self.slots[slot as usize] else { return };
         flow.evidence.port = classify::ports::guess(&key, responder);
-        if let Some(name) = name {
-            flow.evidence.learn_name(name, NameSource::DnsAnswer, &self.services);
+        if let Some((name, source)) = name {
+            flow.evidence.learn_name(name, source, &self.services);
         }
         flow.evidence.signature = announced;
         if let Some(signature) = classify::ports::by_protocol(packet.protocol) {
@@ -628,12 +634,12 @@ impl FlowTable {
     }
 
     fn learn_names(&mut self, packet: &Packet<'_>) {
-        let message = match packet.transport {
-            Transport::Udp => packet.payload,
-            Transport::Tcp(_) => packet.payload.get(2..).unwrap_or(&[]),
+        let layer = match packet.transport {
+            Transport::Udp => Layer::Datagram,
+            Transport::Tcp(_) => Layer::Stream,
             Transport::Other => return,
         };
-        self.names.learn(packet.destination.address, message);
+        self.names.learn(packet.destination.address, packet.payload, layer, self.now);
     }
 
     /// Lets the inspectors look at a packet of a flow whose verdict is open.
@@ -651,7 +657,8 @@ impl FlowTable {
         }
         if probe.listens {
             let mut take = |announced| self.announced.learn(announced, at);
-            let view = view(probe, packet, side, sender);
+            let heard = probe.openings[side_index(side.opposite())].heard();
+            let view = view(packet, sender, probe.payloads, heard);
             classify::ANNOUNCERS.iter().for_each(|announcer| announcer(&view, &mut take));
         }
         probe.openings[side_index(side)].hear(packet.payload);
@@ -661,18 +668,20 @@ impl FlowTable {
         let room = self.limits.reassembly_bytes.saturating_sub(self.counters.reassembly_bytes as usize);
         let finding = match packet.transport {
             Transport::Tcp(segment) => inspect_stream(probe, packet, side, sender, segment.seq, room),
-            Transport::Udp | Transport::Other => inspect_datagram(probe, packet, side, sender),
+            Transport::Udp | Transport::Other => inspect_datagram(probe, packet, side, sender, room),
         };
-        let held = probe.streams.iter().map(Stream::size).sum::<usize>() + probe.quic.size();
+        let held = probe.streams.iter().map(Stream::size).sum::<usize>() + probe.handshake.size();
         let total = self.counters.reassembly_bytes - probe.held as u64 + held as u64;
         self.counters.reassembly_refused += u64::from(matches!(finding, Finding::More) && room < packet.payload.len());
         probe.held = held;
         self.counters.reassembly_bytes = total;
         let payloads = probe.payloads;
         let mut settle = payloads >= probe.until;
-        if let Finding::Found(found) = finding {
+        let ja4 = probe.ja4.or(probe.handshake.ja4());
+        if let Finding::Found(mut found) = finding {
             match found.next {
                 Next::Settle => settle = true,
+                Next::Read => probe.until = probe.until.min(payloads + READ).max(payloads + 1),
                 Next::Watch => probe.until = probe.until.min(payloads + WATCH).max(payloads + 1),
                 Next::Listen => {
                     probe.listens = true;
@@ -680,6 +689,21 @@ impl FlowTable {
                 }
             }
             found.announces.iter().for_each(|&announced| self.announced.learn(announced, at));
+            flow.evidence.ja4 = flow.evidence.ja4.or(ja4);
+            if let Some((name, source)) = &mut found.name {
+                let (device, server) = (flow.key.end(flow.initiator), flow.key.end(flow.initiator.opposite()));
+                match source {
+                    NameSource::EncryptedHello if self.names.contradicts(device.address, server.address, name, at) => {
+                        *source = NameSource::OuterHello;
+                    }
+                    NameSource::TlsHello
+                    | NameSource::EncryptedHello
+                    | NameSource::TlsCertificate
+                    | NameSource::QuicInitial
+                    | NameSource::HttpHost => self.names.learn_use(device.address, server.address, name, at),
+                    NameSource::OuterHello | NameSource::Query | NameSource::DnsAnswer | NameSource::EarlierFlow => {}
+                }
+            }
             flow.evidence.add(found, &self.services);
         }
         if settle {
@@ -868,7 +892,7 @@ impl FlowTable {
             server_name: name.to_owned(),
             confidence: f32::from(flow.weighed.confidence) / 100.0,
             evidence: self.words(flow, name),
-            ja4: String::new(),
+            ja4: flow.evidence.ja4.map(|ja4| ja4.to_string()).unwrap_or_default(),
             given_after: flow.given_after,
         };
         let local = flow.owner.map_or(flow.initiator, |(_, side)| side);
@@ -923,7 +947,7 @@ fn initiator(packet: &Packet<'_>, side: Side) -> Side {
 }
 
 /// What an inspector sees of a packet alone.
-fn view<'a>(probe: &'a Probe, packet: &'a Packet<'_>, side: Side, sender: Sender) -> View<'a> {
+fn view<'a>(packet: &'a Packet<'_>, sender: Sender, number: u16, heard: &'a [u8]) -> View<'a> {
     View {
         layer: Layer::Datagram,
         bytes: packet.payload,
@@ -932,8 +956,8 @@ fn view<'a>(probe: &'a Probe, packet: &'a Packet<'_>, side: Side, sender: Sender
         destination: packet.destination.address,
         source_port: packet.source.port,
         destination_port: packet.destination.port,
-        number: probe.payloads.saturating_sub(1),
-        heard: probe.openings[side_index(side.opposite())].heard(),
+        number,
+        heard,
     }
 }
 
@@ -974,10 +998,17 @@ fn inspect_stream(
                 }
                 Finding::Found(found) => Some(found),
             });
+            if found.is_some() && sender == Sender::Initiator && probe.ja4.is_none() {
+                probe.ja4 = classify::tls::fingerprint(bytes);
+            }
             (bytes.len(), found)
         }
     };
     match found {
+        Some(found) if found.next == Next::Read && length < stream::MOST => {
+            stream.hold(packet.payload, room);
+            Finding::Found(found)
+        }
         Some(found) => {
             stream.finish();
             Finding::Found(found)
@@ -994,22 +1025,12 @@ fn inspect_stream(
 }
 
 /// What a datagram says, alone and after those before it.
-fn inspect_datagram(probe: &mut Probe, packet: &Packet<'_>, side: Side, sender: Sender) -> Finding {
-    match probe.quic.observe(packet.payload) {
-        quic::Seen::Hello(hello) => {
-            let name = hello.server_name.map(|name| (classify::tls::lowercase(name), NameSource::QuicInitial));
-            let signature = hello.alpn.and_then(classify::tls::by_alpn).unwrap_or(quic::QUIC);
-            return Finding::Found(Found { signature, name, next: Next::Settle, announces: Vec::new() });
-        }
-        quic::Seen::Quic => {
-            return Finding::Found(Found {
-                signature: quic::QUIC,
-                name: None,
-                next: Next::Watch,
-                announces: Vec::new(),
-            });
-        }
-        quic::Seen::Other => {}
+fn inspect_datagram(probe: &mut Probe, packet: &Packet<'_>, side: Side, sender: Sender, room: usize) -> Finding {
+    let number = probe.payloads.saturating_sub(1);
+    let seen = view(packet, sender, number, &[]);
+    match probe.handshake.inspect(&seen, room) {
+        Finding::No | Finding::More => {}
+        Finding::Found(found) => return Finding::Found(found),
     }
     // What goes on with media needs no other look.
     match probe.media.observe(side_index(side), packet.payload) {
@@ -1017,7 +1038,7 @@ fn inspect_datagram(probe: &mut Probe, packet: &Packet<'_>, side: Side, sender: 
         rtp::Heard::Media => return Finding::No,
         rtp::Heard::Other => {}
     }
-    let view = view(probe, packet, side, sender);
+    let view = view(packet, sender, number, probe.openings[side_index(side.opposite())].heard());
     let known = classify::DATAGRAM.iter().find_map(|inspect| match inspect(&view) {
         Finding::Found(found) => Some(found),
         Finding::No | Finding::More => None,

@@ -2,22 +2,47 @@
 
 use super::{Finding, Found, Layer, NameSource, Names, Next, Signature, View};
 use crate::packet::{be16, be32};
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
-use std::collections::VecDeque;
-use std::sync::Arc;
 use vocab::{Address, TrafficClass};
 
 const A: u16 = 1;
 const CNAME: u16 = 5;
 const AAAA: u16 = 28;
+const DNAME: u16 = 39;
+/// RFC 9460: where a service stands, with hints of its addresses.
+const SVCB: u16 = 64;
+const HTTPS: u16 = 65;
+const IPV4HINT: u16 = 4;
+const IPV6HINT: u16 = 6;
 /// Pointers followed in one name: more than any real message nests (a loop otherwise).
 const MOST_JUMPS: usize = 16;
 const MOST_RECORDS: usize = 64;
+/// Aliases followed from the question.
+const MOST_ALIASES: usize = 16;
 
 /// Whether packets on these ports are worth reading for answers.
 pub(crate) fn is_port(port: u16) -> bool {
     matches!(port, 53 | 5353 | 5355)
+}
+
+/// The messages in a packet: a datagram is one; a segment of TCP holds some, each behind its length, of which the
+/// last may be cut. The first may stand alone where its length came before.
+pub(crate) fn messages(bytes: &[u8], layer: Layer) -> impl Iterator<Item = &[u8]> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || match layer {
+        Layer::Datagram => Some(std::mem::take(&mut rest)).filter(|message| !message.is_empty()),
+        Layer::Stream => {
+            let length = usize::from(be16(rest, 0)?);
+            let prefixed = length >= 12 && rest.get(4).is_some_and(|flags| flags & 0x80 != 0);
+            if !prefixed {
+                return Some(std::mem::take(&mut rest)).filter(|message| message.len() >= 12);
+            }
+            let end = rest.len().min(2 + length);
+            let message = &rest[2..end];
+            rest = &rest[end..];
+            Some(message)
+        }
+    })
+    .take(16)
 }
 
 pub(crate) fn inspect(view: &View<'_>) -> Finding {
@@ -25,11 +50,16 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
     let message = match view.layer {
         Layer::Datagram => view.bytes,
         Layer::Stream => {
-            let Some(length) = be16(view.bytes, 0) else { return Finding::No };
-            if !view.any_port(&[53, 5353]) || usize::from(length) < 12 {
+            if !view.any_port(&[53, 5353]) {
                 return Finding::No;
             }
-            &view.bytes[2..]
+            // The length may come in a segment of its own (RFC 1035, 4.2.2; RFC 7766, 8).
+            match view.bytes {
+                [] => return Finding::No,
+                [high, low, ..] if u16::from_be_bytes([*high, *low]) < 12 => return Finding::No,
+                bytes if bytes.len() < 2 + 12 => return Finding::More,
+                bytes => &bytes[2..],
+            }
         }
     };
     let (application, why) = match () {
@@ -107,44 +137,66 @@ fn name(message: &[u8], mut at: usize) -> Option<(String, usize)> {
     }
 }
 
-/// Calls `take` with the name that was asked for and each address that answers it, through its aliases.
-pub(crate) fn answers(message: &[u8], mut take: impl FnMut(&str, Address)) {
+/// Calls `take` with the name that was asked for, each address that answers it, through its aliases, and how many
+/// seconds that holds.
+pub(crate) fn answers(message: &[u8], mut take: impl FnMut(&str, Address, u32)) {
     let mut read = || -> Option<()> {
         let flags = be16(message, 2)?;
-        if flags & 0x8000 == 0 {
+        // An answer, to a query, without an error.
+        if flags & 0xf80f != 0x8000 {
+            return None;
+        }
+        let questions = be16(message, 4)?;
+        if questions > 1 {
             return None;
         }
         let mut at = 12;
         let mut asked: Option<String> = None;
-        for _ in 0..be16(message, 4)?.min(8) {
+        if questions == 1 {
             let (name, end) = name(message, at)?;
-            asked.get_or_insert(name);
+            asked = Some(name);
             at = end + 4;
         }
         let mut aliases: Vec<String> = asked.iter().cloned().collect();
-        for _ in 0..usize::from(be16(message, 6)?).min(MOST_RECORDS) {
+        // Answers and what is told beside them, authorities between.
+        let records = [6, 8, 10].iter().map(|&at| be16(message, at).map_or(0, usize::from)).sum::<usize>();
+        for _ in 0..records.min(MOST_RECORDS) {
             let (owner, end) = name(message, at)?;
             let kind = be16(message, end)?;
-            be32(message, end + 4)?;
+            let seconds = be32(message, end + 4)?;
             let length = usize::from(be16(message, end + 8)?);
-            let body = message.get(end + 10..end + 10 + length)?;
-            let address = match (kind, body) {
-                (A, &[a, b, c, d]) => Some(Address::from_v4([a, b, c, d])),
-                (AAAA, body) => body.try_into().ok().map(Address),
-                (CNAME, _) => {
-                    if let Some((target, _)) = name(message, end + 10).filter(|_| aliases.contains(&owner)) {
-                        aliases.push(target);
-                    }
-                    None
-                }
-                _ => None,
+            let start = end + 10;
+            let body = message.get(start..start + length)?;
+            at = start + length;
+            let answers = aliases.contains(&owner);
+            // mDNS answers without a question: then the owner is the name.
+            let Some(told) = (match &asked {
+                Some(asked) => answers.then_some(asked.as_str()),
+                None => Some(owner.as_str()),
+            }) else {
+                continue;
             };
-            if let Some(address) = address {
-                // mDNS answers without a question: then the owner is the name.
-                let name = if aliases.contains(&owner) { asked.as_deref().unwrap_or(&owner) } else { &owner };
-                take(name, address);
+            let mut tell = |address: Address| {
+                if is_somewhere(address) {
+                    take(told, address, seconds);
+                }
+            };
+            match (kind, body) {
+                (A, &[a, b, c, d]) => tell(Address::from_v4([a, b, c, d])),
+                (AAAA, body) => body.try_into().into_iter().for_each(|address| tell(Address(address))),
+                (HTTPS | SVCB, _) => {
+                    if let Some((target, used)) = name(message, start + 2) {
+                        hints(message.get(used..start + length).unwrap_or(&[]), &mut tell);
+                        alias(&mut aliases, target);
+                    }
+                }
+                (CNAME | DNAME, _) => {
+                    if let Some((target, _)) = name(message, start) {
+                        alias(&mut aliases, target);
+                    }
+                }
+                _ => {}
             }
-            at = end + 10 + length;
         }
         Some(())
     };
@@ -152,93 +204,93 @@ pub(crate) fn answers(message: &[u8], mut take: impl FnMut(&str, Address)) {
     let _ = read();
 }
 
-/// What devices asked for and were told, bounded: the oldest answer is forgotten first.
-pub(crate) struct Memory {
-    names: HashMap<(Address, Address), Arc<str>, RandomState>,
-    order: VecDeque<(Address, Address)>,
-    most: usize,
+fn alias(aliases: &mut Vec<String>, target: String) {
+    if aliases.len() < MOST_ALIASES && !target.is_empty() {
+        aliases.push(target);
+    }
 }
 
-/// In the place of the device: what anybody was told.
-const ANYBODY: Address = Address([0; 16]);
-
-impl Memory {
-    /// Remembers at most `most` (device, address) pairs.
-    pub(crate) fn new(most: usize) -> Memory {
-        Memory { names: HashMap::default(), order: VecDeque::new(), most }
-    }
-
-    /// Takes in a message that was sent to `device`.
-    pub(crate) fn learn(&mut self, device: Address, message: &[u8]) {
-        let mut learnt: Option<Arc<str>> = None;
-        answers(message, |name, address| {
-            let name = match &learnt {
-                Some(known) if &**known == name => Arc::clone(known),
-                _ => Arc::from(name),
-            };
-            learnt = Some(Arc::clone(&name));
-            self.remember((device, address), Arc::clone(&name));
-            self.remember((ANYBODY, address), name);
-        });
-    }
-
-    fn remember(&mut self, key: (Address, Address), name: Arc<str>) {
-        if self.most == 0 {
-            return;
+/// The addresses in the parameters of a service (RFC 9460, 7.3).
+fn hints(mut parameters: &[u8], tell: &mut impl FnMut(Address)) {
+    while let (Some(key), Some(length)) = (be16(parameters, 0), be16(parameters, 2)) {
+        let Some(value) = parameters.get(4..4 + usize::from(length)) else { return };
+        match key {
+            IPV4HINT => value.as_chunks::<4>().0.iter().take(8).for_each(|&address| tell(Address::from_v4(address))),
+            IPV6HINT => value.as_chunks::<16>().0.iter().take(8).for_each(|&address| tell(Address(address))),
+            _ => {}
         }
-        if self.names.insert(key, name).is_none() {
-            self.order.push_back(key);
-            while self.order.len() > self.most {
-                if let Some(oldest) = self.order.pop_front() {
-                    self.names.remove(&oldest);
-                }
-            }
-        }
+        parameters = &parameters[4 + value.len()..];
     }
+}
 
-    /// The name that `device` (else anybody) was last told to stand at `address`.
-    pub(crate) fn name(&self, device: Address, address: Address) -> Option<&str> {
-        self.names.get(&(device, address)).or_else(|| self.names.get(&(ANYBODY, address))).map(|name| &**name)
-    }
+/// Not the answer of a filter that sends everything nowhere: `0.0.0.0`, `127.0.0.1`, `::`, `::1`.
+fn is_somewhere(address: Address) -> bool {
+    let bytes = address.0;
+    let last = &bytes[12..];
+    let v4 = bytes[..10] == [0; 10] && bytes[10..12] == [0xff; 2];
+    !(v4 && (last == [0; 4] || last[0] == 127) || bytes[..15] == [0; 15] && bytes[15] <= 1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn answer() -> Vec<u8> {
-        let mut message = vec![0x12, 0x34, 0x81, 0x80, 0, 1, 0, 2, 0, 0, 0, 0];
-        message.extend_from_slice(b"\x03WWW\x07example\x03com\0\0\x01\0\x01");
-        message.extend_from_slice(b"\xc0\x0c\0\x05\0\x01\0\0\0\x3c\0\x06\x03cdn\xc0\x10");
-        message.extend_from_slice(b"\x03cdn\xc0\x10\0\x01\0\x01\0\0\0\x3c\0\x04\xc0\0\x02\x07");
+    /// A message with this question and these records.
+    fn message(flags: u16, question: &[u8], records: &[&[u8]]) -> Vec<u8> {
+        let mut message = vec![0x12, 0x34];
+        message.extend_from_slice(&flags.to_be_bytes());
+        message.extend_from_slice(&[0, u8::from(!question.is_empty()), 0, records.len() as u8, 0, 0, 0, 0]);
+        message.extend_from_slice(question);
+        records.iter().for_each(|record| message.extend_from_slice(record));
         message
     }
 
-    #[test]
-    fn answers_are_remembered_under_the_name_that_was_asked_for() {
-        let (phone, tv) = (Address::from_v4([10, 0, 0, 2]), Address::from_v4([10, 0, 0, 3]));
-        let server = Address::from_v4([192, 0, 2, 7]);
-        let mut memory = Memory::new(8);
-        memory.learn(phone, &answer());
-        assert_eq!(memory.name(phone, server), Some("www.example.com"));
-        assert_eq!(memory.name(tv, server), Some("www.example.com"));
-        assert_eq!(memory.name(phone, tv), None);
+    const WWW: &[u8] = b"\x03WWW\x07example\x03com\0\0\x01\0\x01";
+
+    fn check(message: &[u8], expected: &[(&str, [u8; 4])]) {
+        let mut told = Vec::new();
+        answers(message, |name, address, _| told.push((name.to_owned(), address)));
+        let expected: Vec<_> =
+            expected.iter().map(|&(name, address)| (name.to_owned(), Address::from_v4(address))).collect();
+        assert_eq!(told, expected);
     }
 
     #[test]
-    fn the_memory_is_bounded() {
-        let mut memory = Memory::new(4);
-        for last in 0..100 {
-            memory.learn(Address::from_v4([10, 0, 0, last]), &answer());
-        }
-        assert!(memory.names.len() <= 4 && memory.order.len() <= 4);
+    fn answers_are_told_under_the_name_that_was_asked_for() {
+        let direct: &[u8] = b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\xc0\0\x02\x07";
+        let alias: &[u8] = b"\xc0\x0c\0\x05\0\x01\0\0\0\x3c\0\x06\x03cdn\xc0\x10";
+        let behind: &[u8] = b"\x03cdn\xc0\x10\0\x01\0\x01\0\0\0\x3c\0\x04\xc0\0\x02\x08";
+        let other: &[u8] = b"\x03ads\xc0\x10\0\x01\0\x01\0\0\0\x3c\0\x04\xc0\0\x02\x09";
+        let nowhere: &[u8] = b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\0\0\0\0";
+        let hint: &[u8] = b"\xc0\x0c\0\x41\0\x01\0\0\0\x3c\0\x0f\0\x01\0\0\x04\0\x08\xc0\0\x02\x0a\xc0\0\x02\x0b";
+        let www = "www.example.com";
+        check(&message(0x8180, WWW, &[direct]), &[(www, [192, 0, 2, 7])]);
+        check(&message(0x8180, WWW, &[alias, behind]), &[(www, [192, 0, 2, 8])]);
+        check(&message(0x8180, WWW, &[hint]), &[(www, [192, 0, 2, 10]), (www, [192, 0, 2, 11])]);
+        check(&message(0x8180, WWW, &[other, nowhere]), &[]);
+        check(&message(0x8183, WWW, &[direct]), &[]);
+        check(&message(0x0100, WWW, &[direct]), &[]);
+        check(&message(0x8180, WWW, &[&direct[..14]]), &[]);
+        let own: &[u8] = b"\x02tv\x05local\0\0\x01\x80\x01\0\0\0\x3c\0\x04\x0a\0\0\x09";
+        check(&message(0x8400, b"", &[own]), &[("tv.local", [10, 0, 0, 9])]);
+    }
+
+    #[test]
+    fn streams_hold_several_messages() {
+        let framed = |text: &[u8]| [&(text.len() as u16).to_be_bytes()[..], text].concat();
+        let (one, two) = (message(0x8180, WWW, &[]), message(0x8180, WWW, &[b"\xc0"]));
+        let both = [framed(&one), framed(&two)].concat();
+        assert_eq!(messages(&both, Layer::Stream).collect::<Vec<_>>(), [&one[..], &two[..]]);
+        assert_eq!(messages(&both[..both.len() - 9], Layer::Stream).count(), 2);
+        assert_eq!(messages(&one, Layer::Stream).collect::<Vec<_>>(), [&one[..]]);
+        assert_eq!(messages(b"", Layer::Stream).count() + messages(b"\0", Layer::Stream).count(), 0);
     }
 
     #[test]
     fn a_name_that_points_at_itself_ends() {
         let mut message = vec![0, 0, 0x80, 0, 0, 1, 0, 1, 0, 0, 0, 0];
         message.extend_from_slice(&[0xc0, 0x0c, 0, 1, 0, 1]);
-        answers(&message, |_, _| panic!("there is no answer"));
+        answers(&message, |_, _, _| panic!("there is no answer"));
         assert!(question(&message, true).is_none());
     }
 }

@@ -198,25 +198,6 @@ pub(crate) fn guess(key: &FlowKey, responder: Side) -> Option<Signature> {
     })
 }
 
-/// What TLS on a port is used for, where it is not the web.
-pub(crate) fn inside_tls(number: u16) -> Option<Signature> {
-    let (application, class, names) = match number {
-        993 | 143 => ("IMAPS", Work, Names::Adorn),
-        995 | 110 => ("POP3S", Work, Names::Adorn),
-        465 | 587 | 25 => ("SMTPS", Work, Names::Adorn),
-        853 => ("DNS over TLS", Interactive, Names::Adorn),
-        636 | 3269 => ("LDAPS", Interactive, Names::Adorn),
-        3389 => ("RDP", Interactive, Names::Adorn),
-        5061 => ("SIP", Voice, Names::Adorn),
-        8883 => ("MQTT", Update, Names::Adorn),
-        1194 => ("OpenVPN", Work, Names::Refine),
-        6697 => ("IRC", Interactive, Names::Adorn),
-        5349 => ("TURN", Call, Names::Refine),
-        _ => return None,
-    };
-    Some(Signature { application, class, names, confidence: 82, why: "TLS on the port of this service" })
-}
-
 /// Protocols above IP that are their own purpose (IANA "Assigned Internet Protocol Numbers").
 pub(crate) fn by_protocol(protocol: IpProtocol) -> Option<Signature> {
     let (application, class) = match protocol.0 {

@@ -3,8 +3,9 @@
 //! The keys of an Initial follow from the connection id in it (RFC 9001, 5.2), so anybody on the way can open
 //! it. Chrome's hello spans several packets with shuffled CRYPTO frames: they are put together here.
 
-use super::tls::{Hello, hello, valid_name};
-use super::{Names, Signature};
+use super::ja4::{Carrier, Ja4};
+use super::tls::{ClientHello, valid_name};
+use super::{Finding, Found, Layer, NameSource, Names, Next, Sender, Signature, View, alpn};
 use crate::packet::be32;
 use ring::{aead, hkdf};
 use vocab::TrafficClass;
@@ -17,26 +18,35 @@ pub(crate) const QUIC: Signature = Signature {
     why: "a QUIC handshake without a known server name",
 };
 
-/// More CRYPTO than any hello: kept bytes per flow.
-const MOST_CRYPTO: usize = 16_384;
-const MOST_FRAMES: usize = 64;
+/// More CRYPTO than any hello (a post-quantum one has 1.8 kB): kept bytes per flow.
+const MOST_CRYPTO: usize = 6_144;
+const MOST_FRAMES: usize = 32;
+/// Keys derived per flow at most: one for the flow, one after a Retry, and some for a second flow on its ports.
+const MOST_KEYS: u8 = 6;
+/// A connection id is this long at most (RFC 9000, 17.2).
+const MOST_ID: usize = 20;
 
 /// What one datagram told.
-pub(crate) enum Seen<'a> {
+enum Seen<'a> {
     /// Not QUIC.
     Other,
     /// QUIC, but nothing new in it.
     Quic,
-    /// The hello is here.
-    Hello(Hello<'a>),
+    /// A hello of TLS, perhaps not all of it.
+    Hello(ClientHello<'a>),
+    /// The server's name in a hello of Google's own.
+    Name(&'a str),
 }
 
 /// The hello of one flow, put together over its datagrams.
 #[derive(Default)]
 pub(crate) struct Assembly {
     keys: Option<Box<Keys>>,
+    derived: u8,
     crypto: Vec<u8>,
     have: Vec<(u32, u32)>,
+    /// The hello was whole: nothing more is kept.
+    done: bool,
 }
 
 struct Keys {
@@ -74,9 +84,13 @@ fn version(number: u32) -> Option<Version> {
         0xff00_001d..=0xff00_0022 => {
             v1(*b"\xaf\xbf\xec\x28\x99\x93\xd2\x4c\x9e\x97\x86\xf1\x9c\x61\x11\xe0\x43\x90\xa8\x99")
         }
-        // draft-ietf-quic-tls-23 to 28, and mvfst on draft 27.
-        0xff00_0017..=0xff00_001c | 0xface_b002 => {
+        // draft-ietf-quic-tls-23 to 28, and mvfst on draft 27 (its QuicConstants.h).
+        0xff00_0017..=0xff00_001c | 0xface_b002 | 0xface_b00e | 0xface_b010..=0xface_b013 => {
             v1(*b"\xc3\xee\xf7\x12\xc7\x2e\xbb\x5a\x11\xa7\xd2\x43\x2b\xb4\x63\x65\xbe\xf9\xf5\x02")
+        }
+        // draft-ietf-quic-tls-21 and 22, and mvfst on them.
+        0xff00_0015 | 0xff00_0016 | 0xface_b001 => {
+            v1(*b"\x7f\xbc\xdb\x0e\x7c\x66\xbb\xe9\x19\x3a\x96\xcd\x21\x51\x9e\xbd\x7a\x02\x64\x4a")
         }
         // Google's Q050, T050, T051 (quiche, crypto_utils.cc).
         0x5130_3530 => v1(*b"\x50\x45\x74\xef\xd0\x66\xfe\x2f\x9d\x94\x5c\xfc\xdb\xd3\xa7\xf0\xd3\xb5\x6b\x45"),
@@ -89,10 +103,11 @@ fn version(number: u32) -> Option<Version> {
 /// Whether a long header could carry this version number.
 fn is_version(number: u32) -> bool {
     version(number).is_some()
-        || number == 0
         || number & 0x0f0f_0f0f == 0x0a0a_0a0a
         || (0xff00_0001..=0xff00_0022).contains(&number)
         || (0xface_b000..=0xface_b01f).contains(&number)
+        // picoquic, quant, quicly and others (the working group's wiki "QUIC Versions").
+        || matches!(number >> 8, 0x0050_4351 | 0x0045_4747 | 0x0051_4700 | 0x00f1_23f0 | 0x00ab_cd00 | 0x0070_7273)
         || is_google(number)
 }
 
@@ -103,27 +118,65 @@ fn is_google(number: u32) -> bool {
 }
 
 impl Assembly {
-    /// Takes in the datagrams of one flow in the order they come, from either side.
-    pub(crate) fn observe(&mut self, datagram: &[u8]) -> Seen<'_> {
+    /// Takes in the next datagram of a flow, from either side; keeps at most `room` bytes more.
+    pub(crate) fn inspect(&mut self, view: &View<'_>, room: usize, ja4: &mut Option<Ja4>) -> Finding {
+        if view.layer != Layer::Datagram {
+            return Finding::No;
+        }
+        let conclude = |signature, name, next| Finding::Found(Found { signature, name, next, announces: Vec::new() });
+        let (finding, whole) = match self.observe(view.bytes, view.sender, room) {
+            Seen::Other => (Finding::No, false),
+            Seen::Quic => (conclude(by_port(view), None, Next::Watch), false),
+            Seen::Name(name) => {
+                let name = Some((super::tls::lowercase(name), NameSource::QuicInitial));
+                (conclude(QUIC, name, Next::Settle), true)
+            }
+            Seen::Hello(hello) => {
+                if hello.whole {
+                    *ja4 = Some(Ja4::of(&hello, Carrier::Quic));
+                }
+                let read = hello.read();
+                let name = read.name(NameSource::QuicInitial);
+                let next = match &name {
+                    Some(_) if !hello.whole => Next::Read,
+                    Some((_, NameSource::OuterHello)) | None => Next::Watch,
+                    Some(_) => Next::Settle,
+                };
+                let signature = alpn::purpose(read.protocols).unwrap_or_else(|| by_port(view));
+                (conclude(signature, name, next), hello.whole)
+            }
+        };
+        if whole {
+            *self = Assembly { done: true, ..Assembly::default() };
+        }
+        finding
+    }
+
+    fn observe(&mut self, datagram: &[u8], sender: Sender, room: usize) -> Seen<'_> {
         let Some(&first) = datagram.first() else { return Seen::Other };
         if first & 0x80 == 0 {
-            return if google_public_header(datagram) { self.google(datagram) } else { Seen::Other };
+            return if google_public_header(datagram) { self.google(datagram, room) } else { Seen::Other };
         }
         let Some(number) = be32(datagram, 1) else { return Seen::Other };
-        let Some(&id_len) = datagram.get(5) else { return Seen::Other };
+        if number == 0 {
+            return if is_negotiation(datagram) { Seen::Quic } else { Seen::Other };
+        }
         if !is_version(number) {
+            return if is_initial_of_unknown_version(datagram) { Seen::Quic } else { Seen::Other };
+        }
+        if is_google(number) && number >> 24 == u32::from(b'Q') && number < 0x5130_3530 {
+            return self.google(datagram, room);
+        }
+        if first & 0x40 == 0 || ids(datagram).is_none() {
             return Seen::Other;
         }
-        if number == 0 && (id_len > 20 || datagram.len() < 11) {
-            return Seen::Other;
-        }
-        if is_google(number) && number & 0xff00_0000 == 0x5100_0000 && number < 0x5130_3530 {
-            return self.google(datagram);
+        if self.done {
+            return Seen::Quic;
         }
         // Datagrams coalesce packets (RFC 9000, 12.2).
         let mut rest = datagram;
         for _ in 0..8 {
-            match self.initial(rest) {
+            match self.initial(rest, sender, room) {
                 Some(used) if used > 0 && used < rest.len() => rest = &rest[used..],
                 _ => break,
             }
@@ -135,28 +188,24 @@ impl Assembly {
         let contiguous = self.have.first().filter(|range| range.0 == 0).map_or(0, |range| range.1 as usize);
         let crypto = &self.crypto[..contiguous.min(self.crypto.len())];
         if let Some(name) = google_name(crypto) {
-            return Seen::Hello(Hello { server_name: Some(name), alpn: None });
+            return Seen::Name(name);
         }
         let Some(&[1, high, middle, low]) = crypto.first_chunk() else { return Seen::Quic };
         let stated = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
-        let body = &crypto[4..];
-        match hello(&body[..body.len().min(stated)]) {
-            Some(found) if found.server_name.is_some() || body.len() >= stated => Seen::Hello(found),
+        match ClientHello::parse(&crypto[4..], stated, Carrier::Quic) {
+            Some(hello) if hello.whole || hello.read().server_name.is_some() => Seen::Hello(hello),
             _ => Seen::Quic,
         }
     }
 
     /// Opens one packet with a long header; gives its length, `None` if it cannot be told.
-    fn initial(&mut self, packet: &[u8]) -> Option<usize> {
+    fn initial(&mut self, packet: &[u8], sender: Sender, room: usize) -> Option<usize> {
         let first = *packet.first()?;
         if first & 0xc0 != 0xc0 {
             return None;
         }
         let version = version(be32(packet, 1)?)?;
-        let id_len = usize::from(*packet.get(5)?);
-        let id = packet.get(6..6 + id_len).filter(|id| id.len() <= 20)?;
-        let mut at = 6 + id_len;
-        at += 1 + usize::from(*packet.get(at)?);
+        let (id, mut at) = ids(packet)?;
         if (first >> 4) & 3 != version.initial {
             // A handshake or early-data packet: length at once, no token.
             let (length, used) = variable(packet, at)?;
@@ -172,7 +221,10 @@ impl Assembly {
         let opened = self.keys.as_ref().and_then(|keys| open(keys, packet, at, body));
         let plain = match opened {
             Some(plain) => Some(plain),
+            // Only the end that began seals with keys that follow from the id it chose.
+            None if sender == Sender::Responder || self.derived >= MOST_KEYS => None,
             None => {
+                self.derived += 1;
                 let keys = derive(&version, id)?;
                 let plain = open(&keys, packet, at, body);
                 if plain.is_some() {
@@ -184,12 +236,12 @@ impl Assembly {
             }
         };
         if let Some(plain) = plain {
-            self.frames(&plain);
+            self.frames(&plain, room);
         }
         Some(end)
     }
 
-    fn frames(&mut self, mut plain: &[u8]) {
+    fn frames(&mut self, mut plain: &[u8], room: usize) {
         for _ in 0..4_096 {
             let Some(&kind) = plain.first() else { return };
             match kind {
@@ -207,13 +259,13 @@ impl Assembly {
                     let start = 1 + used + more;
                     let Ok(length) = usize::try_from(length) else { return };
                     let Some(body) = start.checked_add(length).and_then(|end| plain.get(start..end)) else { return };
-                    self.keep(offset, body);
+                    self.keep(offset, body, room);
                     plain = &plain[start + length..];
                 }
                 // Q050 and later of Google carry their hello in a STREAM-like frame: search it.
                 _ => {
                     if let Some(at) = memchr::memmem::find(plain, b"CHLO") {
-                        self.keep(0, &plain[at..]);
+                        self.keep(0, &plain[at..], room);
                     }
                     return;
                 }
@@ -221,13 +273,14 @@ impl Assembly {
         }
     }
 
-    fn keep(&mut self, offset: u64, body: &[u8]) {
+    fn keep(&mut self, offset: u64, body: &[u8], room: usize) {
         let Ok(start) = usize::try_from(offset) else { return };
         let Some(end) = start.checked_add(body.len()).filter(|&end| end <= MOST_CRYPTO) else { return };
-        if body.is_empty() || self.have.len() >= MOST_FRAMES {
+        if body.is_empty() || self.have.len() >= MOST_FRAMES || end.saturating_sub(self.crypto.len()) > room {
             return;
         }
         if self.crypto.len() < end {
+            self.crypto.reserve_exact(end - self.crypto.len());
             self.crypto.resize(end, 0);
         }
         self.crypto[start..end].copy_from_slice(body);
@@ -245,22 +298,84 @@ impl Assembly {
 
     /// Bytes kept for this flow.
     pub(crate) fn size(&self) -> usize {
-        self.crypto.capacity() + self.have.capacity() * 8
+        let keys = if self.keys.is_some() { size_of::<Keys>() } else { 0 };
+        self.crypto.capacity() + self.have.capacity() * 8 + keys
     }
 
     /// Google's QUIC before Q050: the hello is in the clear.
-    fn google(&mut self, datagram: &[u8]) -> Seen<'_> {
+    fn google(&mut self, datagram: &[u8], room: usize) -> Seen<'_> {
+        if self.done {
+            return Seen::Quic;
+        }
         if let Some(at) = memchr::memmem::find(&datagram[..datagram.len().min(200)], b"CHLO") {
-            self.keep(0, &datagram[at..]);
+            self.keep(0, &datagram[at..], room);
         }
         self.result()
     }
 }
 
+/// QUIC that carries another protocol than HTTP on a port that says so.
+fn by_port(view: &View<'_>) -> Signature {
+    let of = |application, class, why| Signature { application, class, names: Names::Adorn, why, ..QUIC };
+    match view.responder_port() {
+        // RFC 9250; RFC 9443 keeps 784 and 8853 of its drafts apart.
+        853 | 784 | 8853 => of("DNS over QUIC", TrafficClass::Interactive, "QUIC on the port of DNS over QUIC"),
+        445 => of("SMB", TrafficClass::Interactive, "QUIC on the port of SMB"),
+        22_000 => of("Syncthing", TrafficClass::Download, "QUIC on the port of Syncthing"),
+        _ => QUIC,
+    }
+}
+
+/// A packet of a flow that began before we looked: a short header from this end, a QUIC header from the other, on
+/// the web's port (RFC 9000, 17.3). The form has two bits, so it is believed little.
+pub(crate) fn joined(view: &View<'_>) -> Finding {
+    let looks = |bytes: &[u8]| matches!(bytes.first(), Some(0x40..=0x7f | 0xc0..=0xff));
+    let sealed = matches!(view.bytes.first(), Some(0x40..=0x7f)) && view.bytes.len() >= 21;
+    if view.layer != Layer::Datagram || !sealed || !view.any_port(&[443, 80]) || !looks(view.heard) {
+        return Finding::No;
+    }
+    let signature = Signature { confidence: 55, why: "QUIC packets of a flow that began before we looked", ..QUIC };
+    Finding::Found(Found { signature, name: None, next: Next::Watch, announces: Vec::new() })
+}
+
+/// The destination's connection id of a long header, and where what stands behind both ids begins.
+fn ids(packet: &[u8]) -> Option<(&[u8], usize)> {
+    let length = usize::from(*packet.get(5)?);
+    let id = packet.get(6..6 + length)?;
+    let other = usize::from(*packet.get(6 + length)?);
+    if length > MOST_ID || other > MOST_ID {
+        return None;
+    }
+    let end = 7 + length + other;
+    (end <= packet.len()).then_some((id, end))
+}
+
+/// Version negotiation (RFC 9000, 17.2.1; of Google with the same form): version 0, two ids, versions to the end.
+fn is_negotiation(datagram: &[u8]) -> bool {
+    let Some((_, at)) = ids(datagram) else { return false };
+    let versions = &datagram[at..];
+    let known = versions.as_chunks::<4>().0.iter().filter(|&&version| is_version(u32::from_be_bytes(version))).count();
+    !versions.is_empty() && versions.len().is_multiple_of(4) && versions.len() <= 256 && known * 2 >= versions.len() / 4
+}
+
+/// An Initial whose version nobody told us: the form of RFC 9000, 17.2.2, in a datagram of its least size (14.1), with
+/// ids of the usual lengths and lengths that fit.
+fn is_initial_of_unknown_version(datagram: &[u8]) -> bool {
+    let read = || {
+        let (id, at) = ids(datagram)?;
+        let (token, used) = variable(datagram, at)?;
+        let at = at.checked_add(used)?.checked_add(usize::try_from(token).ok()?)?;
+        let (length, used) = variable(datagram, at)?;
+        let end = at.checked_add(used)?.checked_add(usize::try_from(length).ok()?)?;
+        Some(id.len() >= 8 && length >= 20 && used == 2 && end <= datagram.len() && (token == 0 || token >= 16))
+    };
+    (0xc0..=0xcf).contains(&datagram[0]) && datagram.len() >= 1_200 && read() == Some(true)
+}
+
 /// A public header of Google's QUIC with version `Q0xx` (flag 0x01, connection id 0x08).
 fn google_public_header(datagram: &[u8]) -> bool {
     let first = datagram[0];
-    first & 0x89 == 0x09 && be32(datagram, 9).is_some_and(is_google)
+    first & 0xc9 == 0x09 && be32(datagram, 9).is_some_and(is_google)
 }
 
 /// `SNI` in the tag table of a CHLO (quiche, crypto_framer.cc): tag, end offset, both little-endian.
@@ -398,10 +513,7 @@ mod tests {
     fn a_hello_in_the_clear_of_google_is_read() {
         let mut datagram = b"\x09\x01\x02\x03\x04\x05\x06\x07\x08Q043\x01".to_vec();
         datagram.extend_from_slice(b"\xa0\x01\x04\0CHLO\x02\0\0\0PAD\0\x03\0\0\0SNI\0\x12\0\0\0---www.example.com");
-        match Assembly::default().observe(&datagram) {
-            Seen::Hello(hello) => assert_eq!(hello.server_name, Some("www.example.com")),
-            Seen::Quic | Seen::Other => panic!("the hello was not seen"),
-        }
+        check(&[datagram], Some("www.example.com"));
     }
 
     /// A ClientHello message for `name`.
@@ -453,12 +565,27 @@ mod tests {
         [header, plain].concat()
     }
 
+    fn view(bytes: &[u8]) -> View<'_> {
+        View {
+            layer: Layer::Datagram,
+            bytes,
+            sender: Sender::Initiator,
+            source: vocab::Address::default(),
+            destination: vocab::Address::default(),
+            source_port: 50_000,
+            destination_port: 443,
+            number: 0,
+            heard: &[],
+        }
+    }
+
     fn check(datagrams: &[Vec<u8>], expected: Option<&str>) {
-        let mut assembly = Assembly::default();
-        let mut name = None;
+        let (mut assembly, mut ja4, mut name) = (Assembly::default(), None, None);
         for datagram in datagrams {
-            if let Seen::Hello(hello) = assembly.observe(datagram) {
-                name = hello.server_name.map(str::to_owned);
+            if let Finding::Found(found) = assembly.inspect(&view(datagram), usize::MAX, &mut ja4)
+                && let Some((text, _)) = found.name
+            {
+                name = Some(text);
             }
         }
         assert_eq!(name.as_deref(), expected);
@@ -468,7 +595,7 @@ mod tests {
     fn hellos_are_put_together_over_frames_packets_and_datagrams() {
         let hello = client_hello("www.example.org");
         let (first, second) = hello.split_at(30);
-        for number in [1, 0x6b33_43cf, 0xff00_001d] {
+        for number in [1, 0x6b33_43cf, 0xff00_0016, 0xff00_001d, 0xface_b002, 0x5430_3531] {
             check(&[initial(number, 0, &[(0, &hello)])], Some("www.example.org"));
             check(&[initial(number, 0, &[(30, second), (0, first)])], Some("www.example.org"));
             let apart = [initial(number, 1, &[(30, second)]), initial(number, 0, &[(0, first)])];
@@ -486,7 +613,47 @@ mod tests {
     }
 
     #[test]
-    fn version_numbers_are_checked() {
-        assert!(matches!(Assembly::default().observe(b"\xc3\x12\x34\x56\x78\x08aaaaaaaa\0\0"), Seen::Other));
+    fn the_fingerprint_waits_for_the_whole_hello_and_the_memory_is_given_back() {
+        let hello = client_hello("www.example.org");
+        let (first, second) = hello.split_at(70);
+        let (mut assembly, mut ja4) = (Assembly::default(), None);
+        assembly.inspect(&view(&initial(1, 0, &[(0, first)])), usize::MAX, &mut ja4);
+        assert_eq!(ja4, None);
+        assert!(assembly.size() > 0);
+        assembly.inspect(&view(&initial(1, 1, &[(70, second)])), usize::MAX, &mut ja4);
+        assert!(ja4.is_some_and(|ja4| ja4.to_string().starts_with("q12d0101")));
+        assert_eq!(assembly.size(), 0);
+    }
+
+    #[test]
+    fn what_quic_looks_like() {
+        let negotiation = b"\x80\0\0\0\0\x08aaaaaaaa\x08bbbbbbbb\0\0\0\x01\x1a\x2a\x3a\x4a\x6b\x33\x43\xcf".to_vec();
+        let mut unknown = b"\xc3\x12\x34\x56\x78\x08aaaaaaaa\0\0\x44\x98".to_vec();
+        unknown.resize(1_250, 7);
+        let server = b"\xc1\0\0\0\x01\0\x08bbbbbbbb\0\x40\x20abcdefghijklmnopqrstuvwxyzabcdef".to_vec();
+        for datagram in [&negotiation, &unknown, &server] {
+            let finding = Assembly::default().inspect(&view(datagram), usize::MAX, &mut None);
+            assert!(matches!(finding, Finding::Found(_)), "{:?}", &datagram[..6]);
+        }
+        for datagram in [
+            &b"\xc3\x12\x34\x56\x78\x08aaaaaaaa\0\0"[..],
+            b"\x80\0\0\0\0\x08aaaaaaaa\x08bbbbbbbb\x12\x34\x56\x78",
+            b"\x80\0\0\0\0\xffaaaaaaaa\x08bbbbbbbb\0\0\0\x01",
+            b"\xc3\0\0\0\x01\xff",
+            b"\xc3",
+            b"",
+        ] {
+            let finding = Assembly::default().inspect(&view(datagram), usize::MAX, &mut None);
+            assert!(matches!(finding, Finding::No), "{datagram:?}");
+        }
+    }
+
+    #[test]
+    fn both_ends_have_to_look_like_quic_when_joined() {
+        let packet = [0x41; 40];
+        for (port, heard, expected) in [(443, &[0x55, 1][..], true), (443, &[0x15], false), (5_000, &[0x55], false)] {
+            let view = View { destination_port: port, heard, ..view(&packet) };
+            assert_eq!(matches!(joined(&view), Finding::Found(_)), expected, "{port} {heard:?}");
+        }
     }
 }

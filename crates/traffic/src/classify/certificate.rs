@@ -1,0 +1,84 @@
+//! Whose a certificate is (RFC 5280), where no hello said a name.
+
+use super::tls::valid_name;
+use super::{Names, Signature};
+use crate::packet::be16;
+use vocab::TrafficClass::{self, Backup, Download, Interactive, Work};
+
+const CERTIFICATE: u8 = 11;
+pub(crate) const WHY: &str = "the name in its certificate is this program's";
+
+/// The name of the first certificate in handshake messages: subjectAltName, else the subject's common name. Lower
+/// case, without a wildcard; perhaps no DNS name.
+pub(crate) fn holder(mut message: &[u8]) -> Option<String> {
+    for _ in 0..4 {
+        let &[kind, high, middle, low] = message.first_chunk()?;
+        let length = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
+        let body = message.get(4..(4 + length).min(message.len()))?;
+        if kind == CERTIFICATE {
+            return of_list(body);
+        }
+        message = message.get(4 + length..)?;
+    }
+    None
+}
+
+/// The name of the first certificate of a Certificate message's body, as far as it is here.
+pub(crate) fn of_list(body: &[u8]) -> Option<String> {
+    let length = usize::from(*body.get(3)?) << 16 | usize::from(be16(body, 4)?);
+    let certificate = body.get(6..body.len().min(6 + length))?;
+    if certificate.first() != Some(&0x30) {
+        return None;
+    }
+    name(certificate, certificate.len() == length)
+}
+
+/// Looks for the object identifiers instead of walking ASN.1: the name is evidence, not authentication.
+fn name(certificate: &[u8], whole: bool) -> Option<String> {
+    // id-ce-subjectAltName (2.5.29.17): the first dNSName [2] close behind it.
+    let alternative = || {
+        let at = memchr::memmem::find(certificate, &[0x55, 0x1d, 0x11])?;
+        let names = certificate.get(at + 3..(at + 40).min(certificate.len()))?;
+        let tag = names.iter().position(|&byte| byte == 0x82)?;
+        let start = at + 3 + tag + 2;
+        let length = usize::from(*certificate.get(start - 1)?);
+        valid_name(certificate.get(start..start + length)?)
+    };
+    // id-at-commonName (2.5.4.3): the issuer's stands first, the subject's behind it.
+    let common = || {
+        let mut names = memchr::memmem::find_iter(certificate, &[0x55, 0x04, 0x03]);
+        let (first, second) = (names.next()?, names.next());
+        let at = second.or(if whole { Some(first) } else { None })?;
+        let length = usize::from(*certificate.get(at + 4)?);
+        let text = certificate.get(at + 5..at + 5 + length)?;
+        let shown = text.len() <= 64 && text.iter().all(|byte| matches!(byte, b' '..=b'~'));
+        if shown { std::str::from_utf8(text).ok() } else { None }
+    };
+    // Extensions stand behind the subject: while the end is missing, a better name may come.
+    let name = match alternative() {
+        Some(name) => name,
+        None if whole => common()?,
+        None => return None,
+    };
+    let name = name.strip_prefix("*.").unwrap_or(name).to_ascii_lowercase();
+    let plain = valid_name(name.as_bytes()).is_some();
+    (plain || purpose(&name).is_some()).then_some(name)
+}
+
+/// Programs that make their own certificates under a fixed name.
+pub(crate) fn purpose(name: &str) -> Option<Signature> {
+    let (application, class): (_, TrafficClass) = match name {
+        "anydesk client" | "anydesk server" => ("AnyDesk", Interactive),
+        "syncthing" => ("Syncthing", Download),
+        "rustdesk" => ("RustDesk", Interactive),
+        "teamviewer" | "teamviewer gmbh" => ("TeamViewer", Interactive),
+        "splashtop" | "splashtop inc. self ca" => ("Splashtop", Interactive),
+        "openvpn server" | "openvpn-server" | "openvpn web ca" => ("OpenVPN", Work),
+        "nomachine" => ("NoMachine", Interactive),
+        "chia" => ("Chia", Backup),
+        "ubnt" => ("Ubiquiti", Interactive),
+        "synapse" => ("Synapse", Interactive),
+        _ => return None,
+    };
+    Some(Signature { application, class, names: Names::Adorn, confidence: 93, why: WHY })
+}

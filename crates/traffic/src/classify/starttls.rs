@@ -1,0 +1,177 @@
+//! Protocols that begin in the clear and turn to TLS: the hello behind the request for it is read for its name.
+
+use super::{Finding, Found, Layer, Names, Next, Sender, Signature, View, tls};
+use vocab::TrafficClass::{self, Download, Interactive, Work};
+
+/// Commands before an upgrade are few and short.
+const MOST_BEFORE: usize = 1_024;
+
+/// Where in the beginning of a stream a TLS hello stands: at once, or behind a request for it.
+pub(crate) fn hello_at(stream: &[u8]) -> Option<usize> {
+    if let [22, 3, ..] = stream {
+        return Some(0);
+    }
+    let request = request(&stream[..stream.len().min(MOST_BEFORE)])?;
+    request.hello
+}
+
+struct Request {
+    application: &'static str,
+    class: TrafficClass,
+    /// Where the hello begins, once it does.
+    hello: Option<usize>,
+}
+
+pub(crate) fn inspect(view: &View<'_>) -> Finding {
+    if view.layer != Layer::Stream || view.sender != Sender::Initiator {
+        return Finding::No;
+    }
+    let Some(request) = request(&view.bytes[..view.bytes.len().min(MOST_BEFORE)]) else { return Finding::No };
+    let signature = Signature {
+        application: request.application,
+        class: request.class,
+        names: Names::Adorn,
+        confidence: 95,
+        why: "it begins in the clear and asks for TLS",
+    };
+    let waiting = Found { signature, name: None, next: Next::Read, announces: Vec::new() };
+    let Some(at) = request.hello else { return Finding::Found(waiting) };
+    let hello = View { bytes: view.bytes.get(at..).unwrap_or(&[]), ..*view };
+    match tls::inspect(&hello) {
+        Finding::Found(found) => Finding::Found(Found { signature, ..found }),
+        Finding::More => Finding::Found(waiting),
+        Finding::No => Finding::Found(Found { next: Next::Settle, ..waiting }),
+    }
+}
+
+/// The request for an upgrade in what the initiator sent, if there is one.
+fn request(bytes: &[u8]) -> Option<Request> {
+    let ask = |application, class, hello: usize| {
+        let hello = (hello < bytes.len()).then_some(hello);
+        Some(Request { application, class, hello })
+    };
+    match bytes {
+        // SSLRequest of PostgreSQL (its manual, "Message Formats").
+        [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f, ..] => ask("PostgreSQL", Interactive, 8),
+        // SSLRequest of MySQL: packet 1 of 32 bytes, capabilities with CLIENT_SSL (0x0800).
+        [32, 0, 0, 1, _, flags, ..] if flags & 0x08 != 0 => ask("MySQL", Interactive, 36),
+        // ExtendedRequest StartTLS of LDAP (RFC 4511, 4.14.1).
+        [0x30, length @ 0x1d..=0x1f, 2, ..] if memchr::memmem::find(bytes, b"1.3.6.1.4.1.1466.20037").is_some() => {
+            ask("LDAP", Interactive, 2 + usize::from(*length))
+        }
+        [b'<', ..] => {
+            let at = memchr::memmem::find(bytes, b"<starttls")?;
+            let end = at + memchr::memchr(b'>', &bytes[at..])? + 1;
+            let behind = if bytes[end..].starts_with(b"</starttls>") { end + 11 } else { end };
+            ask("XMPP", Interactive, behind)
+        }
+        [b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.', ..] => lines(bytes, ask),
+        _ => None,
+    }
+}
+
+/// Line by line: the command that asks, perhaps behind a tag.
+fn lines(bytes: &[u8], ask: impl Fn(&'static str, TrafficClass, usize) -> Option<Request>) -> Option<Request> {
+    let mut at = 0;
+    let mut spoken: Option<(&'static str, TrafficClass)> = None;
+    for _ in 0..16 {
+        let rest = bytes.get(at..)?;
+        let length = memchr::memchr(b'\n', &rest[..rest.len().min(300)])?;
+        let line = rest[..length].trim_ascii();
+        at += length + 1;
+        let is = |word: &[u8]| line.eq_ignore_ascii_case(word);
+        let begins = |word: &[u8]| line.len() >= word.len() && line[..word.len()].eq_ignore_ascii_case(word);
+        let ends = |word: &[u8]| {
+            line.len() > word.len()
+                && line.len() < word.len() + 24
+                && line[line.len() - word.len()..].eq_ignore_ascii_case(word)
+        };
+        match () {
+            () if begins(b"EHLO") || begins(b"HELO") => spoken = Some(("SMTPS", Work)),
+            () if begins(b"LHLO") => spoken = Some(("LMTP", Work)),
+            () if begins(b"CAP ") || begins(b"NICK ") => spoken = Some(("IRC", Interactive)),
+            () if begins(b"MODE READER") || is(b"CAPABILITIES") => spoken = Some(("NNTPS", Download)),
+            () => {}
+        }
+        if is(b"STLS") {
+            return ask("POPS", Work, at);
+        }
+        if is(b"AUTH TLS") || is(b"AUTH SSL") || is(b"AUTH TLS-C") || is(b"AUTH TLS-P") {
+            return ask("FTPS", Interactive, at);
+        }
+        if ends(b" STARTTLS") {
+            return ask("IMAPS", Work, at);
+        }
+        if is(b"STARTTLS") {
+            // ManageSieve (RFC 5804) asks with nothing before it.
+            let (application, class) = spoken.unwrap_or(("ManageSieve", Work));
+            return ask(application, class, at);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hello() -> Vec<u8> {
+        let mut body = vec![3, 3];
+        body.resize(34, 7);
+        body.extend_from_slice(&[0, 0, 2, 0x13, 1, 1, 0, 0, 19, 0, 0, 0, 15, 0, 13, 0, 0, 10]);
+        body.extend_from_slice(b"mx.example");
+        let header = [22, 3, 1, 0, body.len() as u8 + 4, 1, 0, 0, body.len() as u8];
+        [&header[..], &body].concat()
+    }
+
+    fn check(commands: &[u8], expected: Option<(&str, TrafficClass)>) {
+        for (behind, name) in [(Vec::new(), ""), (hello(), "mx.example")] {
+            let bytes = [commands, &behind].concat();
+            let view = View {
+                layer: Layer::Stream,
+                bytes: &bytes,
+                sender: Sender::Initiator,
+                source: vocab::Address::default(),
+                destination: vocab::Address::default(),
+                source_port: 50_000,
+                destination_port: 40_000,
+                number: 0,
+                heard: &[],
+            };
+            let found = match inspect(&view) {
+                Finding::Found(found) => Some(found),
+                Finding::No | Finding::More => None,
+            };
+            assert_eq!(found.as_ref().map(|found| (found.signature.application, found.signature.class)), expected);
+            if expected.is_some() {
+                let read = found.and_then(|found| found.name).map_or(String::new(), |(name, _)| name.into());
+                assert_eq!(read, name, "{:?}", String::from_utf8_lossy(commands));
+                assert_eq!(tls::fingerprint(&bytes).is_some(), !name.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn the_hello_behind_the_request_is_read() {
+        check(b"EHLO a\r\nSTARTTLS\r\n", Some(("SMTPS", Work)));
+        check(b"LHLO a\r\nSTARTTLS\r\n", Some(("LMTP", Work)));
+        check(b"a1 CAPABILITY\r\na2 STARTTLS\r\n", Some(("IMAPS", Work)));
+        check(b"CAPA\r\nSTLS\r\n", Some(("POPS", Work)));
+        check(b"STARTTLS\r\n", Some(("ManageSieve", Work)));
+        check(b"AUTH TLS\r\n", Some(("FTPS", Interactive)));
+        check(b"CAPABILITIES\r\nSTARTTLS\r\n", Some(("NNTPS", Download)));
+        check(b"CAP LS 302\r\nSTARTTLS\r\n", Some(("IRC", Interactive)));
+        check(b"<stream:stream><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", Some(("XMPP", Interactive)));
+        check(b"\0\0\0\x08\x04\xd2\x16\x2f", Some(("PostgreSQL", Interactive)));
+        check(b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037", Some(("LDAP", Interactive)));
+        check(&[&[32, 0, 0, 1, 5, 0x0a][..], &[0; 30]].concat(), Some(("MySQL", Interactive)));
+    }
+
+    #[test]
+    fn without_a_request_nothing_is_said() {
+        check(b"EHLO a\r\nMAIL FROM:<a@b>\r\n", None);
+        check(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", None);
+        check(b"", None);
+        check(b"STARTTLS", None);
+    }
+}
