@@ -31,14 +31,19 @@ pub(crate) mod proxies;
 pub(crate) mod quic;
 pub(crate) mod remote;
 pub(crate) mod rtp;
+pub(crate) mod sdp;
 pub(crate) mod services;
 pub(crate) mod sip;
+#[cfg(test)]
+pub(crate) mod specimen;
 pub(crate) mod ssh;
 pub(crate) mod starttls;
 pub(crate) mod streams;
 pub(crate) mod stun;
+pub(crate) mod talk;
 pub(crate) mod tls;
 pub(crate) mod vpn;
+pub(crate) mod zoom;
 
 use crate::rules::{Place, Ruled};
 use services::{Service, Services};
@@ -250,6 +255,8 @@ pub(crate) const TCP: &[Inspect] = &[
     messengers::inspect,
     streams::inspect,
     calls::inspect,
+    zoom::inspect,
+    talk::inspect,
     vpn::inspect,
     industry::inspect,
     infrastructure::inspect,
@@ -267,6 +274,8 @@ pub(crate) const DATAGRAM: &[Inspect] = &[
     bittorrent::inspect,
     files::inspect,
     calls::inspect,
+    zoom::inspect,
+    talk::inspect,
     games::inspect,
     remote::inspect,
     vpn::inspect,
@@ -282,7 +291,7 @@ pub(crate) const DATAGRAM: &[Inspect] = &[
 type Announce = fn(&View<'_>, announce: &mut dyn FnMut(Announced));
 
 /// Who reads announcements, in flows whose finding said [`Next::Listen`].
-pub(crate) const ANNOUNCERS: &[Announce] = &[];
+pub(crate) const ANNOUNCERS: &[Announce] = &[sdp::announce, streams::announce];
 
 /// All that is known about what one flow is for.
 #[derive(Clone, Debug, Default)]
