@@ -58,6 +58,8 @@ pub struct CaptureConfig {
     pub filter: Option<String>,
     /// Flows kept at most.
     pub max_flows: usize,
+    /// Memory that flows, what is put together of their packets and the names from DNS may take in all.
+    pub memory: ByteCount,
     /// Files in which a DHCP server on this machine keeps its leases: names for devices that asked before us.
     pub leases: Vec<PathBuf>,
     /// Stations that are no devices, beside the interfaces of this machine: other routers, or the gateway of the
@@ -466,6 +468,11 @@ impl Reader<'_> {
             }
             None => 65_536,
         };
+        const LEAST_MEMORY: ByteCount = ByteCount(16_000_000);
+        let memory =
+            self.optional("capture.memory", &from.memory, "A size of 16 MB or more, such as `256 MB`", |text| {
+                parse_size(text).filter(|memory| *memory >= LEAST_MEMORY)
+            })?;
         // Who was given an address here has nothing to do with whom a file shows.
         let usual = || match &source {
             SourceChoice::File { .. } => Vec::new(),
@@ -482,6 +489,7 @@ impl Reader<'_> {
             promiscuous: from.promiscuous.unwrap_or(false),
             filter: from.filter.clone(),
             max_flows,
+            memory: memory.unwrap_or(ByteCount(256_000_000)),
             leases,
             gateways,
         })

@@ -121,7 +121,8 @@ pub fn run(config_file: &Path) -> Result<()> {
             Ok(())
         })?
     };
-    let limits = FlowLimits { flows: config.capture.max_flows, ..FlowLimits::default() };
+    let within = FlowLimits::within(config.capture.memory.0);
+    let limits = FlowLimits { flows: within.flows.min(config.capture.max_flows), ..within };
     let mut worker =
         Worker::new(sources.inlet, limits, LinkId(0), sources.own_stations, clock.clone(), inputs_in.clone());
     let worker_thread = spawn_vital("worker", &signals_in, move || worker.run(&workers_stop))?;

@@ -11,7 +11,8 @@ mod stream;
 
 use crate::classify::{self, Evidence, Finding, Found, Layer, NameSource, Next, Sender, View, Volume, Weighed};
 use crate::classify::{
-    announced::Announcements, behavior, dns, handshake::Handshake, ja4::Ja4, memory::Memory, rtp, services::Services,
+    announced::Announcements, behavior, dns, handshake::Handshake, ja4::Ja4, memory, memory::Memory, rtp,
+    services::Services,
 };
 use crate::rules::Rules;
 use crate::{Fragment, Locality, Packet, Transport};
@@ -51,22 +52,43 @@ pub struct FlowLimits {
     pub summaries: usize,
 }
 
-impl Default for FlowLimits {
-    /// 200,000 flows: at most about 200 MB with everything.
-    fn default() -> FlowLimits {
+impl FlowLimits {
+    /// Limits under which a table holds no more than `bytes` of memory, whatever passes: every flow with an open
+    /// verdict and the longest name, and all of them waiting for more of a hello. The rest of a usual day fits
+    /// several times.
+    pub fn within(bytes: u64) -> FlowLimits {
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        let eighth = bytes.saturating_sub(FIXED) / 8;
         FlowLimits {
-            flows: 200_000,
-            reassembly_bytes: 32 << 20,
-            names: 100_000,
+            flows: (eighth * 5 / PER_FLOW).max(1),
+            reassembly_bytes: eighth,
+            names: eighth / memory::PER_NAME,
+            summaries: eighth / PER_SUMMARY,
             linger: Duration::from_secs(10),
             idle_unanswered: Duration::from_secs(60),
             idle_datagram: Duration::from_secs(180),
             idle_stream: Duration::from_secs(900),
             window: Duration::from_secs(1),
-            summaries: 65_536,
         }
     }
 }
+
+impl Default for FlowLimits {
+    /// Within 256 MB.
+    fn default() -> FlowLimits {
+        FlowLimits::within(256_000_000)
+    }
+}
+
+/// The longest name of a flow: RFC 1035, 2.3.4.
+const LONGEST_NAME: usize = 255;
+/// What one flow may cost: itself, its open verdict, its name, and its places in slots and index, both of which may
+/// be half empty and exist twice while they grow.
+const PER_FLOW: usize = size_of::<Flow>() + size_of::<Probe>() + LONGEST_NAME + 3 * size_of::<Slot>() + 3 * 2 * 5;
+/// What a summary may cost: itself in a list that may be half empty and exist twice while it grows, and its words.
+const PER_SUMMARY: usize = 3 * size_of::<FlowSummary>() + 2 * LONGEST_NAME;
+/// What a table costs before its first flow, and announcements, at most.
+const FIXED: usize = 4 << 20;
 
 /// Which flow; never used again for another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

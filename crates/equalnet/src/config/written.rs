@@ -41,6 +41,7 @@ pub struct WrittenCapture {
     pub at_end: Option<Spanned<String>>,
     pub gateways: Option<Vec<Spanned<String>>>,
     pub max_flows: Option<Spanned<usize>>,
+    pub memory: Option<Spanned<String>>,
     pub leases: Option<Vec<PathBuf>>,
 }
 
