@@ -128,7 +128,10 @@ fn datagram(view: &View<'_>) -> Finding {
     if view.port(5_000) && be16(bytes, 0) == Some(0) && matches!(bytes.get(4), Some(0..=2)) && bytes.len() <= 200 {
         return likely("UNISTIM", Voice, 70, "a message in the form of UNISTIM on its port");
     }
-    // Alcatel's telephones (UA over UDP, "New Office Environment").
+    // Alcatel's telephones ("New Office Environment"): a message of its own length, a number.
+    if matches!((bytes.len(), bytes), (5 | 12, [7, 0, 1..=255, 0, ..])) {
+        return likely("NOE", Voice, 80, "a message to a telephone (NOE)");
+    }
     if view.port(32_512) && matches!(bytes, [0..=9, ..]) {
         return likely("NOE", Voice, 82, "a message to a telephone (NOE)");
     }

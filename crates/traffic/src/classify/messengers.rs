@@ -146,6 +146,10 @@ fn stream(view: &View<'_>, first: u8) -> Finding {
         {
             return found("KakaoTalk", Interactive, "a LOCO handshake");
         }
+        // DingTalk's own framing, whose header is the same in each greeting but for its second byte.
+        0x10 if bytes.get(2..8) == Some(&[0x87, 0x80, 0x01, 0x00, 0x01, 0x00]) && length > 90 => {
+            return found("DingTalk", Interactive, "a greeting of DingTalk");
+        }
         // Bitmessage: its mark, a command (its protocol specification).
         0xe9 if be32(bytes, 0) == Some(0xe9be_b4d9) => {
             return found("Bitmessage", Interactive, "a Bitmessage message");

@@ -50,8 +50,21 @@ pub(crate) struct Media {
     ends: [[Source; SOURCES]; 2],
     /// The next source to forget, per end.
     oldest: [u8; 2],
+    /// Packets that are not RTP, per end.
+    counted: [Counted; 2],
     /// Whose call it is, where its signalling in this flow told.
     application: Option<&'static str>,
+}
+
+/// The beginnings of packets that count in their fourth byte and are random else, as LINE's calls do before their
+/// media.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counted {
+    last: u8,
+    first: u8,
+    run: u8,
+    /// Their first bytes differ: no fixed header, no wide counter.
+    varied: bool,
 }
 
 /// What a datagram means for the media of its flow.
@@ -82,8 +95,8 @@ impl Media {
 
     /// Takes in a datagram that end 0 or 1 sent; says what it is as soon as that is clear.
     pub(crate) fn observe(&mut self, end: usize, datagram: &[u8]) -> Heard {
-        let Some((packet, wrapping)) = unwrap(datagram) else { return Heard::Other };
-        let Some(header) = Header::parse(packet) else { return Heard::Other };
+        let rtp = unwrap(datagram).and_then(|(packet, wrapping)| Some((Header::parse(packet)?, packet, wrapping)));
+        let Some((header, packet, wrapping)) = rtp else { return self.count(end, datagram) };
         let (Some(sources), Some(oldest)) = (self.ends.get_mut(end), self.oldest.get_mut(end)) else {
             return Heard::Other;
         };
@@ -110,6 +123,29 @@ impl Media {
             next: if mixed { Next::Settle } else { next },
             announces: Vec::new(),
         })
+    }
+}
+
+impl Media {
+    /// Takes in a datagram that is no RTP: LINE's calls begin with four packets each way that count.
+    fn count(&mut self, end: usize, datagram: &[u8]) -> Heard {
+        let (Some(&first), Some(&number)) = (datagram.first(), datagram.get(3)) else { return Heard::Other };
+        let Some(counted) = self.counted.get_mut(end) else { return Heard::Other };
+        let goes_on = datagram.len() > 10 && counted.run > 0 && number == counted.last.wrapping_add(1);
+        counted.varied |= goes_on && first != counted.first;
+        counted.run = if goes_on { counted.run.saturating_add(1) } else { 1 };
+        (counted.last, counted.first) = (number, first);
+        let [here, there] = self.counted;
+        let bases_differ = here.last.wrapping_sub(here.run) != there.last.wrapping_sub(there.run);
+        if here.run >= 4 && there.run >= 4 && here.varied && there.varied && bases_differ {
+            return Heard::Clear(Found {
+                signature: media("LINE", Voice, 75, "both ends count their packets as in a LINE call"),
+                name: None,
+                next: Next::Watch,
+                announces: Vec::new(),
+            });
+        }
+        Heard::Other
     }
 }
 
@@ -237,7 +273,7 @@ fn unwrap(datagram: &[u8]) -> Option<(&[u8], Wrapping)> {
         // Zoom's frame of a server, then its frame of media; between participants the latter alone (Michel et
         // al., "Enabling Passive Measurement of Zoom Performance in Production Networks", IMC 2022, section 4).
         5 => (8 + zoom_media(*datagram.get(8)?)?, Wrapping::Zoom),
-        13 | 15 | 16 => (zoom_media(first)?, Wrapping::Zoom),
+        13 | 15 | 16 | 30 => (zoom_media(first)?, Wrapping::Zoom),
         _ => return None,
     };
     let packet = datagram.get(at..)?;
@@ -249,6 +285,7 @@ fn unwrap(datagram: &[u8]) -> Option<(&[u8], Wrapping)> {
 const fn zoom_media(kind: u8) -> Option<usize> {
     match kind {
         13 => Some(27),
+        30 => Some(20),
         15 => Some(19),
         16 => Some(24),
         _ => None,
@@ -408,6 +445,25 @@ mod tests {
             behind(&bytes, sound(n))
         };
         check(&indication, ("RTP", Voice));
+    }
+
+    #[test]
+    fn both_ends_count() {
+        let check = |first: fn(u8) -> u8, expected: Option<&str>| {
+            let mut tracker = Media::default();
+            let mut known = None;
+            for n in 0..8_u8 {
+                for end in [0, 1] {
+                    let bytes = [&[first(n), 0x11, 0x22, n.wrapping_add(40 * end)][..], &[0x33; 20]].concat();
+                    if let Heard::Clear(found) = tracker.observe(usize::from(end), &bytes) {
+                        known = Some(found.signature.application);
+                    }
+                }
+            }
+            assert_eq!(known, expected);
+        };
+        check(|n| n.wrapping_mul(37) & 0x3f, Some("LINE"));
+        check(|_| 7, None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::{Announced, Finding, Found, Layer, Names, Next, Sender, Signature, View};
 use crate::packet::{be16, be32};
-use vocab::TrafficClass::{self, Call, Gaming, Interactive};
+use vocab::TrafficClass::{self, Call, Gaming, Interactive, Work};
 use vocab::{Address, Endpoint, IpProtocol};
 
 /// Fixed since RFC 5389.
@@ -71,6 +71,8 @@ const WORDS: &[(&[u8], &str, TrafficClass, u8)] = &[
     (b"vidyo", "Vidyo", Call, MEETING),
     (b"pexip", "Pexip", Call, MEETING),
     (b"starleaf", "StarLeaf", Call, MEETING),
+    (b"cloudflare", "Cloudflare Calls", Call, MEETING),
+    (b"tailnode", "Tailscale", Work, MEETING),
     (b"dingtalk", "DingTalk", Call, MEETING),
     (b"tuya", "Tuya", Call, MEETING),
     (b"steam", "Steam", Gaming, MEETING),

@@ -155,12 +155,13 @@ fn viber(view: &View<'_>) -> Finding {
                 | (_, Some([1, 0, 5, 0]))
         )
     };
-    if !sized(bytes, bytes.len()) {
-        return Finding::No;
-    }
+    let own_form = sized(bytes, bytes.len());
     // Its own ports (Viber support, "Ports").
-    if view.any_port(&[5_242, 5_243, 7_985, 7_987, 9_785, 4_244]) {
-        return found("Viber", Voice, "a message of a Viber call");
+    if view.any_port(&[5_242, 5_243, 7_985, 7_987, 9_785, 4_244]) && (own_form || bytes.get(3) == Some(&0)) {
+        return likely("Viber", Voice, if own_form { 95 } else { 82 }, "a message of a Viber call");
+    }
+    if !own_form {
+        return Finding::No;
     }
     let both = view.heard.len() >= 12 && sized(view.heard, view.heard.len());
     likely("Viber", Voice, if both { 85 } else { 62 }, "a message in the form of Viber's calls")
@@ -169,8 +170,9 @@ fn viber(view: &View<'_>) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::classify::{Sender, specimen};
+    use crate::classify::{Sender, calls, rtp, sip, specimen, stun, zoom};
     use Layer::{Datagram, Stream};
+    use proptest::prelude::*;
 
     #[test]
     fn voices_are_found() {
@@ -214,5 +216,27 @@ mod tests {
         };
         assert!(matches!(inspect(&view), Finding::Found(_)));
         assert!(matches!(inspect(&View { heard: &ping[..8], ..view }), Finding::No));
+    }
+
+    proptest! {
+        #[test]
+        fn random_datagrams_are_nobody_s_call(bytes in prop::collection::vec(any::<u8>(), 0..200), heard in any::<[u8; 32]>()) {
+            let view = View {
+                layer: Datagram,
+                bytes: &bytes,
+                sender: Sender::Initiator,
+                source: vocab::Address::default(),
+                destination: vocab::Address::default(),
+                source_port: 50_000,
+                destination_port: 40_001,
+                number: 1,
+                heard: &heard,
+            };
+            for inspect in [inspect, calls::inspect, sip::inspect, stun::inspect, zoom::inspect] {
+                let Finding::Found(found) = inspect(&view) else { continue };
+                prop_assert!(found.signature.confidence < 70, "{:?}", found.signature);
+            }
+            prop_assert!(!rtp::is_rtcp(&bytes));
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! Networks", IMC 2022, section 4): a frame of its servers, then a frame of the media, then RTP or RTCP.
 
 use super::{Finding, Layer, View, likely};
+use crate::packet::be32;
 use vocab::TrafficClass::Call;
 
 /// Where its servers take media (Zoom support, "Network firewall or proxy server settings").
@@ -19,8 +20,9 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
     }
     match first {
         // What two participants say to find each other.
-        0x1f if bytes.starts_with(&[0x1f, 2, 1]) && bytes.len() > 40 => {
-            likely("Zoom", Call, 85, "Zoom's own signalling between participants")
+        0x1f if bytes.starts_with(&[0x1f, 2, 1]) && bytes.len() > 36 => {
+            let sure = if greets(bytes) { 95 } else { 82 };
+            likely("Zoom", Call, sure, "Zoom's own signalling between participants")
         }
         5 if matches!(bytes.get(8), Some(33..=35)) && reports_at(bytes, 24) => {
             likely("Zoom", Call, 85, "Zoom's own framing of reports")
@@ -36,6 +38,16 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
     }
 }
 
+/// Behind 24 bytes an address and a name, each behind its length, then zeros.
+fn greets(bytes: &[u8]) -> bool {
+    let length = |at: usize| be32(bytes, at).and_then(|length| usize::try_from(length).ok());
+    let end = length(24).and_then(|address| {
+        let at = address.checked_add(28)?;
+        length(at)?.checked_add(at + 4)
+    });
+    end.and_then(|end| end.checked_add(4)) == Some(bytes.len()) && bytes.ends_with(&[0; 4])
+}
+
 /// RTCP with one of its own kinds (RFC 3550, 12.1).
 fn reports_at(bytes: &[u8], at: usize) -> bool {
     bytes.get(at).is_some_and(|first| first & 0xc0 == 0x80) && matches!(bytes.get(at + 1), Some(200..=207))
@@ -44,7 +56,8 @@ fn reports_at(bytes: &[u8], at: usize) -> bool {
 /// RTP where the kind of media puts it, with one of the payload types that Zoom uses.
 fn media_at(bytes: &[u8], kind: u8, behind: usize) -> bool {
     let at = match kind {
-        13 | 30 => behind + 27,
+        13 => behind + 27,
+        30 => behind + 20,
         15 => behind + 19,
         16 => behind + 24,
         _ => return false,
