@@ -11,25 +11,39 @@ pub(crate) mod alpn;
 pub(crate) mod announced;
 pub(crate) mod behavior;
 pub(crate) mod bittorrent;
+pub(crate) mod buildings;
 pub(crate) mod calls;
 pub(crate) mod certificate;
+pub(crate) mod coap;
 pub(crate) mod databases;
+pub(crate) mod directory;
+pub(crate) mod discovery;
 pub(crate) mod dns;
 pub(crate) mod dtls;
+pub(crate) mod energy;
+pub(crate) mod fields;
 pub(crate) mod files;
 pub(crate) mod games;
 pub(crate) mod handshake;
+pub(crate) mod home;
 pub(crate) mod http;
 pub(crate) mod industry;
 pub(crate) mod infrastructure;
 pub(crate) mod ja4;
 pub(crate) mod mail;
+pub(crate) mod management;
+pub(crate) mod measurement;
 pub(crate) mod memory;
+pub(crate) mod messaging;
 pub(crate) mod messengers;
+pub(crate) mod monitoring;
 pub(crate) mod ports;
+pub(crate) mod printing;
 pub(crate) mod proxies;
 pub(crate) mod quic;
 pub(crate) mod remote;
+pub(crate) mod routing;
+pub(crate) mod rpc;
 pub(crate) mod rtp;
 pub(crate) mod sdp;
 pub(crate) mod services;
@@ -41,7 +55,9 @@ pub(crate) mod starttls;
 pub(crate) mod streams;
 pub(crate) mod stun;
 pub(crate) mod talk;
+pub(crate) mod time;
 pub(crate) mod tls;
+pub(crate) mod vehicles;
 pub(crate) mod vpn;
 pub(crate) mod zoom;
 
@@ -258,8 +274,21 @@ pub(crate) const TCP: &[Inspect] = &[
     zoom::inspect,
     talk::inspect,
     vpn::inspect,
+    directory::inspect,
+    routing::inspect,
+    management::inspect,
+    discovery::inspect,
+    printing::inspect,
+    messaging::inspect,
+    rpc::inspect,
+    monitoring::inspect,
     industry::inspect,
-    infrastructure::inspect,
+    energy::inspect,
+    buildings::inspect,
+    home::inspect,
+    vehicles::inspect,
+    coap::inspect,
+    measurement::inspect,
     games::inspect,
     stun::inspect,
     rtp::inspect,
@@ -269,6 +298,10 @@ pub(crate) const TCP: &[Inspect] = &[
 pub(crate) const DATAGRAM: &[Inspect] = &[
     dns::inspect,
     stun::inspect,
+    time::inspect,
+    discovery::inspect,
+    directory::inspect,
+    management::inspect,
     infrastructure::inspect,
     sip::inspect,
     bittorrent::inspect,
@@ -279,7 +312,18 @@ pub(crate) const DATAGRAM: &[Inspect] = &[
     games::inspect,
     remote::inspect,
     vpn::inspect,
+    routing::inspect,
+    printing::inspect,
+    coap::inspect,
+    home::inspect,
+    messaging::inspect,
+    rpc::inspect,
+    monitoring::inspect,
     industry::inspect,
+    energy::inspect,
+    buildings::inspect,
+    vehicles::inspect,
+    measurement::inspect,
     streams::inspect,
     messengers::inspect,
     http::inspect,

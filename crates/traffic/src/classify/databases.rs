@@ -1,94 +1,366 @@
-//! Databases and queues between programs.
+//! Databases, caches and search: PostgreSQL, MySQL, SQL Server, Oracle, DB2, Firebird, Redis, memcached, MongoDB,
+//! Cassandra, Elasticsearch, ClickHouse, Neo4j, ZooKeeper and kin.
 
+use super::fields::{begins, begins_with, fills, is_text, le16, le32, near};
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
-use vocab::TrafficClass::{Interactive, Update};
+use vocab::TrafficClass::Interactive;
 
 pub(crate) fn inspect(view: &View<'_>) -> Finding {
-    let bytes = view.bytes;
-    if view.layer == Layer::Datagram {
-        if compact_thrift(bytes) {
-            return likely("Thrift", Update, 82, "a Thrift message");
-        }
-        return if view.port(11_211) && bytes.len() > 8 && be16(bytes, 6) == Some(0) {
-            likely("memcached", Interactive, 80, "a memcached datagram")
-        } else {
-            Finding::No
-        };
+    if view.bytes.is_empty() {
+        return Finding::No;
     }
-    // PostgreSQL: a startup message, or a request for TLS.
-    if let (Some(length), Some(code)) = (be32(bytes, 0), be32(bytes, 4)) {
-        let startup = matches!(code, 0x0003_0000 | 80_877_103 | 80_877_102 | 80_877_104);
-        if startup && length as usize <= bytes.len().max(8) && (8..10_000).contains(&length) {
-            return found("PostgreSQL", Interactive, "a PostgreSQL start-up message");
-        }
+    match view.layer {
+        Layer::Stream => stream(view),
+        Layer::Datagram => datagram(view),
     }
-    // MySQL: the greeting (protocol 10, a version as text).
-    if bytes.len() > 10 && bytes[3] == 0 && bytes[4] == 10 && bytes[5].is_ascii_digit() && bytes[6] == b'.' {
-        return found("MySQL", Interactive, "a MySQL greeting");
-    }
-    // SQL Server: a TDS pre-login or its answer.
-    if matches!(bytes, [0x12 | 0x04, 0 | 1, ..])
-        && be16(bytes, 2).is_some_and(|n| usize::from(n) == bytes.len())
-        && view.port(1433)
-    {
-        return found("SQL Server", Interactive, "a TDS packet");
-    }
-    // Oracle TNS: connect, with a length that fits.
-    if be16(bytes, 0).is_some_and(|n| usize::from(n) == bytes.len())
-        && matches!(bytes.get(4), Some(1 | 2 | 4 | 5 | 6 | 11))
-        && be16(bytes, 2) == Some(0)
-        && (view.any_port(&[1521, 1522, 1526]) || memchr::memmem::find(bytes, b"(DESCRIPTION=").is_some())
-    {
-        return likely("Oracle", Interactive, 90, "an Oracle TNS packet");
-    }
-    if bytes.starts_with(b"*")
-        && bytes.get(1).is_some_and(u8::is_ascii_digit)
-        && memchr::memmem::find(&bytes[..bytes.len().min(12)], b"\r\n$").is_some()
-    {
-        return found("Redis", Interactive, "a Redis command");
-    }
-    // MongoDB wire protocol: length, ids, a known operation.
-    if bytes.len() >= 16 && matches!(bytes[12..16], [0xd4, 7, 0, 0] | [0xdd, 7, 0, 0] | [0xdc, 7, 0, 0]) {
-        return found("MongoDB", Interactive, "a MongoDB message");
-    }
-    // Kafka: length, then a known key and version, a correlation id.
-    if let (Some(length), Some(key), Some(version)) = (be32(bytes, 0), be16(bytes, 4), be16(bytes, 6))
-        && view.any_port(&[9092, 9093, 9094])
-        && (8..100_000).contains(&length)
-        && key < 75
-        && version < 20
-    {
-        return likely("Kafka", Update, 85, "a Kafka request");
-    }
-    if bytes.starts_with(b"AMQP\0") {
-        return found("AMQP", Update, "an AMQP greeting");
-    }
-    if bytes.starts_with(b"INFO {\"server_id\"") || (view.port(4222) && bytes.starts_with(b"CONNECT {")) {
-        return found("NATS", Update, "a NATS greeting");
-    }
-    if [&b"CONNECT\n"[..], b"STOMP\n", b"CONNECTED\n"].iter().any(|frame| bytes.starts_with(frame)) {
-        return found("STOMP", Update, "a STOMP frame");
-    }
-    // Cassandra's native protocol: version 3 to 5 request, OPTIONS or STARTUP.
-    if view.port(9042) && matches!(bytes, [3..=5 | 0x83..=0x85, ..]) {
-        return likely("Cassandra", Interactive, 85, "a Cassandra frame");
-    }
-    // Thrift: the strict binary protocol's version.
-    if be32(bytes, 4).is_some_and(|word| word & 0xffff_ff00 == 0x8001_0000)
-        || be32(bytes, 0).is_some_and(|word| word & 0xffff_fff0 == 0x8001_0000)
-    {
-        return likely("Thrift", Update, 88, "a Thrift message");
-    }
-    Finding::No
 }
 
-/// Thrift's compact protocol: its id, version 1 with a message type, a number in base 128, a method's name.
-fn compact_thrift(bytes: &[u8]) -> bool {
-    let Some((&[0x82, kind], rest)) = bytes.split_first_chunk() else { return false };
-    let Some(last) = rest.iter().take(5).position(|byte| byte & 0x80 == 0) else { return false };
-    let Some((&length, name)) = rest[last + 1..].split_first() else { return false };
-    kind & 0x1f == 1
-        && (1..=64).contains(&length)
-        && name.get(..usize::from(length)).is_some_and(|name| name.iter().all(u8::is_ascii_graphic))
+fn datagram(view: &View<'_>) -> Finding {
+    let bytes = view.bytes;
+    view.at_ports(|port| match port {
+        // A frame of eight bytes (memcached's protocol.txt, "UDP protocol"): parts of parts, reserved zero.
+        11_211 if bytes.len() > 8 && be16(bytes, 6) == Some(0) && be16(bytes, 4).is_some_and(|parts| parts > 0) => {
+            likely("Memcached", Interactive, 90, "a memcached datagram")
+        }
+        // SQL Server's browser (MC-SQLR, 2.2): a question of one byte or with a name, or an answer.
+        1434 if matches!(bytes, [2 | 3] | [4 | 15, b'!'..=b'~', ..]) => {
+            found("TDS", Interactive, "a question where a database listens")
+        }
+        1434 if bytes[0] == 5 && fills(le16(bytes, 1), 3, bytes) => {
+            found("TDS", Interactive, "an answer where a database listens")
+        }
+        54_327 => likely("Hazelcast", Interactive, 75, "a member of a data grid is looked for"),
+        _ => Finding::No,
+    })
+}
+
+fn stream(view: &View<'_>) -> Finding {
+    let bytes = view.bytes;
+    if let Finding::Found(known) = by_beginning(view) {
+        return Finding::Found(known);
+    }
+    view.at_ports(|port| match port {
+        // Typed messages (PostgreSQL, "Message Formats"): a letter, a length.
+        5432..=5434 if postgres_message(bytes) || matches!(bytes, [b'S' | b'N']) => {
+            found("PostgreSQL", Interactive, "a PostgreSQL message")
+        }
+        // A packet of MySQL: three bytes of length, a number.
+        3306 if bytes.get(3).is_some_and(|&number| number < 8)
+            && begins(le32(bytes, 0).map(|n| n & 0xff_ffff), 1, 1 << 20) =>
+        {
+            found("MySQL", Interactive, "a MySQL packet")
+        }
+        33_060 if begins(le32(bytes, 0), 1, 1 << 20) => likely("MySQL", Interactive, 85, "a MySQL X packet"),
+        1433 if tds(bytes) => found("TDS", Interactive, "a TDS packet"),
+        // Sybase speaks an older TDS: a log-in of 512 bytes.
+        2638 | 4100 | 5000 if matches!(bytes, [2 | 4, 0 | 1, 2, 0, ..]) => found("TDS", Interactive, "a TDS packet"),
+        1521 | 1522 | 1525 | 1526 | 1527 if tns(bytes) => found("Oracle", Interactive, "an Oracle TNS packet"),
+        3050 if matches!(be32(bytes, 0), Some(1 | 9 | 0x5b | 0x5c)) => {
+            likely("Firebird", Interactive, 85, "a Firebird packet")
+        }
+        6379 | 6380 | 16_379 | 26_379 if begins_with(bytes, &[b"+", b"-", b":", b"$", b"*"]) => {
+            likely("Redis", Interactive, 90, "a Redis reply")
+        }
+        6379 | 6380 | 26_379 if is_text(bytes) && bytes.ends_with(b"\r\n") => {
+            likely("Redis", Interactive, 85, "a Redis command")
+        }
+        11_211 if is_text(bytes) => likely("Memcached", Interactive, 85, "a memcached command"),
+        11_209 | 11_210 if memcached(bytes) => found("Couchbase", Interactive, "a Couchbase request"),
+        9042 if matches!(bytes, [1..=5 | 0x81..=0x85, ..]) => likely("Cassandra", Interactive, 85, "a Cassandra frame"),
+        7000 | 7001 if be32(bytes, 0) == Some(0xca55_2dfa) => found("Cassandra", Interactive, "members of a Cassandra"),
+        27_017..=27_019 if begins(le32(bytes, 0), 16, 48 << 20) => {
+            likely("MongoDB", Interactive, 80, "a MongoDB message")
+        }
+        2181 | 2888 | 3888 if zookeeper(bytes) => found("ZooKeeper", Interactive, "a message of ZooKeeper"),
+        // Aerospike: version 2, an information or data message, six bytes of length.
+        3000 if matches!(bytes, [2, 1 | 3 | 4, 0, 0, ..]) => found("Aerospike", Interactive, "an Aerospike message"),
+        // Vertica begins as PostgreSQL does, on a port of its own.
+        5433 => likely("Vertica", Interactive, 70, "a message on the port of Vertica"),
+        // SAP HANA's first packet is fourteen bytes with a version.
+        30_013 | 30_015 | 30_041 if bytes.starts_with(&[0xff; 4]) => found("SAP HANA", Interactive, "a HANA greeting"),
+        30_013 | 30_015 | 30_017 => likely("SAP HANA", Interactive, 70, "a message on the port of SAP HANA"),
+        // Teradata: version 3, request or response, a length.
+        1025 if matches!(bytes, [3, 1 | 2, ..]) && bytes.len() >= 52 => {
+            found("Teradata", Interactive, "a Teradata message")
+        }
+        7210 => likely("MaxDB", Interactive, 75, "a message on the port of MaxDB"),
+        8087 if begins(be32(bytes, 0), 1, 1 << 20) => likely("Riak", Interactive, 80, "a Riak message"),
+        10_800 if le32(bytes, 0).is_some_and(|n| n >= 8) && bytes.get(4) == Some(&1) => {
+            found("Ignite", Interactive, "an Ignite handshake")
+        }
+        11_222 if matches!(bytes[0], 0xa0 | 0xa1) => found("Hot Rod", Interactive, "a data grid is asked"),
+        9001 if bytes.starts_with(b"<SQL") => likely("HSQLDB", Interactive, 70, "a HSQLDB message"),
+        1972 => likely("InterSystems", Interactive, 75, "a message on the port of InterSystems"),
+        5003 => likely("FileMaker", Interactive, 60, "a message on the port of FileMaker"),
+        _ => Finding::No,
+    })
+}
+
+/// What tells itself by how it begins, on any port.
+fn by_beginning(view: &View<'_>) -> Finding {
+    let bytes = view.bytes;
+    match bytes {
+        [0, 0, _, _, _, _, _, _, ..] if postgres_startup(bytes) => {
+            found("PostgreSQL", Interactive, "a PostgreSQL start-up message")
+        }
+        // The answer to a request for TLS.
+        [b'S' | b'N'] if view.heard == [0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f] => {
+            found("PostgreSQL", Interactive, "a PostgreSQL start-up message")
+        }
+        // MySQL's greeting (protocol 10): a length that fits, number 0, a version as text that ends in zero.
+        [_, _, _, 0, 10, b'3'..=b'9' | b'1', ..] if mysql_greeting(bytes) => {
+            found("MySQL", Interactive, "a MySQL greeting")
+        }
+        // "Host is blocked" and the like come instead of a greeting.
+        [_, _, 0, 0, 0xff, ..] if bytes.len() > 8 && fills(be24_le(bytes), 4, bytes) && is_text(&bytes[7..]) => {
+            likely("MySQL", Interactive, 88, "an error instead of a MySQL greeting")
+        }
+        // TDS pre-login (MS-TDS, 2.2.6.5): its tokens begin with the version's place.
+        [0x12, 1, _, _, 0, 0, _, _, 0, 0, _, 0, 6, ..] if fills(be16(bytes, 2), 0, bytes) => {
+            found("TDS", Interactive, "a TDS greeting")
+        }
+        [_, _, 0, 0, 1 | 2 | 4 | 5 | 11, ..]
+            if tns(bytes)
+                && (near(bytes, b"(DESCRIPTION=") || near(bytes, b"(CONNECT_DATA=") || near(bytes, b"(ADDRESS=")) =>
+        {
+            found("Oracle", Interactive, "an Oracle TNS packet")
+        }
+        // DRDA (The Open Group, DDM 3.7.1): a length, 0xd0, a format, an object's length six less.
+        [_, _, 0xd0, kind, ..]
+            if matches!(kind & 0x0f, 1..=5)
+                && be16(bytes, 0).zip(be16(bytes, 6)).is_some_and(|(outer, inner)| outer == inner.wrapping_add(6)) =>
+        {
+            found("DRDA", Interactive, "a DRDA command")
+        }
+        // Firebird's op_connect (1), op_attach (19), connect version 2 or 3.
+        [0, 0, 0, 1, 0, 0, 0, 19 | 20, 0, 0, 0, 2 | 3, ..] => found("Firebird", Interactive, "a Firebird greeting"),
+        [b'*', b'0'..=b'9', ..] if near(&bytes[..bytes.len().min(12)], b"\r\n$") => {
+            found("Redis", Interactive, "a Redis command")
+        }
+        [b'+' | b'-', ..]
+            if begins_with(bytes, &[b"+PONG\r\n", b"-NOAUTH ", b"-MOVED ", b"-DENIED Redis", b"-WRONGTYPE "]) =>
+        {
+            found("Redis", Interactive, "a Redis reply")
+        }
+        [b'P', ..] if bytes == b"PING\r\n" && view.port(6379) => found("Redis", Interactive, "a Redis command"),
+        [0x80 | 0x81, ..] if memcached(bytes) => likely("Memcached", Interactive, 86, "a memcached request"),
+        [b's' | b'g' | b'V' | b'S' | b'd', ..] if memcached_text(bytes) => {
+            let confidence = if view.port(11_211) { 95 } else { 80 };
+            likely("Memcached", Interactive, confidence, "a memcached command")
+        }
+        [_, _, _, _, _, _, _, _, _, _, _, _, _, _, 0, 0, ..] if mongo(bytes) => {
+            found("MongoDB", Interactive, "a MongoDB message")
+        }
+        // CQL (its native protocol, 2): OPTIONS without a body, or STARTUP with its version.
+        [3..=5, 0..=0x1f, _, _, 5, 0, 0, 0, 0] => likely("Cassandra", Interactive, 85, "a Cassandra frame"),
+        [1..=5, 0..=0x1f, ..] if near(bytes, b"CQL_VERSION") => found("Cassandra", Interactive, "a Cassandra frame"),
+        // Elasticsearch' and OpenSearch's transport: "ES", then a length.
+        [b'E', b'S', 0, ..] if begins(be32(bytes, 2), 1, 1 << 28) => {
+            found("Elasticsearch", Interactive, "a message between search nodes")
+        }
+        [0, _, b'C', b'l', b'i', b'c', b'k', b'H', ..] => found("ClickHouse", Interactive, "a ClickHouse greeting"),
+        // Bolt (Neo4j, "Bolt protocol handshake").
+        [0x60, 0x60, 0xb0, 0x17, ..] => found("Bolt", Interactive, "a Neo4j greeting"),
+        [b's', b'q', ..] if near(bytes, b"sqlexec") => found("Informix", Interactive, "an Informix greeting"),
+        [b'V', b'S', b'T', b'/', ..] => found("ArangoDB", Interactive, "an ArangoDB greeting"),
+        // RethinkDB's versions V0_1 to V1_0.
+        [_, _, _, _, ..]
+            if matches!(le32(bytes, 0), Some(0x3f61_ba36 | 0x723_0812 | 0x5f75_e83e | 0x400c_2d20 | 0x34c2_bdc3)) =>
+        {
+            found("RethinkDB", Interactive, "a RethinkDB greeting")
+        }
+        [b'T', ..] if bytes.starts_with(b"Tarantool ") => found("Tarantool", Interactive, "a Tarantool greeting"),
+        [0, 0, 0, 0x2c..=0x2d, 0, 0, 0, 0, ..] if zookeeper(bytes) => {
+            found("ZooKeeper", Interactive, "a ZooKeeper greeting")
+        }
+        [b'H' | b'C', ..] if bytes.len() <= 8 && begins_with(bytes, &[b"HZC", b"CB2", b"CP2"]) && view.port(5701) => {
+            found("Hazelcast", Interactive, "a data grid is asked")
+        }
+        _ => Finding::No,
+    }
+}
+
+/// A length, then version 3 or a request for encryption or to cancel ("Message Formats", StartupMessage).
+fn postgres_startup(bytes: &[u8]) -> bool {
+    let (Some(length), Some(code)) = (be32(bytes, 0), be32(bytes, 4)) else { return false };
+    match code {
+        0x0002_0000 => length == 296,
+        0x0003_0000..=0x0003_0002 => (9..10_000).contains(&length) && bytes.len() as u64 <= u64::from(length),
+        80_877_103 | 80_877_104 => length == 8,
+        80_877_102 => length == 16,
+        _ => false,
+    }
+}
+
+fn postgres_message(bytes: &[u8]) -> bool {
+    matches!(
+        bytes.first(),
+        Some(
+            b'Q' | b'P'
+                | b'B'
+                | b'D'
+                | b'E'
+                | b'S'
+                | b'C'
+                | b'X'
+                | b'R'
+                | b'T'
+                | b'Z'
+                | b'p'
+                | b'K'
+                | b'F'
+                | b'H'
+                | b'f'
+                | b'd'
+                | b'c'
+                | b'1'
+                | b'2'
+                | b'N'
+                | b'A'
+        )
+    ) && begins(be32(bytes, 1), 4, 1 << 24)
+}
+
+fn be24_le(bytes: &[u8]) -> Option<u32> {
+    le32(bytes, 0).map(|word| word & 0x00ff_ffff)
+}
+
+fn mysql_greeting(bytes: &[u8]) -> bool {
+    let version = bytes.get(5..bytes.len().min(70)).unwrap_or(&[]);
+    let end = version.iter().position(|&byte| byte == 0);
+    begins(be24_le(bytes), 20, 400)
+        && end.is_some_and(|end| {
+            version[..end].contains(&b'.') && version[..end].iter().all(|byte| (b' '..=b'~').contains(byte))
+        })
+}
+
+/// A packet of MS-TDS (2.2.3.1): a type, a status, its length.
+fn tds(bytes: &[u8]) -> bool {
+    matches!(bytes, [1..=4 | 6..=8 | 14 | 16..=18, 0..=0x1f, ..])
+        && be16(bytes, 2)
+            .is_some_and(|length| length >= 8 && usize::from(length) >= bytes.len().min(4_096).min(usize::from(length)))
+}
+
+/// A length, no checksum, a packet type.
+fn tns(bytes: &[u8]) -> bool {
+    matches!(bytes.get(4), Some(1..=6 | 11 | 12 | 14)) && be16(bytes, 2) == Some(0) && begins(be16(bytes, 0), 8, 32_767)
+}
+
+/// The binary protocol of memcached: a magic, an operation, lengths that agree, data type 0.
+fn memcached(bytes: &[u8]) -> bool {
+    let (Some(&[_, operation, _, _, extras, data_type]), Some(key), Some(body)) =
+        (bytes.first_chunk::<6>(), be16(bytes, 2), be32(bytes, 8))
+    else {
+        return false;
+    };
+    let fits = u64::from(body) + 24 >= bytes.len() as u64 && body >= u32::from(key) + u32::from(extras);
+    let known = operation <= 0x3d || operation >= 0x40;
+    bytes.len() >= 24
+        && data_type <= 7
+        && extras <= 20
+        && key <= 250
+        && body < 1 << 24
+        && fits
+        && known
+        && (bytes[0] == 0x81 || be16(bytes, 6).is_some_and(|bucket| bucket < 1_024))
+}
+
+/// "set key flags time length", "get key", "VALUE key flags length", "stats".
+fn memcached_text(bytes: &[u8]) -> bool {
+    let line = bytes[..bytes.len().min(270)].split(|&byte| byte == b'\r').next().unwrap_or(&[]);
+    let words = line.split(|&byte| byte == b' ').count();
+    let number = line.rsplit(|&byte| byte == b' ').next().is_some_and(|word| word.iter().all(u8::is_ascii_digit));
+    match line {
+        [b's', b'e', b't', b' ', ..] => words >= 5 && number,
+        [b'V', b'A', b'L', b'U', b'E', b' ', ..] => words >= 4 && number,
+        [b'S', b'T', b'A', b'T', b' ', ..] => words >= 3,
+        _ => false,
+    }
+}
+
+/// The header of MongoDB's wire protocol: a length, ids, a known operation; a request answers nothing.
+fn mongo(bytes: &[u8]) -> bool {
+    let (Some(length), Some(answers), Some(operation)) = (le32(bytes, 0), le32(bytes, 8), le32(bytes, 12)) else {
+        return false;
+    };
+    let fits = (16..=48_000_000).contains(&length) && length as usize >= bytes.len().min(26);
+    match operation {
+        1 => fits && length >= 36 && answers != 0,
+        2001..=2007 => fits && answers == 0,
+        2010..=2013 => fits && length >= 21,
+        _ => false,
+    }
+}
+
+/// A greeting (length, version 0, last change, time-out, 16 bytes of secret), its answer, or four letters.
+fn zookeeper(bytes: &[u8]) -> bool {
+    const WORDS: [&[u8]; 10] =
+        [b"ruok", b"stat", b"srvr", b"mntr", b"conf", b"cons", b"dump", b"envi", b"isro", b"imok"];
+    let greeting = matches!(be32(bytes, 0), Some(44 | 45))
+        && be32(bytes, 4) == Some(0)
+        && be32(bytes, 28) == Some(16)
+        && be32(bytes, 16).is_some_and(|timeout| timeout < 1_000_000);
+    let answer = matches!(be32(bytes, 0), Some(36 | 37)) && be32(bytes, 4) == Some(0) && be32(bytes, 20) == Some(16);
+    greeting || answer || WORDS.contains(&bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::classify::specimen::check;
+    use Layer::{Datagram, Stream};
+
+    #[test]
+    fn databases_are_known() {
+        check(
+            inspect,
+            &[
+                (Stream, 15_432, "00 00 00 08 04 d2 16 2f", "PostgreSQL interactive"),
+                (Stream, 15_432, "00 00 00 14 00 03 00 00 'user' 00 'joe' 00 00 00", "PostgreSQL interactive"),
+                (Stream, 5432, "'Q' 00 00 00 0d 'select 1' 00", "PostgreSQL interactive"),
+                (Stream, 13_306, "4a 00 00 00 0a '8.0.36' 00 0b 00 00 00 11*58", "MySQL interactive"),
+                (Stream, 13_306, "45 00 00 00 ff 6a 04 'Host blocked'", ""),
+                (Stream, 13_306, "0f 00 00 00 ff 6a 04 'Host blocked'", "MySQL interactive"),
+                (Stream, 3306, "05 00 00 01 85 a6 03 00 00", "MySQL interactive"),
+                (Stream, 11_433, "12 01 00 1a 00 00 00 00 00 00 0b 00 06 01 00 11 00 01 ff 00*7", "TDS interactive"),
+                (Stream, 1433, "01 01 00 0c 00 00 01 00 00 00 00 00", "TDS interactive"),
+                (Datagram, 1434, "03", "TDS interactive"),
+                (Datagram, 1434, "05 04 00 'abcd'", "TDS interactive"),
+                (Stream, 1521, "00 3a 00 00 01 00 00 00 01 36 00*48", "Oracle interactive"),
+                (
+                    Stream,
+                    9521,
+                    "00 40 00 00 01 00 00 00 00*26 '(DESCRIPTION=(CONNECT_DATA=))' 00",
+                    "Oracle interactive",
+                ),
+                (Stream, 50_000, "00 0a d0 41 00 01 00 04 10 41", "DRDA interactive"),
+                (Stream, 3050, "00 00 00 01 00 00 00 13 00 00 00 03 00 00 00 01", "Firebird interactive"),
+                (Stream, 7777, "'*1' 0d 0a '$4' 0d 0a 'PING' 0d 0a", "Redis interactive"),
+                (Stream, 6379, "'+OK' 0d 0a", "Redis interactive"),
+                (Stream, 11_211, "'get key' 0d 0a", "Memcached interactive"),
+                (Stream, 12_000, "'set key 0 60 5' 0d 0a 'hello' 0d 0a", "Memcached interactive"),
+                (Stream, 12_000, "80 00 00 05 00 00 00 00 00 00 00 05 00*12 'hello'", "Memcached interactive"),
+                (Stream, 11_210, "80 1f 00 00 00 00 00 00 00 00 00 00 00*12", "Memcached interactive"),
+                (Datagram, 11_211, "00 01 00 00 00 01 00 00 'stats' 0d 0a", "Memcached interactive"),
+                (Stream, 30_017, "1a 00 00 00 01 00 00 00 00 00 00 00 dd 07 00 00 00*10", "MongoDB interactive"),
+                (Stream, 9042, "04 00 00 00 05 00 00 00 00", "Cassandra interactive"),
+                (
+                    Stream,
+                    19_042,
+                    "04 00 00 00 01 00 00 00 16 00 01 00 0b 'CQL_VERSION' 00 05 '3.0.0'",
+                    "Cassandra interactive",
+                ),
+                (Stream, 9300, "'ES' 00 00 00 2a 00*42", "Elasticsearch interactive"),
+                (Stream, 9000, "00 11 'ClickHouse client' 15", "ClickHouse interactive"),
+                (Stream, 7687, "60 60 b0 17 00 00 04 04 00*12", "Bolt interactive"),
+                (Stream, 1526, "'sqAYABPQAAsqlexec joe'", "Informix interactive"),
+                (Stream, 28_015, "c3 bd c2 34", "RethinkDB interactive"),
+                (Stream, 2181, "00 00 00 2d 00*8 00*4 00 00 75 30 00*8 00 00 00 10 00*17", "ZooKeeper interactive"),
+                (Stream, 2181, "'ruok'", "ZooKeeper interactive"),
+                (Stream, 3000, "02 01 00 00 00 00 00 06 'build' 0a", "Aerospike interactive"),
+                (Stream, 9999, "'hello world, this is text'", ""),
+            ],
+        );
+    }
 }

@@ -1,10 +1,15 @@
-//! Machines that report to machines: MQTT, CoAP, Modbus, DNP3, BACnet, EtherNet/IP, S7, IEC 104, OPC UA and kin.
+//! Controllers of machines and plants: Modbus, S7, EtherNet/IP, OPC UA, PROFINET, FINS, MELSEC, ADS, HART-IP,
+//! instruments, and the programming ports of many vendors.
 
+use super::fields::{begins, fills, le16, le32};
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::Update;
 
 pub(crate) fn inspect(view: &View<'_>) -> Finding {
+    if view.bytes.len() < 4 {
+        return Finding::No;
+    }
     match view.layer {
         Layer::Stream => stream(view),
         Layer::Datagram => datagram(view),
@@ -13,221 +18,252 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
 
 fn stream(view: &View<'_>) -> Finding {
     let bytes = view.bytes;
-    // MQTT CONNECT (MQTT 5.0, 3.1): type 1, then the protocol's name.
-    if bytes.first() == Some(&0x10)
-        && [&b"\0\x04MQTT"[..], b"\0\x06MQIsdp"]
-            .iter()
-            .any(|name| memchr::memmem::find(&bytes[..bytes.len().min(14)], name).is_some())
-    {
-        return found("MQTT", Update, "an MQTT greeting");
+    match bytes {
+        // ISO transport over TCP (RFC 1006, 6): version 3, a length.
+        [3, 0, ..] if bytes.len() >= 7 => {
+            if let Finding::Found(known) = iso(view) {
+                return Finding::Found(known);
+            }
+        }
+        // OPC UA (part 6, 7.1.2): a message type, a chunk, its length.
+        [b'H', b'E', b'L', b'F', ..]
+        | [b'A', b'C', b'K', b'F', ..]
+        | [b'R', b'H', b'E', b'F', ..]
+        | [b'O', b'P', b'N', b'F', ..]
+        | [b'M', b'S', b'G', b'F' | b'C', ..]
+        | [b'C', b'L', b'O', b'F', ..]
+        | [b'E', b'R', b'R', b'F', ..]
+            if begins(le32(bytes, 4), 16, 1 << 24) =>
+        {
+            return found("OPC UA", Update, "an OPC UA message");
+        }
+        // HiSLIP (IVI-6.1, 2.4): "HS", a type, a payload that fits.
+        [b'H', b'S', 0..=30, _, ..]
+            if bytes.len() >= 16
+                && (view.port(4880) || be32(bytes, 8) == Some(0) && fills(be32(bytes, 12), 16, bytes)) =>
+        {
+            return found("HiSLIP", Update, "a message to an instrument");
+        }
+        [b'*', b'I', b'D', b'N', b'?', ..] => return found("SCPI", Update, "a message to an instrument"),
+        // Omron FINS over TCP: its name, a length, a command.
+        [b'F', b'I', b'N', b'S', 0, ..] => return found("FINS", Update, "a message to an Omron controller"),
+        // Fanuc's FOCAS: a sync word, a version.
+        [0xa0, 0xa0, 0xa0, 0xa0, 0, ..] => return found("FOCAS", Update, "a message to a machine tool"),
+        [0x50 | 0xd0, 0, 0, 0xff, ..] | [0x54 | 0xd4, 0, _, _, 0, 0, _, 0xff, ..] if melsec(bytes) => {
+            return found("MELSEC", Update, "a message to a Mitsubishi controller");
+        }
+        [_, _, _, 0 | 1, ..] if ethernet_ip(bytes) => return found("EtherNet/IP", Update, "an EtherNet/IP message"),
+        _ => {}
     }
-    // Keep-alives of a flow that began before we looked, on any port.
-    if matches!(bytes, [0xc0 | 0xd0, 0] | [0xc0 | 0xd0, 0, 0, 0, 0, 0]) {
-        return likely("MQTT", Update, 60, "an MQTT keep-alive");
+    if modbus(bytes) {
+        return if view.port(502) {
+            found("Modbus", Update, "a Modbus message")
+        } else if fills(be16(bytes, 4), 6, bytes) {
+            likely("Modbus", Update, 80, "a message that reads as Modbus")
+        } else {
+            Finding::No
+        };
     }
-    if view.port(1883) && matches!(bytes.first(), Some(0x20 | 0x30..=0x3f | 0x40 | 0xc0 | 0xd0 | 0x82 | 0x90 | 0xe0)) {
-        return likely("MQTT", Update, 85, "an MQTT packet");
+    if bytes.len() == 8 && matches!(bytes[1], 1..=6) && modbus_checksum(bytes) {
+        return likely("Modbus", Update, 80, "a serial Modbus message");
     }
-    // Modbus/TCP: protocol 0, a length that fits, a known function.
-    if be16(bytes, 2) == Some(0)
-        && bytes.len() >= 8
-        && be16(bytes, 4).is_some_and(|length| usize::from(length) + 6 <= bytes.len() && length >= 2)
-        && view.port(502)
-    {
-        return found("Modbus", Update, "a Modbus message");
-    }
-    // DNP3 (IEEE 1815): link start bytes.
-    if bytes.starts_with(&[0x05, 0x64]) && bytes.len() >= 10 && bytes[2] >= 5 {
-        return found("DNP3", Update, "a DNP3 message");
-    }
-    // IEC 60870-5-104: start byte, a length that fits.
-    if view.port(2404) && bytes.first() == Some(&0x68) {
-        return found("IEC 104", Update, "an IEC 60870-5-104 message");
-    }
-    // S7 over ISO transport (RFC 1006): TPKT, COTP, then protocol 0x32 or 0x72.
-    if bytes.starts_with(&[3, 0]) && view.port(102) {
-        return found("S7", Update, "a message to a Siemens controller");
-    }
-    // EtherNet/IP: a known command in little-endian, length that fits.
-    if view.port(44_818) && matches!(bytes.get(..2), Some([0x01 | 0x04 | 0x63..=0x66 | 0x6f | 0x70, 0])) {
-        return found("EtherNet/IP", Update, "an EtherNet/IP message");
-    }
-    if [&b"HELF"[..], b"ACKF", b"OPNF"].iter().any(|kind| bytes.starts_with(kind)) {
-        return found("OPC UA", Update, "an OPC UA message");
-    }
-    if bytes.starts_with(b"HS")
-        && be16(bytes, 2).is_some_and(|kind| kind >> 8 <= 30)
-        && bytes.len() >= 16
-        && view.port(4880)
-    {
-        return found("HiSLIP", Update, "a message to an instrument");
-    }
-    if view.port(48_898) && be16(bytes, 0) == Some(0) && bytes.len() >= 38 {
-        return found("Beckhoff ADS", Update, "a message to a Beckhoff controller");
-    }
-    // IEEE C37.118: synchrophasor frames.
-    if matches!(bytes, [0xaa, 0x01..=0x52, ..])
-        && be16(bytes, 2).is_some_and(|length| usize::from(length) == bytes.len())
-    {
-        return found("Synchrophasor", Update, "a synchrophasor frame");
-    }
-    // Gas tank gauges: SOH or a function code in text (Veeder-Root serial interface).
-    if view.port(10_001) && (bytes.first() == Some(&1) || bytes.starts_with(b"I20")) {
-        return likely("Tank gauge", Update, 85, "a question to a tank gauge");
-    }
-    if bytes.starts_with(b"<<<check_mk>>>") || (view.port(6556) && bytes.starts_with(b"<<<")) {
-        return found("Checkmk", Update, "a monitoring report");
-    }
-    if bytes.starts_with(b"# munin node at") || (view.port(4949) && bytes.starts_with(b"cap ")) {
-        return found("Munin", Update, "a monitoring report");
-    }
-    if be32(bytes, 0) == Some(0x5a42_5844) || bytes.starts_with(b"ZBXD\x01") {
-        return found("Zabbix", Update, "a monitoring report");
-    }
-    // ANSI C12.22: an association control of its own object identifier (IEEE 1703).
-    if view.port(1153) && matches!(bytes.first(), Some(0x60)) {
-        return found("ANSI C12.22", Update, "a message to a meter");
-    }
-    if view.port(9999)
-        && be32(bytes, 0).is_some_and(|length| (2..4_000).contains(&length))
-        && bytes.get(4) == Some(&0xd0)
-    {
-        return likely("TP-Link smart home", Update, 85, "a message to a smart plug");
-    }
-    if trdp(bytes) {
-        return found("TRDP", Update, "train data");
-    }
-    someip(view)
+    view.at_ports(|port| match port {
+        502 if be16(bytes, 2) == Some(0) => likely("Modbus", Update, 85, "a Modbus message"),
+        102 if bytes[0] == 3 => likely("S7comm", Update, 85, "a message to a Siemens controller"),
+        44_818 if matches!(bytes.get(..2), Some([0x01 | 0x04 | 0x63..=0x66 | 0x6f | 0x70, 0])) => {
+            found("EtherNet/IP", Update, "an EtherNet/IP message")
+        }
+        // AMS over TCP: two zeros, a length.
+        48_898 if be16(bytes, 0) == Some(0) && begins(le32(bytes, 2), 32, 1 << 20) => {
+            found("Beckhoff ADS", Update, "a message to a Beckhoff controller")
+        }
+        5094 | 20_004 if hart(bytes) => found("HART-IP", Update, "a message to a field device"),
+        // GE's SRTP: a type, zeros; the first message is 56 zeros.
+        18_245 if bytes.len() >= 56 => found("GE SRTP", Update, "a message to a GE controller"),
+        // Codesys 2 and 3.
+        1200 | 2455 if bytes.starts_with(&[0xbb, 0xbb]) => found("CODESYS", Update, "a controller is programmed"),
+        11_740..=11_743
+            if be32(bytes, 0).is_some_and(|magic| magic & 0xffff_fffe == 0x0001_17e8 || magic == 0xe817_0100) =>
+        {
+            found("CODESYS", Update, "a controller is programmed")
+        }
+        789 if fills(be16(bytes, 0), 2, bytes) => found("Crimson", Update, "a Red Lion controller is programmed"),
+        20_547 if matches!(bytes[0], 0xcc) => found("ProConOS", Update, "a controller is programmed"),
+        1962 if matches!(bytes, [1 | 0x81, 1..=6, ..]) => found("PCWorx", Update, "a controller is programmed"),
+        // Unitronics' PCOM over TCP: an id, ASCII (0x65) or binary (0x66).
+        20_256 if matches!(bytes, [_, _, 0x65 | 0x66, 0, ..]) => found("PCOM", Update, "a message to a controller"),
+        1089..=1091 | 3622 => likely("FF HSE", Update, 80, "a message of a field bus"),
+        5007 | 5006 if bytes[0] == 0x50 => likely("MELSEC", Update, 85, "a message to a Mitsubishi controller"),
+        // Rockwell's older CSP: a mode, a submode, a length.
+        2222 if matches!(bytes, [1 | 2, 1 | 7, ..]) && bytes.len() >= 28 => {
+            found("CSP", Update, "a message to a controller")
+        }
+        // Instruments take text.
+        5025 | 5024 if bytes.is_ascii() => likely("SCPI", Update, 85, "a message to an instrument"),
+        // Universal Robots' states: a length, a message type.
+        30_001..=30_004 if bytes.len() >= 5 && begins(be32(bytes, 0), 5, 4_096) => {
+            likely("UR", Update, 75, "the state of a robot")
+        }
+        34_962..=34_964 => likely("PROFINET", Update, 80, "a PROFINET message"),
+        _ => Finding::No,
+    })
 }
 
 fn datagram(view: &View<'_>) -> Finding {
     let bytes = view.bytes;
-    // CoAP (RFC 7252): version 1, a token of at most 8 bytes, a known code.
-    if let &[first, code, ..] = bytes
-        && (view.any_port(&[5683, 5684]) || (5683..=5700).any(|port| view.port(port)))
-        && first >> 6 == 1
-        && first & 0x0f <= 8
-        && matches!(code >> 5, 0 | 2 | 4 | 5)
-    {
-        return found("CoAP", Update, "a CoAP message");
-    }
-    if coap(bytes) {
-        return likely("CoAP", Update, 80, "a message that reads as CoAP to its end");
-    }
-    // BACnet/IP (ASHRAE 135, annex J): type 0x81, a function, the length.
-    if bytes.first() == Some(&0x81)
-        && be16(bytes, 2).is_some_and(|length| usize::from(length) == bytes.len())
-        && bytes.get(1).is_some_and(|&function| function <= 12)
-    {
-        return found("BACnet", Update, "a BACnet message");
-    }
-    if bytes.starts_with(&[0x05, 0x64]) && bytes.len() >= 10 && view.port(20_000) {
-        return found("DNP3", Update, "a DNP3 message");
-    }
-    if view.any_port(&[44_818, 2222]) && bytes.len() >= 18 {
-        return likely("EtherNet/IP", Update, 80, "an EtherNet/IP message");
-    }
-    if view.port(502) && be16(bytes, 2) == Some(0) {
-        return found("Modbus", Update, "a Modbus message");
-    }
-    // DCE/RPC version 4 on PROFINET's ports.
-    if (34_962..=34_964).any(|port| view.port(port)) {
-        return found("PROFINET", Update, "a PROFINET message");
-    }
-    if bytes.first() == Some(&4)
-        && bytes.len() >= 80
-        && matches!(bytes[1], 0..=10)
-        && bytes[4] & 0x0f == 0
-        && bytes[4] & 0xf0 <= 0x10
-        && be16(bytes, 5).is_some()
-        && view.port(49_152)
-    {
-        return likely("PROFINET", Update, 75, "a DCE/RPC datagram of a controller");
-    }
-    if matches!(bytes, [0xaa, 0x01..=0x52, ..])
-        && be16(bytes, 2).is_some_and(|length| usize::from(length) == bytes.len())
-    {
-        return found("Synchrophasor", Update, "a synchrophasor frame");
-    }
-    // KNXnet/IP: header size 6, version 1.0, total length.
-    if bytes.starts_with(&[6, 0x10]) && be16(bytes, 4).is_some_and(|length| usize::from(length) == bytes.len()) {
-        return found("KNX", Update, "a KNX message");
-    }
-    // LIFX: its protocol number 1024 with the addressable flag, length first.
-    if view.port(56_700) && bytes.len() >= 36 {
-        return likely("LIFX", Update, 85, "a message to a lamp");
-    }
-    if view.port(9999) && bytes.first() == Some(&0xd0) {
-        return likely("TP-Link smart home", Update, 85, "a message to a smart plug");
-    }
-    if (17_224..=17_225).any(|port| view.port(port)) && bytes.len() >= 40 {
-        return found("TRDP", Update, "train data");
-    }
-    if view.any_port(&[1628, 1629]) {
-        return likely("CEA-852", Update, 80, "a message to building controls");
-    }
-    if view.port(11_095) {
-        return likely("Nest", Update, 75, "a report of a Nest device");
-    }
-    if view.port(1153) {
-        return likely("ANSI C12.22", Update, 80, "a message to a meter");
-    }
-    if bytes.starts_with(b"EtherSIO") || (view.port(6060) && be32(bytes, 0) == Some(0x4553_494f)) {
-        return found("Ether-S-I/O", Update, "a message to a controller");
-    }
-    // PROFINET in DCE/RPC version 4: its object begins with a fixed part (IEC 61158-6-10).
-    if bytes.first() == Some(&4) && bytes.get(8..18) == Some(b"\0\0\xa0\xde\x97\x6c\xd1\x11\x82\x71") {
-        return found("PROFINET", Update, "a PROFINET message");
-    }
-    if trdp(bytes) {
-        return found("TRDP", Update, "train data");
-    }
-    someip(view)
-}
-
-/// A request or answer with options that can be read to the payload marker or the end (RFC 7252, 3).
-fn coap(bytes: &[u8]) -> bool {
-    let &[first, code, _, _, ..] = bytes else { return false };
-    let token = usize::from(first & 0x0f);
-    if first >> 6 != 1 || !(1..=8).contains(&token) || !matches!(code, 1..=4 | 0x41..=0x45 | 0x80..=0x8f | 0xa0..=0xa5)
-    {
-        return false;
-    }
-    let mut at = 4 + token;
-    let (mut options, mut number) = (0_u32, 0_u32);
-    while let Some(&option) = bytes.get(at) {
-        if option == 0xff {
-            return options > 0 && bytes.len() > at + 1 && (number == 11 || number == 12);
+    match bytes {
+        // Implicit messages (CIP volume 2, 2-6): two items, a sequenced address of eight bytes, then data.
+        [2, 0, 2, 0x80, 8, 0, ..] if bytes.len() >= 18 => {
+            return found("CIP", Update, "a controller's inputs and outputs");
         }
-        if option >> 4 > 12 || option & 0x0f > 12 {
-            return false;
+        [_, _, _, 0 | 1, ..] if ethernet_ip(bytes) => return found("EtherNet/IP", Update, "an EtherNet/IP message"),
+        [0x50 | 0xd0, 0, 0, 0xff, ..] | [0x54 | 0xd4, 0, _, _, 0, 0, _, 0xff, ..] if melsec(bytes) => {
+            return found("MELSEC", Update, "a message to a Mitsubishi controller");
         }
-        number += u32::from(option >> 4);
-        options += 1;
-        at += 1 + usize::from(option & 0x0f);
+        [b'F', b'A', b'C', b'N', ..] => return found("FL-net", Update, "a message of a field bus"),
+        [b'E', b't', b'h', b'e', b'r', b'S', b'I', b'O', ..] | [b'E', b'S', b'I', b'O', ..] => {
+            return found("Ether-S-I/O", Update, "a message to a controller");
+        }
+        // Beckhoff's discovery over UDP: a cookie.
+        [3, 0x66, 0x14, 0x71, ..] => return found("Beckhoff ADS", Update, "a Beckhoff controller is looked for"),
+        [0xfa, 0xce, ..] if view.port(18_507) => return found("DeltaV", Update, "a message to a controller"),
+        _ => {}
     }
-    at == bytes.len() && options > 0 && (number == 11 || number == 12)
+    view.at_ports(|port| match port {
+        502 if modbus(bytes) => found("Modbus", Update, "a Modbus message"),
+        2222 if bytes.len() >= 18 => likely("EtherNet/IP", Update, 75, "an EtherNet/IP message"),
+        34_962..=34_964 => found("PROFINET", Update, "a PROFINET message"),
+        // FINS over UDP (Omron W342): a command or response, reserved, hops.
+        9600 if matches!(bytes, [0x80 | 0x81 | 0xc0 | 0xc1, 0, 0..=7, ..]) && bytes.len() >= 12 => {
+            found("FINS", Update, "a message to an Omron controller")
+        }
+        5094 | 20_004 if hart(bytes) => found("HART-IP", Update, "a message to a field device"),
+        1740..=1743 if bytes[0] == 0xc5 => found("CODESYS", Update, "a controller is looked for"),
+        // Ether-S-Bus (Saia): a length that is all, version, type.
+        5050 if fills(be32(bytes, 0), 0, bytes) && matches!(bytes.get(4..6), Some([0 | 1, 0..=2])) => {
+            found("Ether-S-Bus", Update, "a message to a controller")
+        }
+        6060 if bytes.len() >= 8 && bytes[..3] == [0, 0, 0] => {
+            likely("Ether-S-I/O", Update, 80, "a message to a controller")
+        }
+        // TriStation (Triconex): a type, a direction.
+        1502 if matches!(bytes, [1..=6, 0, ..]) => likely("TriStation", Update, 85, "a message to a safety controller"),
+        1089..=1091 | 3622 => likely("FF HSE", Update, 80, "a message of a field bus"),
+        55_000..=55_003 => likely("FL-net", Update, 75, "a message of a field bus"),
+        18_246 if matches!(bytes, [13, 1, ..]) => found("GE EGD", Update, "a message to a GE controller"),
+        // EtherCAT in UDP (ETG.1000.4): a length of eleven bits, type 1, 4 or 5 above it.
+        34_980 if le16(bytes, 0).is_some_and(|word| matches!(word >> 12, 1 | 4 | 5)) => {
+            found("EtherCAT", Update, "a message of a field bus")
+        }
+        3819 => likely("POWERLINK", Update, 80, "a message of a field bus"),
+        61_450 | 61_451 => likely("CC-Link IE", Update, 80, "a message of a field bus"),
+        5094..=5096 => likely("HART-IP", Update, 75, "a message to a field device"),
+        _ => Finding::No,
+    })
 }
 
-/// TRDP (IEC 61375-2-3): a sequence, version 1.0, a type of two letters.
-fn trdp(bytes: &[u8]) -> bool {
-    bytes.len() >= 40
-        && be16(bytes, 4) == Some(0x0100)
-        && matches!(&bytes[6..8], b"Mr" | b"Mp" | b"Mn" | b"Mq" | b"Mc" | b"Me" | b"Pd" | b"Pp" | b"Pr" | b"Pe")
-}
-
-/// SOME/IP (AUTOSAR): length at 4 counts from 8, protocol version 1, a known message type.
-fn someip(view: &View<'_>) -> Finding {
+/// What stands in ISO transport: S7 in data units; on port 102 a request to connect.
+fn iso(view: &View<'_>) -> Finding {
     let bytes = view.bytes;
-    let fits = be32(bytes, 4).is_some_and(|length| length >= 8 && length as usize + 8 <= bytes.len().max(16));
-    if fits
-        && bytes.len() >= 16
-        && bytes[12] == 1
-        && matches!(bytes[14] & !0x20, 0 | 1 | 2 | 0x40..=0x42 | 0x80 | 0x81 | 0xc0 | 0xc1)
-        && bytes[15] <= 0x0f
-        && be32(bytes, 4).is_some_and(|length| length as usize + 8 <= bytes.len())
-    {
-        return likely("SOME/IP", Update, 85, "a message between control units");
+    let length = usize::from(bytes[4]);
+    match bytes[5] & 0xf0 {
+        // Data: the header is two bytes after its length, then 0x32 (S7) or 0x72 (S7 plus) with a kind.
+        0xf0 if length == 2 => match bytes.get(7..9) {
+            Some([0x32, 1..=3 | 7]) => found("S7comm", Update, "a message to a Siemens controller"),
+            Some([0x72, 1..=3 | 0xfe]) => found("S7comm-plus", Update, "a message to a Siemens controller"),
+            _ => Finding::No,
+        },
+        // A connect request or confirm names its access points: Siemens' have a rack and slot.
+        0xe0 | 0xd0 if view.port(102) => match memchr::memmem::find(&bytes[..bytes.len().min(64)], &[0xc2, 2]) {
+            Some(at) if matches!(bytes.get(at + 2), Some(1..=3)) => {
+                found("S7comm", Update, "a request to a Siemens controller")
+            }
+            _ => likely("ISO transport", Update, 85, "a request of ISO transport"),
+        },
+        _ => Finding::No,
     }
-    Finding::No
+}
+
+/// A header (Modbus messaging on TCP/IP, 3.1.3): protocol 0, a length in sight, a function of the standard.
+fn modbus(bytes: &[u8]) -> bool {
+    be16(bytes, 2) == Some(0)
+        && be16(bytes, 4).is_some_and(|length| (2..=260).contains(&length) && usize::from(length) + 6 <= bytes.len())
+        && bytes.get(7).is_some_and(
+            |function| matches!(function & 0x7f, 1..=8 | 11 | 12 | 15..=17 | 20..=24 | 43 | 90 | 100 | 125 | 126),
+        )
+}
+
+/// The checksum of serial Modbus (over serial line, 6.2.2): polynomial 0xa001, low byte first.
+fn modbus_checksum(bytes: &[u8]) -> bool {
+    let Some((frame, stated)) = bytes.split_last_chunk::<2>() else { return false };
+    let sum = frame.iter().fold(0xffff_u16, |sum, &byte| {
+        (0..8).fold(sum ^ u16::from(byte), |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0xa001 } else { sum >> 1 })
+    });
+    sum == u16::from_le_bytes(*stated)
+}
+
+/// Encapsulation (CIP volume 2, 2-3): a command, a length that fits, no options.
+fn ethernet_ip(bytes: &[u8]) -> bool {
+    matches!(le16(bytes, 0), Some(0x04 | 0x63..=0x66 | 0x6f | 0x70 | 0x72 | 0x73))
+        && fills(le16(bytes, 2), 24, bytes)
+        && le32(bytes, 8).is_some_and(|status| status <= 0x69)
+        && le32(bytes, 20) == Some(0)
+}
+
+/// SLMP (its reference manual, 5.1): a subheader, a network, a station, a module 0x03ff, a length that fits.
+fn melsec(bytes: &[u8]) -> bool {
+    let at = if bytes[0] & 0x0f == 4 { 6 } else { 2 };
+    matches!(bytes.get(at + 1..at + 5), Some([_, 0xe0..=0xff, 3, _])) && fills(le16(bytes, at + 5), at + 7, bytes)
+}
+
+/// HART-IP (its network management specification, 5.3): version 1 or 2, a type, an id, a length that fits.
+fn hart(bytes: &[u8]) -> bool {
+    matches!(bytes, [1 | 2, 0..=15, 0..=5 | 128, ..]) && fills(be16(bytes, 6), 0, bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::classify::specimen::check;
+    use Layer::{Datagram, Stream};
+
+    #[test]
+    fn controllers_are_known() {
+        check(
+            inspect,
+            &[
+                (Stream, 502, "00 01 00 00 00 06 11 03 00 6b 00 03", "Modbus update"),
+                (Stream, 1502, "00 01 00 00 00 06 11 03 00 6b 00 03", "Modbus update"),
+                (Stream, 1502, "00 01 00 00 00 07 11 03 00 6b 00 03", ""),
+                (Stream, 4001, "11 03 00 6b 00 03 76 87", "Modbus update"),
+                (Stream, 4001, "11 03 00 6b 00 03 76 88", ""),
+                (Stream, 102, "03 00 00 16 11 e0 00 00 00 01 00 c1 02 01 00 c2 02 01 02 c0 01 0a", "S7comm update"),
+                (
+                    Stream,
+                    1102,
+                    "03 00 00 19 02 f0 80 32 01 00 00 04 00 00 08 00 00 f0 00 00 01 00 01 01 e0",
+                    "S7comm update",
+                ),
+                (Stream, 102, "03 00 00 10 02 f0 80 72 01 00 05 00 00 00 00 00", "S7comm-plus update"),
+                (Stream, 44_818, "65 00 04 00 00*20 01 00 00 00", "EtherNet/IP update"),
+                (Datagram, 44_818, "63 00 00 00 00*20", "EtherNet/IP update"),
+                (Datagram, 2222, "02 00 02 80 08 00 01 02 03 04 05 06 07 08 b1 00 02 00 00 00", "CIP update"),
+                (Stream, 4840, "'HELF' 38 00 00 00 00*48", "OPC UA update"),
+                (Stream, 4880, "'HS' 00 00 01 00 52 53 00 00 00 00 00 00 00 07 'hislip0'", "HiSLIP update"),
+                (Stream, 5025, "'*IDN?' 0a", "SCPI update"),
+                (Stream, 9600, "'FINS' 00 00 00 0c 00 00 00 00 00 00 00 00", "FINS update"),
+                (Datagram, 9600, "80 00 02 00 01 00 00 0a 00 01 01 01 82 00 00", "FINS update"),
+                (Stream, 5007, "50 00 00 ff ff 03 00 0c 00 10 00 01 04 00 00 64 00 00 a8 01 00", "MELSEC update"),
+                (Stream, 48_898, "00 00 20 00 00 00 00*32", "Beckhoff ADS update"),
+                (Datagram, 5094, "01 00 00 00 00 01 00 0d 01 00 00 75 30", "HART-IP update"),
+                (Stream, 8193, "a0 a0 a0 a0 00 01 01 01 00 02 00 02", "FOCAS update"),
+                (Stream, 789, "00 04 03 00 01 2b", "Crimson update"),
+                (Datagram, 1740, "c5 74 40 03 00 00 00 00", "CODESYS update"),
+                (Datagram, 5050, "00 00 00 0c 00 00 00 01 05 20 00 00", "Ether-S-Bus update"),
+                (Datagram, 55_000, "'FACN' 00*8", "FL-net update"),
+                (Datagram, 34_980, "0e 10 07 00 00*12", "EtherCAT update"),
+                (Datagram, 18_246, "0d 01 00 00 00*28", "GE EGD update"),
+            ],
+        );
+    }
 }

@@ -1,0 +1,186 @@
+//! Calls from program to program and the languages of trades: ONC RPC, CORBA, RMI, Thrift, FastCGI, SAP, DICOM,
+//! HL7, FIX, SMPP.
+
+use super::fields::{begins, begins_with, fills, le16, near};
+use super::{Finding, Layer, View, found, likely};
+use crate::packet::{be16, be32};
+use vocab::TrafficClass::{Interactive, Update, Web};
+
+pub(crate) fn inspect(view: &View<'_>) -> Finding {
+    let bytes = view.bytes;
+    if bytes.is_empty() {
+        return Finding::No;
+    }
+    if view.layer == Layer::Datagram {
+        if compact_thrift(bytes) {
+            return likely("Thrift", Update, 82, "a Thrift message");
+        }
+        return onc_rpc(view, bytes);
+    }
+    match bytes {
+        // GIOP (CORBA 3.3, 9.4.1): its name, version 1.0 to 1.3, flags, a message type.
+        [b'G', b'I', b'O', b'P', 1, 0..=3, _, 0..=7, ..] => return found("CORBA", Update, "a CORBA message"),
+        // RMI (its wire protocol, 10.2): a magic, version 1 or 2, one of three sub-protocols.
+        [b'J', b'R', b'M', b'I', 0, 1 | 2, 0x4b..=0x4d, ..] => return found("RMI", Update, "a Java RMI greeting"),
+        // Hadoop's RPC header: its name, a version, a service class.
+        [b'h', b'r', b'p', b'c', ..] => return found("Hadoop", Update, "a Hadoop call"),
+        [b'I', b'c', b'e', b'P', 1, ..] => return found("ZeroC Ice", Update, "an Ice call"),
+        // FastCGI (its specification, 3.3): version 1; a request begins with a role.
+        [1, 1, _, _, 0, 8, _, 0, 0, 1..=3, ..] => return found("FastCGI", Web, "a FastCGI request"),
+        // uwsgi: modifiers 0, a length, variables.
+        [0, _, _, 0, ..] if le16(bytes, 1).is_some_and(|n| n > 16) && near(bytes, b"REQUEST_METHOD") => {
+            return found("uwsgi", Web, "a uwsgi request");
+        }
+        [b'0'..=b'9', ..] if near(&bytes[..bytes.len().min(24)], b":CONTENT_LENGTH\0") => {
+            return found("SCGI", Web, "an SCGI request");
+        }
+        // HL7's lower layer: a vertical tab, then the message header segment.
+        [0x0b, b'M', b'S', b'H', b'|', ..] => return found("HL7", Update, "a message between hospital systems"),
+        // DICOM (PS3.8, 9.3.2): a request or acceptance of an association, its length, version 1.
+        [1 | 2, 0, _, _, _, _, 0, 1, 0, 0, ..] if begins(be32(bytes, 2), 68, 1 << 20) => {
+            return found("DICOM", Update, "a message between medical devices");
+        }
+        [b'8', b'=', b'F', b'I', b'X', ..] => return found("FIX", Update, "an order at an exchange"),
+        // SAP's network interface: a length, then its own words; the message server's eye-catcher.
+        [_, _, _, _, b'N', b'I', b'_', ..] => return found("SAP", Interactive, "a message of SAP's router"),
+        [_, _, _, _, b'*', b'*', b'M', b'E', b'S', b'S', ..] => {
+            return found("SAP", Interactive, "a message of SAP's message server");
+        }
+        // D-Bus over TCP: a zero, then who asks.
+        [0, b'A', b'U', b'T', b'H', b' ', ..] => return found("D-Bus", Interactive, "a D-Bus greeting"),
+        _ => {}
+    }
+    if smpp(bytes) {
+        let confidence = if view.any_port(&[2775, 3550, 8056]) { 95 } else { 85 };
+        return likely("SMPP", Interactive, confidence, "short messages to a carrier");
+    }
+    // Thrift: the strict binary protocol's version, framed or not; a type, a method's name.
+    if strict_thrift(bytes) || bytes.get(4..).is_some_and(|framed| strict_thrift(framed) || compact_thrift(framed)) {
+        return likely("Thrift", Update, 88, "a Thrift message");
+    }
+    // A record mark, then the call (RFC 5531, 11).
+    if let Some(message) = bytes.get(4..)
+        && be32(bytes, 0).is_some_and(|mark| mark >> 31 == 1 && mark & 0x7fff_ffff <= 1 << 20)
+        && let Finding::Found(known) = onc_rpc(view, message)
+    {
+        return Finding::Found(known);
+    }
+    view.at_ports(|port| match port {
+        1098 | 1099 => likely("RMI", Update, 75, "a message on the port of Java RMI"),
+        // SAP instance 00 to 99: dispatcher and gateway.
+        3200..=3299 if begins(be32(bytes, 0), 8, 1 << 24) => likely("SAP", Interactive, 85, "a message of SAP"),
+        3300..=3399 if port != 3389 && fills(be32(bytes, 0), 4, bytes) => {
+            likely("SAP", Interactive, 80, "a message of SAP")
+        }
+        2905 | 2904 | 14_001 if matches!(bytes, [1, 0, 0..=9, ..]) && fills(be32(bytes, 4), 0, bytes) => {
+            found("SIGTRAN", Interactive, "signalling of a telephone network")
+        }
+        8194 | 8195 | 8209..=8220 if bytes.len() >= 8 => {
+            likely("Bloomberg", Interactive, 60, "a message on the port of Bloomberg")
+        }
+        4242 if begins_with(bytes, &[b"\x01\0\0\0"]) => likely("DICOM", Update, 60, "a message on its port"),
+        _ => Finding::No,
+    })
+}
+
+/// A call (RFC 5531, 9): message type 0, RPC version 2, a program, a version of it. File servers' programs are
+/// told elsewhere.
+fn onc_rpc(view: &View<'_>, bytes: &[u8]) -> Finding {
+    let call =
+        be32(bytes, 4) == Some(0) && be32(bytes, 8) == Some(2) && be32(bytes, 16).is_some_and(|version| version < 20);
+    if !call {
+        // A reply: message type 1, accepted or denied.
+        let reply = be32(bytes, 4) == Some(1) && be32(bytes, 8).is_some_and(|state| state <= 1);
+        return if reply && view.port(111) {
+            found("Portmapper", Interactive, "an answer where a program listens")
+        } else {
+            Finding::No
+        };
+    }
+    match be32(bytes, 12) {
+        Some(100_000) => found("Portmapper", Interactive, "a question where a program listens"),
+        Some(100_004 | 100_007 | 100_009 | 100_028 | 100_029) => found("NIS", Interactive, "a question to a directory"),
+        // VXI-11's core, abort and interrupt channels.
+        Some(395_183..=395_185) => found("VXI-11", Update, "a message to an instrument"),
+        Some(
+            100_001 | 100_002 | 100_008 | 100_012 | 100_024 | 100_068 | 100_083 | 100_221 | 100_229 | 100_232 | 391_002,
+        ) => found("Sun RPC", Interactive, "a call from program to program"),
+        _ => Finding::No,
+    }
+}
+
+/// A length that fits, a known command, no error in a request (SMPP 3.4, 3.2; 5.1.2).
+fn smpp(bytes: &[u8]) -> bool {
+    let (Some(length), Some(command), Some(status)) = (be32(bytes, 0), be32(bytes, 4), be32(bytes, 8)) else {
+        return false;
+    };
+    let kind = command & 0x7fff_ffff;
+    let known = matches!(kind, 1..=9 | 0xb | 0x15 | 0x21 | 0x102 | 0x103) || command == 0x8000_0000;
+    let error_fits = if command >> 31 == 1 { status < 0x600 } else { status == 0 };
+    (16..4_096).contains(&length)
+        && length as usize <= bytes.len()
+        && known
+        && error_fits
+        && be32(bytes, 12).is_some_and(|sequence| (1..0x8000_0000).contains(&sequence))
+}
+
+/// 0x8001, a type from call to one-way, a method's name (Thrift, binary protocol, strict).
+fn strict_thrift(bytes: &[u8]) -> bool {
+    be16(bytes, 0) == Some(0x8001)
+        && matches!(bytes.get(2..4), Some([0, 1..=4]))
+        && be32(bytes, 4).is_some_and(|length| (1..=256).contains(&length))
+        && bytes.get(8).is_some_and(u8::is_ascii_graphic)
+}
+
+/// Thrift's compact protocol: its id, version 1 with a message type, a number in base 128, a method's name.
+fn compact_thrift(bytes: &[u8]) -> bool {
+    let Some((&[0x82, kind], rest)) = bytes.split_first_chunk() else { return false };
+    let Some(last) = rest.iter().take(5).position(|byte| byte & 0x80 == 0) else { return false };
+    let Some((&length, name)) = rest[last + 1..].split_first() else { return false };
+    kind & 0x1f == 1
+        && (1..=64).contains(&length)
+        && name.get(..usize::from(length)).is_some_and(|name| name.iter().all(u8::is_ascii_graphic))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::classify::specimen::check;
+    use Layer::{Datagram, Stream};
+
+    #[test]
+    fn calls_between_programs_are_known() {
+        check(
+            inspect,
+            &[
+                (Stream, 683, "'GIOP' 01 02 01 00 10 00 00 00", "CORBA update"),
+                (Stream, 1099, "'JRMI' 00 02 4b", "RMI update"),
+                (Stream, 8020, "'hrpc' 09 00 00", "Hadoop update"),
+                (Stream, 9000, "01 01 00 01 00 08 00 00 00 01 00 00 00*5", "FastCGI web"),
+                (Stream, 3031, "00 40 00 00 0e 00 'REQUEST_METHOD' 03 00 'GET'", "uwsgi web"),
+                (Stream, 4000, "'70:CONTENT_LENGTH' 00 '27' 00", "SCGI web"),
+                (Stream, 2575, "0b 'MSH|^~\\&|A|B'", "HL7 update"),
+                (Stream, 11_112, "01 00 00 00 00 d0 00 01 00 00 'ANY-SCP         '", "DICOM update"),
+                (Stream, 9878, "'8=FIX.4.4' 01 '9=65'", "FIX update"),
+                (Stream, 2775, "00 00 00 10 00 00 00 15 00 00 00 00 00 00 00 01", "SMPP interactive"),
+                (Stream, 3299, "00 00 00 08 'NI_PING' 00", "SAP interactive"),
+                (Stream, 9090, "80 01 00 01 00 00 00 04 'ping' 00 00 00 00 00", "Thrift update"),
+                (Stream, 9090, "00 00 00 11 80 01 00 01 00 00 00 04 'ping' 00 00 00 00 00", "Thrift update"),
+                (Datagram, 6831, "82 21 01 09 'emitBatch' 1c", "Thrift update"),
+                (
+                    Datagram,
+                    111,
+                    "12 34 56 78 00 00 00 00 00 00 00 02 00 01 86 a0 00 00 00 02 00*20",
+                    "Portmapper interactive",
+                ),
+                (
+                    Stream,
+                    1111,
+                    "80 00 00 28 12 34 56 78 00 00 00 00 00 00 00 02 00 06 07 af 00 00 00 01 00*20",
+                    "VXI-11 update",
+                ),
+                (Datagram, 2049, "12 34 56 78 00 00 00 00 00 00 00 02 00 01 86 a3 00 00 00 03 00*20", ""),
+            ],
+        );
+    }
+}

@@ -1,0 +1,137 @@
+//! Cars, trains, ships and drones: SOME/IP, DoIP, TRDP, CAN in UDP, MAVLink, NMEA, gpsd, ASTERIX.
+
+use super::fields::{begins_with, fills, near};
+use super::{Finding, Layer, View, found, likely};
+use crate::packet::{be16, be32};
+use vocab::TrafficClass::{Interactive, Update};
+
+pub(crate) fn inspect(view: &View<'_>) -> Finding {
+    let bytes = view.bytes;
+    if bytes.len() < 6 {
+        return Finding::No;
+    }
+    if trdp(bytes) {
+        return found("TRDP", Update, "train data");
+    }
+    match bytes {
+        // DoIP (ISO 13400-2, 9): a version and its inverse, a payload type, a length.
+        [version, inverse, 0 | 0x40 | 0x80, ..]
+            if version ^ inverse == 0xff
+                && be32(bytes, 4).is_some_and(|length| length < 1 << 24)
+                && (view.port(13_400) || fills(be32(bytes, 4), 8, bytes)) =>
+        {
+            return found("DoIP", Update, "a car is diagnosed");
+        }
+        [b'$' | b'!', b'A'..=b'Z', b'A'..=b'Z', b'A'..=b'Z', ..] if nmea(bytes) => {
+            return found("NMEA", Update, "a position in text");
+        }
+        [b'{', ..] if bytes.starts_with(b"{\"class\":\"VERSION\"") || (view.port(2947) && bytes.starts_with(b"{")) => {
+            return found("gpsd", Update, "a position from gpsd");
+        }
+        [b'?', b'W', b'A', b'T', b'C', b'H', ..] => return found("gpsd", Update, "a position is asked for"),
+        _ => {}
+    }
+    if view.layer == Layer::Datagram {
+        // CAN frames in UDP (its bridges name the standard).
+        if bytes.starts_with(b"ISO11898") {
+            return found("CAN", Interactive, "frames of a vehicle bus");
+        }
+        if mavlink(bytes) {
+            let confidence = if view.any_port(&[14_550, 14_551, 14_555, 14_540, 18_570]) { 95 } else { 82 };
+            return likely("MAVLink", Update, confidence, "a message of a drone");
+        }
+    } else if mavlink(bytes) && view.any_port(&[5760, 5762, 5763]) {
+        return found("MAVLink", Update, "a message of a drone");
+    }
+    if let Finding::Found(known) = someip(view) {
+        return Finding::Found(known);
+    }
+    view.at_ports(|port| match port {
+        17_224 | 17_225 if bytes.len() >= 40 => likely("TRDP", Update, 90, "train data"),
+        // Radar data (EUROCONTROL ASTERIX, 1): a category, a length.
+        8600 if fills(be16(bytes, 1), 0, bytes) => found("ASTERIX", Update, "radar data"),
+        // Logs of control units (AUTOSAR DLT): a header type of version 1, a length that fits.
+        3490 if bytes[0] >> 5 == 1 && be16(bytes, 2).is_some_and(|length| usize::from(length) <= bytes.len()) => {
+            found("DLT", Update, "logs of control units")
+        }
+        20_000 if bytes.len() >= 5 && matches!(bytes, [0 | 2, 0, _, 0, _, ..]) => {
+            likely("cannelloni", Interactive, 60, "frames of a vehicle bus")
+        }
+        _ => Finding::No,
+    })
+}
+
+/// TRDP (IEC 61375-2-3): a sequence, version 1.x, a type of two letters.
+fn trdp(bytes: &[u8]) -> bool {
+    bytes.len() >= 40
+        && bytes[4] == 1
+        && matches!(&bytes[6..8], b"Mr" | b"Mp" | b"Mn" | b"Mq" | b"Mc" | b"Me" | b"Pd" | b"Pp" | b"Pr" | b"Pe")
+}
+
+/// SOME/IP (AUTOSAR PRS): a length that counts from 8, protocol version 1, a known message type and return
+/// code; service discovery is message ffff 8100.
+fn someip(view: &View<'_>) -> Finding {
+    let bytes = view.bytes;
+    let Some(length) = be32(bytes, 4).map(u64::from) else { return Finding::No };
+    let header = bytes.len() >= 16
+        && bytes[12] == 1
+        && matches!(bytes[14] & !0x20, 0 | 1 | 2 | 0x40..=0x42 | 0x80 | 0x81 | 0xc0 | 0xc1)
+        && bytes[15] <= 0x5e;
+    if !header || length < 8 {
+        return Finding::No;
+    }
+    let discovery = be32(bytes, 0) == Some(0xffff_8100);
+    if discovery || view.any_port(&[30_490, 30_491, 30_501, 30_509]) {
+        return found("SOME/IP", Update, "a message between control units");
+    }
+    if length + 8 <= bytes.len() as u64 && bytes[15] <= 0x0f {
+        return likely("SOME/IP", Update, 85, "a message between control units");
+    }
+    Finding::No
+}
+
+/// Version 1 (0xfe) or 2 (0xfd) with a length that fits, perhaps signed (MAVLink guide, "Packet Serialization").
+fn mavlink(bytes: &[u8]) -> bool {
+    match bytes {
+        [0xfe, length, _, 1..=254, ..] => bytes.len() == usize::from(*length) + 8,
+        [0xfd, length, flags @ (0 | 1), 0, ..] => {
+            bytes.len() == usize::from(*length) + 12 + if *flags == 1 { 13 } else { 0 }
+        }
+        _ => false,
+    }
+}
+
+/// A sentence of a known talker with fields and a checksum in hex.
+fn nmea(bytes: &[u8]) -> bool {
+    begins_with(
+        bytes,
+        &[b"$GP", b"$GN", b"$GL", b"$GA", b"$BD", b"$II", b"$WI", b"$HE", b"$SD", b"!AI", b"!BS", b"!AB"],
+    ) && bytes.get(6) == Some(&b',')
+        && near(bytes, b"*")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::classify::specimen::check;
+    use Layer::{Datagram, Stream};
+
+    #[test]
+    fn vehicles_are_known() {
+        check(
+            inspect,
+            &[
+                (Datagram, 30_509, "12 34 00 01 00 00 00 0a 00 01 00 02 01 01 00 00 'ab'", "SOME/IP update"),
+                (Datagram, 30_490, "ff ff 81 00 00 00 00 20 00 00 00 01 01 01 02 00 00*24", "SOME/IP update"),
+                (Datagram, 40_000, "12 34 00 01 00 00 00 0a 00 01 00 02 01 01 80 00 'ab'", "SOME/IP update"),
+                (Datagram, 40_000, "12 34 00 01 00 00 00 ff 00 01 00 02 01 01 80 00 'ab'", ""),
+                (Stream, 13_400, "02 fd 00 05 00 00 00 07 0e 00 00 00*4", "DoIP update"),
+                (Datagram, 17_224, "00 00 00 01 01 00 'Pd' 00 00 03 e8 00*28", "TRDP update"),
+                (Datagram, 5555, "'ISO11898' 00 00 00 01", "CAN interactive"),
+                (Datagram, 14_550, "fd 09 00 00 00 01 01 00 00 00 00*9 12 34", "MAVLink update"),
+                (Datagram, 10_110, "'$GPGGA,123519,4807.038,N*47' 0d 0a", "NMEA update"),
+                (Stream, 2947, "'{\"class\":\"VERSION\",\"release\":\"3.22\"}'", "gpsd update"),
+            ],
+        );
+    }
+}
