@@ -111,7 +111,14 @@ impl Media {
         if !source.go_on(&header, packet.len()) {
             return Heard::Other;
         }
-        let Some((signature, next)) = source.conclude(packet, wrapping) else { return Heard::Media };
+        // Two of each end agree as well as three of one.
+        let answered = self
+            .ends
+            .get(1 - end.min(1))
+            .is_some_and(|others| others.iter().any(|other| other.good >= 2 && other.kind == header.kind));
+        let Some(sources) = self.ends.get(end) else { return Heard::Other };
+        let Some(source) = sources.get(place) else { return Heard::Other };
+        let Some((signature, next)) = source.conclude(packet, wrapping, answered) else { return Heard::Media };
         // Another source of the same end that is no sound makes it a call, whatever this one is.
         let mixed = signature.class == Voice
             && sources.iter().any(|other| other.good >= ENOUGH && other.id != header.source && other.is_video());
@@ -220,8 +227,8 @@ impl Source {
                 && (usize::from(self.largest) > MOST_SOUND || self.same_clock >= 2 || self.frame_steps >= 4)
     }
 
-    fn conclude(&self, packet: &[u8], wrapping: Wrapping) -> Option<(Signature, Next)> {
-        if self.good < ENOUGH || self.bad > self.good {
+    fn conclude(&self, packet: &[u8], wrapping: Wrapping, answered: bool) -> Option<(Signature, Next)> {
+        if self.good < ENOUGH - u8::from(answered) || self.bad > self.good {
             return None;
         }
         if self.kind == 33 || carries_transport_stream(packet) {
@@ -318,8 +325,8 @@ pub(crate) fn is_rtcp(datagram: &[u8]) -> bool {
     match kind {
         200 => words == 6 + blocks && length >= stated,
         201 => words == 1 + blocks && length >= stated,
-        // Goodbye, feedback and extended reports may come alone (RFC 5506).
-        203 | 205..=207 => alone && stated >= 8 && (kind != 207 || first & 0x1f == 0),
+        // Descriptions, goodbye, feedback and extended reports may come alone (RFC 5506).
+        202..=207 => alone && stated >= 8 && (kind != 207 || first & 0x1f == 0),
         _ => false,
     }
 }
@@ -331,36 +338,21 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
     if view.layer != Layer::Stream || view.bytes.get(2).is_none_or(|first| first & 0xc0 != 0x80) {
         return Finding::No;
     }
+    let mut media = Media::default();
     let mut at = 0;
-    let mut source: Option<Source> = None;
-    for _ in 0..8 {
-        let Some(length) = be16(view.bytes, at) else { break };
-        let Some(packet) = view.bytes.get(at + 2..at + 2 + usize::from(length)) else { break };
-        let Some(header) = Header::parse(packet) else {
-            if is_rtcp(packet) {
-                at += 2 + usize::from(length);
-                continue;
-            }
-            return Finding::No;
-        };
-        match &mut source {
-            None => source = Some(Source::begin(&header, packet.len())),
-            Some(source) => {
-                if source.id != header.source || !source.go_on(&header, packet.len()) {
-                    return Finding::No;
-                }
+    for _ in 0..16 {
+        let Some(length) = be16(view.bytes, at).map(usize::from) else { break };
+        let Some(packet) = view.bytes.get(at + 2..at + 2 + length) else { break };
+        if !is_rtcp(packet) {
+            let Some(header) = Header::parse(packet) else { return Finding::No };
+            if matches!(media.observe(0, packet), Heard::Media | Heard::Clear(_)) {
+                let class = if matches!(header.kind, 0 | 3..=18) { Voice } else { Call };
+                return super::likely("RTP", class, 88, "RTP packets in a stream, each behind its length");
             }
         }
-        at += 2 + usize::from(length);
+        at += 2 + length;
     }
-    match source {
-        Some(source) if source.good >= 2 => {
-            let class = if matches!(source.kind, 0 | 3..=18) { Voice } else { Call };
-            super::likely("RTP", class, 88, "RTP packets in a stream, each behind its length")
-        }
-        Some(_) => Finding::More,
-        None => Finding::No,
-    }
+    if at > 0 { Finding::More } else { Finding::No }
 }
 
 #[cfg(test)]
@@ -510,7 +502,8 @@ mod tests {
         let framed = |n: u16| behind(&[0, 172], packet(0, 9, n, u32::from(n) * 160, 160));
         assert!(matches!(view(&framed(0)), Finding::More));
         assert!(matches!(view(&[framed(0), framed(1)].concat()), Finding::Found(_)));
-        assert!(matches!(view(&[framed(0), framed(700)].concat()), Finding::No));
+        assert!(matches!(view(&[framed(0), framed(700)].concat()), Finding::More));
+        assert!(matches!(view(&[framed(0), vec![0, 3, 1, 2, 3]].concat()), Finding::No));
     }
 
     #[test]

@@ -120,7 +120,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         None if !modern && told.zoom && known_port => Some(signature("Zoom", Call, MEETING, "Zoom's own form of STUN")),
         whose => whose,
     };
-    let found = if let Some(whose) = whose {
+    let found = if let Some(whose) = whose.or_else(|| meeting_place(view)) {
         whose
     } else if told.old_relay {
         signature("STUN", Call, 82, "a relay for media is asked for in the form of Microsoft's calls")
@@ -144,6 +144,21 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         announces.iter_mut().for_each(|peer| *peer = announced(peer.end, found));
     }
     conclude(found, Next::Listen, announces)
+}
+
+/// Addresses that their owners set aside for the media of meetings (Google Workspace Admin, "Prepare your
+/// network for Meet meetings"; Microsoft 365 URLs and IP address ranges, id 11).
+fn meeting_place(view: &View<'_>) -> Option<Signature> {
+    let why = "an end of STUN stands where meetings have their media";
+    [view.source, view.destination].into_iter().find_map(|address| match address.0 {
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, _] => match (a, b, c) {
+            (74, 125, 250) | (142, 250, 82) => Some(signature("Google Meet", Call, 82, why)),
+            (52, 112..=115 | 122 | 123, _) => Some(signature("Microsoft Teams", Call, 82, why)),
+            _ => None,
+        },
+        [0x20, 0x01, 0x48, 0x60, 0x48, 0x64, 0, 5 | 6, ..] => Some(signature("Google Meet", Call, 82, why)),
+        _ => None,
+    })
 }
 
 /// The message in the view, out of the framing that TCP needs.
