@@ -9,26 +9,37 @@
 
 pub(crate) mod alpn;
 pub(crate) mod announced;
+pub(crate) mod backups;
 pub(crate) mod behavior;
 pub(crate) mod bittorrent;
+pub(crate) mod blizzard;
 pub(crate) mod buildings;
+pub(crate) mod bulk;
 pub(crate) mod calls;
 pub(crate) mod certificate;
 pub(crate) mod coap;
+pub(crate) mod consoles;
+pub(crate) mod cryptocurrency;
 pub(crate) mod databases;
+#[cfg(test)]
+pub(crate) mod dialogue;
 pub(crate) mod directory;
 pub(crate) mod discovery;
 pub(crate) mod dns;
 pub(crate) mod dtls;
+pub(crate) mod edonkey;
 pub(crate) mod energy;
 pub(crate) mod fields;
-pub(crate) mod files;
+pub(crate) mod file_servers;
+pub(crate) mod ftp;
+pub(crate) mod game_engines;
 pub(crate) mod games;
 pub(crate) mod handshake;
 pub(crate) mod home;
 pub(crate) mod http;
 pub(crate) mod industry;
 pub(crate) mod infrastructure;
+pub(crate) mod ipsec;
 pub(crate) mod ja4;
 pub(crate) mod mail;
 pub(crate) mod management;
@@ -37,11 +48,17 @@ pub(crate) mod memory;
 pub(crate) mod messaging;
 pub(crate) mod messengers;
 pub(crate) mod monitoring;
+pub(crate) mod openvpn;
+pub(crate) mod peer_to_peer;
 pub(crate) mod ports;
 pub(crate) mod printing;
 pub(crate) mod proxies;
+pub(crate) mod quake;
 pub(crate) mod quic;
+pub(crate) mod raknet;
+pub(crate) mod rdp;
 pub(crate) mod remote;
+pub(crate) mod repositories;
 pub(crate) mod routing;
 pub(crate) mod rpc;
 pub(crate) mod rtp;
@@ -52,13 +69,17 @@ pub(crate) mod sip;
 pub(crate) mod specimen;
 pub(crate) mod ssh;
 pub(crate) mod starttls;
+pub(crate) mod steam;
 pub(crate) mod streams;
 pub(crate) mod stun;
 pub(crate) mod talk;
+pub(crate) mod tftp;
 pub(crate) mod time;
 pub(crate) mod tls;
+pub(crate) mod tunnels;
 pub(crate) mod vehicles;
 pub(crate) mod vpn;
+pub(crate) mod wireguard;
 pub(crate) mod zoom;
 
 use crate::rules::{Place, Ruled};
@@ -262,10 +283,17 @@ pub(crate) const TCP: &[Inspect] = &[
     ssh::inspect,
     dns::inspect,
     mail::inspect,
-    files::inspect,
+    ftp::inspect,
+    file_servers::inspect,
+    repositories::inspect,
+    backups::inspect,
     proxies::inspect,
     sip::inspect,
     bittorrent::inspect,
+    edonkey::inspect,
+    peer_to_peer::inspect,
+    cryptocurrency::inspect,
+    rdp::inspect,
     remote::inspect,
     databases::inspect,
     messengers::inspect,
@@ -273,6 +301,9 @@ pub(crate) const TCP: &[Inspect] = &[
     calls::inspect,
     zoom::inspect,
     talk::inspect,
+    openvpn::inspect,
+    ipsec::inspect,
+    tunnels::inspect,
     vpn::inspect,
     directory::inspect,
     routing::inspect,
@@ -290,6 +321,10 @@ pub(crate) const TCP: &[Inspect] = &[
     coap::inspect,
     measurement::inspect,
     games::inspect,
+    steam::inspect,
+    game_engines::inspect,
+    blizzard::inspect,
+    consoles::inspect,
     stun::inspect,
     rtp::inspect,
 ];
@@ -304,14 +339,32 @@ pub(crate) const DATAGRAM: &[Inspect] = &[
     management::inspect,
     infrastructure::inspect,
     sip::inspect,
+    wireguard::inspect,
+    ipsec::inspect,
     bittorrent::inspect,
-    files::inspect,
+    file_servers::inspect,
+    tftp::inspect,
+    backups::inspect,
+    bulk::inspect,
+    edonkey::inspect,
+    peer_to_peer::inspect,
+    rdp::inspect,
     calls::inspect,
     zoom::inspect,
     talk::inspect,
+    raknet::inspect,
+    steam::inspect,
+    quake::inspect,
     games::inspect,
+    game_engines::inspect,
+    blizzard::inspect,
+    consoles::inspect,
+    consoles::streamed,
     remote::inspect,
+    openvpn::inspect,
+    tunnels::inspect,
     vpn::inspect,
+    cryptocurrency::inspect,
     routing::inspect,
     printing::inspect,
     coap::inspect,
@@ -329,13 +382,14 @@ pub(crate) const DATAGRAM: &[Inspect] = &[
     http::inspect,
     databases::inspect,
     quic::joined,
+    steam::by_port,
 ];
 
 /// Looks at one payload of a flow that announces others, and calls `announce` for each that it names.
 type Announce = fn(&View<'_>, announce: &mut dyn FnMut(Announced));
 
 /// Who reads announcements, in flows whose finding said [`Next::Listen`].
-pub(crate) const ANNOUNCERS: &[Announce] = &[sdp::announce, streams::announce];
+pub(crate) const ANNOUNCERS: &[Announce] = &[ftp::announce, sdp::announce, streams::announce];
 
 /// All that is known about what one flow is for.
 #[derive(Clone, Debug, Default)]
