@@ -148,7 +148,7 @@ mod tests {
         check("17.57.146.20", "tcp:5223", Some(("Apple push", Interactive)));
         check("17.253.57.203", "tcp:443", Some(("Apple", Web)));
         check("17.253.57.203", "tcp:9999", None);
-        check("155.133.246.50", "udp:27020", Some(("Steam datagram relay", Gaming)));
+        check("155.133.246.50", "udp:27020", Some(("Steam Datagram Relay", Gaming)));
         check("162.125.21.3", "tcp:443", Some(("Dropbox", Backup)));
         check("192.0.2.1", "tcp:443", None);
         check("0.0.0.0", "tcp:443", None);
