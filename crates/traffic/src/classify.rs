@@ -37,6 +37,7 @@ pub(crate) mod games;
 pub(crate) mod handshake;
 pub(crate) mod home;
 pub(crate) mod http;
+pub(crate) mod http2;
 pub(crate) mod industry;
 pub(crate) mod infrastructure;
 pub(crate) mod ipsec;

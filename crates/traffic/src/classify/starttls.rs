@@ -81,10 +81,15 @@ fn lines(bytes: &[u8], ask: impl Fn(&'static str, TrafficClass, usize) -> Option
         at += length + 1;
         let is = |word: &[u8]| line.eq_ignore_ascii_case(word);
         let begins = |word: &[u8]| line.len() >= word.len() && line[..word.len()].eq_ignore_ascii_case(word);
-        let ends = |word: &[u8]| {
-            line.len() > word.len()
-                && line.len() < word.len() + 24
-                && line[line.len() - word.len()..].eq_ignore_ascii_case(word)
+        // A tag, one word that is no code of an answer: servers name the command, too.
+        let tagged = |word: &[u8]| match line.split_last_chunk::<9>() {
+            Some((tag, last)) => {
+                last.eq_ignore_ascii_case(word)
+                    && (1..=20).contains(&tag.len())
+                    && tag.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'.')
+                    && !(tag.len() == 3 && tag.iter().all(u8::is_ascii_digit))
+            }
+            None => false,
         };
         match () {
             () if begins(b"EHLO") || begins(b"HELO") => spoken = Some(("SMTPS", Work)),
@@ -99,7 +104,7 @@ fn lines(bytes: &[u8], ask: impl Fn(&'static str, TrafficClass, usize) -> Option
         if is(b"AUTH TLS") || is(b"AUTH SSL") || is(b"AUTH TLS-C") || is(b"AUTH TLS-P") {
             return ask("FTPS", Interactive, at);
         }
-        if ends(b" STARTTLS") {
+        if tagged(b" STARTTLS") {
             return ask("IMAPS", Work, at);
         }
         if is(b"STARTTLS") {
@@ -171,6 +176,8 @@ mod tests {
     fn without_a_request_nothing_is_said() {
         check(b"EHLO a\r\nMAIL FROM:<a@b>\r\n", None);
         check(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", None);
+        check(b"250-a.example\r\n250 STARTTLS\r\n", None);
+        check(b"* CAPABILITY IMAP4rev1 STARTTLS\r\n", None);
         check(b"", None);
         check(b"STARTTLS", None);
     }

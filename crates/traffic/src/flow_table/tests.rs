@@ -176,6 +176,93 @@ fn a_name_from_dns_serves_where_the_flow_hides_its_own() {
     assert_eq!((verdict.class, verdict.server_name.as_str()), (TrafficClass::Streaming, "www.netflix.com"));
 }
 
+/// What DNS answers a device: `name` (of three labels) stands at 203.0.113.9.
+fn answer(name: &str) -> Vec<u8> {
+    let mut answer = vec![0x12, 0x34, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0];
+    for label in name.split('.') {
+        answer.push(label.len() as u8);
+        answer.extend_from_slice(label.as_bytes());
+    }
+    answer.extend_from_slice(b"\0\0\x01\0\x01\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\xcb\0\x71\x09");
+    answer
+}
+
+/// A hello that carries an encrypted one (RFC 9849) beside `name`.
+fn encrypted_hello(name: &str) -> Vec<u8> {
+    let mut record = client_hello(name, 80);
+    let place = record.windows(2).position(|bytes| bytes == [0, 21]).unwrap();
+    record[place..place + 2].copy_from_slice(&[0xfe, 0x0d]);
+    record
+}
+
+#[test]
+fn the_name_around_an_encrypted_hello_gives_way_to_what_the_device_asked_for() {
+    for (told, outer, name, class) in [
+        (Some("www.netflix.com"), "cloudflare-ech.com", "www.netflix.com", TrafficClass::Streaming),
+        (Some("www.netflix.com"), "public.provider.example", "www.netflix.com", TrafficClass::Streaming),
+        (Some("www.example.net"), "www.netflix.com", "www.example.net", TrafficClass::Web),
+        (Some("api.netflix.com"), "www.netflix.com", "www.netflix.com", TrafficClass::Streaming),
+        (None, "www.netflix.com", "www.netflix.com", TrafficClass::Streaming),
+        (None, "cloudflare-ech.com", "cloudflare-ech.com", TrafficClass::Web),
+    ] {
+        let (phone, server) = (end("192.168.1.20:50000"), end("203.0.113.9:443"));
+        let mut table = table();
+        if let Some(told) = told {
+            let answer = answer(told);
+            let resolver = end("192.168.1.1:53");
+            table.observe(&packet(resolver, end("192.168.1.20:41000"), Transport::Udp, &answer), None, at(0));
+        }
+        let observed = table.observe(&packet(phone, server, tcp(ACK, 1), &encrypted_hello(outer)), None, at(9));
+        let verdict = table.get(observed.flow).unwrap().verdict;
+        assert_eq!((verdict.server_name.as_str(), verdict.class), (name, class), "{told:?} {outer}");
+    }
+}
+
+#[test]
+fn a_flow_names_the_address_for_those_that_come_after_it() {
+    let (first, later) = (end("192.168.1.20:50000"), end("192.168.1.20:50001"));
+    let server = end("203.0.113.9:443");
+    let mut table = table();
+    table.observe(&packet(first, server, tcp(ACK, 1), &client_hello("www.netflix.com", 10)), None, at(0));
+    let observed = table.observe(&packet(later, server, tcp(ACK, 1), &[0x17, 3, 3, 0, 30, 1, 2, 3]), None, at(9));
+    let verdict = table.get(observed.flow).unwrap().verdict;
+    assert_eq!((verdict.class, verdict.server_name.as_str()), (TrafficClass::Streaming, "www.netflix.com"));
+    assert!(verdict.ja4.is_empty());
+}
+
+#[test]
+fn hellos_leave_their_fingerprint_also_behind_an_upgrade() {
+    let (phone, server) = (end("192.168.1.20:50001"), end("203.0.113.9:25"));
+    let hello = client_hello("mx.example.org", 2_000);
+    let mut table = table();
+    let mut ja4 = Vec::new();
+    let steps: [(bool, &[u8]); 8] = [
+        (false, b"220 mx.example.org ESMTP\r\n"),
+        (true, b"EHLO phone\r\n"),
+        (false, b"250-mx.example.org\r\n250 STARTTLS\r\n"),
+        (true, b"STARTTLS\r\n"),
+        (false, b"220 go on\r\n"),
+        (true, &hello[..1_400]),
+        (true, &hello[1_400..]),
+        (true, b"more"),
+    ];
+    let mut next = [1_u32; 2];
+    for (step, &(from_phone, payload)) in steps.iter().enumerate() {
+        let (source, destination) = if from_phone { (phone, server) } else { (server, phone) };
+        let seq = &mut next[usize::from(from_phone)];
+        let packet = packet(source, destination, tcp(ACK, *seq), payload);
+        let observed = table.observe(&packet, None, at(step as u64));
+        *seq += payload.len() as u32;
+        let verdict = table.get(observed.flow).unwrap().verdict;
+        assert_eq!(verdict.class, TrafficClass::Work, "step {step}");
+        ja4.push((verdict.ja4, verdict.server_name, verdict.application));
+    }
+    let (ja4, name, application) = ja4.pop().unwrap();
+    assert_eq!((name.as_str(), application.as_str()), ("mx.example.org", "SMTPS"));
+    assert!(ja4.starts_with("t12d010200_"), "{ja4}");
+    assert_eq!(table.counters().reassembly_bytes, 0, "working memory is given back");
+}
+
 #[test]
 fn a_web_flow_that_moves_too_much_becomes_a_download_by_the_kernels_counters_alone() {
     let (phone, server) = (end("192.168.1.20:50000"), end("203.0.113.9:443"));
