@@ -63,6 +63,10 @@ fn stream(view: &View<'_>) -> Finding {
 fn h323(view: &View<'_>) -> Finding {
     let bytes = view.bytes;
     let Some(length) = be16(bytes, 2).map(usize::from).filter(|&length| length > 6) else { return Finding::No };
+    // The header alone came first.
+    if bytes.len() < 12 && length > bytes.len() {
+        return Finding::More;
+    }
     // H.225.0: Q.931's protocol discriminator, a call reference of two bytes, a message type (ITU-T Q.931, 4).
     if matches!(bytes.get(4..9), Some([8, 2, _, _, 0x01..=0x7d])) && length > 8 {
         let sure = if view.port(1_720) { 95 } else { 85 };

@@ -243,7 +243,7 @@ impl Source {
             0 | 3..=18 => Some((media("RTP", Voice, 95, SOUND), Next::Settle)),
             _ if self.is_video() => Some((media("RTP", Call, 92, VIDEO), Next::Settle)),
             // Video may join the sound in the same flow: keep listening.
-            35.. if self.good >= ENOUGH_DYNAMIC => Some((media("RTP", Voice, 86, SOUND), Next::Listen)),
+            35.. if self.good >= ENOUGH_DYNAMIC => Some((media("RTP", Voice, 87, SOUND), Next::Listen)),
             _ => None,
         }
     }
