@@ -84,6 +84,7 @@ pub(crate) mod wireguard;
 pub(crate) mod zoom;
 
 use crate::rules::{Place, Ruled};
+use behavior::Moved;
 use services::{Service, Services};
 use vocab::{Address, Endpoint, IpProtocol, TrafficClass};
 
@@ -429,22 +430,6 @@ impl Evidence {
     }
 }
 
-/// Bytes of a flow so far, as seen from its initiator.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Volume {
-    pub(crate) to_initiator: u64,
-    pub(crate) from_initiator: u64,
-}
-
-/// A web flow that moves this much one way is no page: the median web page is 2.6 MB over all its flows, its
-/// 90th percentile 9 MB (HTTP Archive, Web Almanac 2024, page weight).
-const ELEPHANT: u64 = 12_000_000;
-
-/// Whether so much may change what a flow was taken for.
-pub(crate) const fn is_elephant(volume: Volume) -> bool {
-    volume.to_initiator >= ELEPHANT || volume.from_initiator >= ELEPHANT
-}
-
 /// Why a verdict is what it is; turned into words when somebody asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Why {
@@ -487,7 +472,7 @@ const WEB_SERVICE: u8 = 90;
 /// A protocol that is its own purpose (DNS, SSH, RTP) is as sure as its signature. A carrier (TLS, HTTP,
 /// QUIC) is only a hint of web: the service behind the name decides, else whoever the address belongs to, else
 /// how the flow moves. What it was taken for then has to agree with its volume.
-pub(crate) fn weigh(evidence: &Evidence, volume: Volume) -> Weighed {
+pub(crate) fn weigh(evidence: &Evidence, moved: Moved) -> Weighed {
     let carrier = evidence.signature.filter(|signature| signature.names == Names::Refine);
     // Over the web's own protocols, meetings and games only sign in and signal; their media goes elsewhere.
     let of_service = |service: Service, confidence: u8, why: Why| {
@@ -529,7 +514,7 @@ pub(crate) fn weigh(evidence: &Evidence, volume: Volume) -> Weighed {
         .into_iter()
         .flatten()
         .reduce(|best, other| if other.confidence > best.confidence { other } else { best });
-    let weighed = downgrade_elephant(surest.unwrap_or(Weighed::UNKNOWN), volume);
+    let weighed = downgrade_elephant(surest.unwrap_or(Weighed::UNKNOWN), moved);
     match evidence.rule {
         // Whoever wrote it knows better; what the application is called stays as it was recognised.
         Some(Ruled { place, class }) => Weighed { class, confidence: 100, why: Why::Rule(place), ..weighed },
@@ -542,19 +527,14 @@ const fn is_live(class: TrafficClass) -> bool {
     matches!(class, TrafficClass::Voice | TrafficClass::Call | TrafficClass::Gaming)
 }
 
-/// A flow that was taken for web and moved more than any page becomes what such volumes are.
-fn downgrade_elephant(weighed: Weighed, volume: Volume) -> Weighed {
-    if weighed.class != TrafficClass::Web {
-        return weighed;
+/// A flow that has outgrown what it was taken for becomes what moves so.
+fn downgrade_elephant(weighed: Weighed, moved: Moved) -> Weighed {
+    match behavior::outgrown(weighed.class, moved) {
+        Some((class, why)) => {
+            Weighed { class, confidence: weighed.confidence.min(80), why: Why::Elephant(why), ..weighed }
+        }
+        None => weighed,
     }
-    let (class, why) = if volume.to_initiator >= ELEPHANT {
-        (TrafficClass::Download, "it moved more than 12 MB one way, more than a page does")
-    } else if volume.from_initiator >= ELEPHANT {
-        (TrafficClass::Backup, "it sent more than 12 MB, more than a page does")
-    } else {
-        return weighed;
-    };
-    Weighed { class, confidence: weighed.confidence.min(80), why: Why::Elephant(why), ..weighed }
 }
 
 /// The reason in words a person understands.

@@ -5,27 +5,29 @@
 //! bounded by [`FlowLimits`]: when the table is full, ended flows go first, then those nobody answered, then
 //! the longest idle; flows of protected classes go last. Nothing is evicted without being counted.
 
+mod flow;
 mod order;
+mod probe;
 mod ruled;
+mod slab;
 mod stream;
 
-use crate::classify::{self, Evidence, Finding, Found, Layer, NameSource, Next, Sender, View, Volume, Weighed};
-use crate::classify::{
-    announced::Announcements, behavior, dns, handshake::Handshake, ja4::Ja4, memory, memory::Memory, rtp,
-    services::Services,
-};
+use crate::classify::{self, Finding, Layer, NameSource, Next, Sender};
+use crate::classify::{announced::Announcements, dns, memory, memory::Memory, services::Services};
 use crate::rules::Rules;
 use crate::{Fragment, Locality, Packet, Transport};
+use flow::Flow;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use order::{Ends, Fate, Links, NONE};
+use order::{Fate, NONE, Queue, Queues};
+use probe::{LISTEN, Probe, READ, WATCH, inspect_datagram, inspect_stream, view};
 pub use ruled::Revised;
+use slab::Slab;
 use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
-use stream::{Readable, Stream};
+use stream::Stream;
 use vocab::{
-    ByteCount, DeviceId, Directed, Direction, Dscp, FlowKey, FlowSummary, GivenAfter, IpProtocol, RuleHits, Side,
-    Timestamp, TrafficClass, Verdict,
+    ByteCount, DeviceId, Directed, Direction, FlowKey, FlowSummary, RuleHits, Side, Timestamp, TrafficClass, Verdict,
 };
 
 /// Bounds of one table.
@@ -82,9 +84,10 @@ impl Default for FlowLimits {
 
 /// The longest name of a flow: RFC 1035, 2.3.4.
 const LONGEST_NAME: usize = 255;
-/// What one flow may cost: itself, its open verdict, its name, and its places in slots and index, both of which may
-/// be half empty and exist twice while they grow.
-const PER_FLOW: usize = size_of::<Flow>() + size_of::<Probe>() + LONGEST_NAME + 3 * size_of::<Slot>() + 3 * 2 * 5;
+/// What one flow may cost: itself, its open verdict, its name, and its places in the index and the list of free
+/// slots, both of which may be half empty and exist twice while they grow.
+const PER_FLOW: usize =
+    size_of::<Option<Flow>>() + size_of::<Probe>() + LONGEST_NAME + 3 * 2 * (size_of::<Place>() + 5);
 /// What a summary may cost: itself in a list that may be half empty and exist twice while it grows, and its words.
 const PER_SUMMARY: usize = 3 * size_of::<FlowSummary>() + 2 * LONGEST_NAME;
 /// What a table costs before its first flow, and announcements, at most.
@@ -163,57 +166,26 @@ pub struct FlowCounters {
     pub reassembly_bytes: u64,
 }
 
-/// After this many packets with a payload a verdict is settled as it stands.
-const PATIENCE: u16 = 24;
-/// How many more packets may sharpen a first conclusion.
-const WATCH: u16 = 10;
-/// How many more packets the rest of a message that already told its purpose may take, or an upgrade to TLS.
-const READ: u16 = 10;
-/// A flow that announces others is read for this many packets with a payload.
-const LISTEN: u16 = 40;
 /// A flow of a protected class is established, and not to be evicted, when each end sent this many packets:
 /// more than a question and its answer, fewer than a call sends in its first tenth of a second.
 const ESTABLISHED: u64 = 4;
-/// A flow is put behind its queue again at most this often: the order is right to this grain.
-const GRAIN: Duration = Duration::from_secs(1);
-
-struct Flow {
-    key: FlowKey,
-    initiator: Side,
-    links: Links,
-    generation: u32,
-    fate: Fate,
-    fins: u8,
-    /// One of its packets was seen; else all that is known are counters.
-    heard: bool,
-    opening_seq: u32,
-    /// The local device and which end it is.
-    owner: Option<(DeviceId, Side)>,
-    bytes: [u64; 2],
-    packets: [u64; 2],
-    first_seen: Timestamp,
-    last_seen: Timestamp,
-    /// When it was last put behind its queue.
-    queued: Timestamp,
-    evidence: Evidence,
-    weighed: Weighed,
-    /// The mark that its device set last while the verdict was open; without a device, its initiator.
-    dscp: Option<Dscp>,
-    /// What the rules were asked last; `None` before.
-    asked: Option<ruled::Asked>,
-    /// What was seen of it while its verdict was open.
-    seen: GivenAfter,
-    /// When its present class was first given.
-    given_after: GivenAfter,
-    /// Present while the verdict is open.
-    probe: Option<Box<Probe>>,
-}
+/// A flow is put behind its queue again at most this often: the order is right to this grain, and a flow that
+/// goes on touches its neighbours rarely.
+const GRAIN: Duration = Duration::from_secs(4);
+/// Working memory kept for the next open verdicts.
+const SPARE: usize = 1_024;
 
 /// Where a flow stands, with a part of its hash: the index compares and grows without reading flows.
 #[derive(Clone, Copy)]
 struct Place {
-    hash: u64,
+    hash: u32,
     slot: u32,
+}
+
+/// What the index takes from the part of the hash that it keeps: all bits take part.
+const fn spread(hash: u32) -> u64 {
+    // The golden ratio in 64 bits (Knuth, The Art of Computer Programming, 6.4).
+    (hash as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// A flow as it was before the packet at hand.
@@ -221,53 +193,7 @@ struct Before {
     class: TrafficClass,
     /// When its packet before this one passed; `None` where nothing was counted yet.
     last_counted: Option<Timestamp>,
-}
-
-/// Working memory of an open verdict.
-#[derive(Default)]
-struct Probe {
-    streams: [Stream; 2],
-    handshake: Handshake,
-    /// The fingerprint of the hello in a stream.
-    ja4: Option<Ja4>,
-    media: rtp::Media,
-    /// How each side's first payload began.
-    openings: [Opening; 2],
-    behavior: behavior::Behavior,
-    /// It announces other flows.
-    listens: bool,
-    /// Packets with a payload so far.
-    payloads: u16,
-    /// Settle when `payloads` reaches this.
-    until: u16,
-    /// What it holds of the table's reassembly memory.
-    held: usize,
-}
-
-/// The first bytes of a side.
-#[derive(Clone, Copy, Debug, Default)]
-struct Opening {
-    bytes: [u8; classify::HEARD],
-    length: u8,
-}
-
-impl Opening {
-    fn hear(&mut self, payload: &[u8]) {
-        if self.length == 0 {
-            let length = payload.len().min(classify::HEARD);
-            self.bytes[..length].copy_from_slice(&payload[..length]);
-            self.length = length as u8;
-        }
-    }
-
-    fn heard(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.length)]
-    }
-}
-
-enum Slot {
-    Flow(Box<Flow>),
-    Free { next: u32 },
+    steps: u64,
 }
 
 /// All open flows of one worker.
@@ -284,9 +210,11 @@ pub struct FlowTable {
     index: HashTable<Place>,
     /// Where the packet before this one belonged: packets come in trains.
     latest: Option<(FlowKey, u32)>,
-    slots: Vec<Slot>,
-    free: u32,
-    queues: [Ends; Fate::COUNT],
+    flows: Slab,
+    queues: Queues,
+    /// Working memory that settled verdicts gave back.
+    #[expect(clippy::vec_box, reason = "the boxes themselves are handed to flows")]
+    spare: Vec<Box<Probe>>,
     generation: u32,
     now: Timestamp,
     /// When the window of `now` began.
@@ -316,9 +244,9 @@ impl FlowTable {
             hasher: RandomState::default(),
             index: HashTable::new(),
             latest: None,
-            slots: Vec::new(),
-            free: NONE,
-            queues: [Ends::EMPTY; Fate::COUNT],
+            flows: Slab::default(),
+            queues: Queues::new(&limits),
+            spare: Vec::new(),
             generation: 0,
             now: Timestamp::default(),
             window_began: Timestamp::default(),
@@ -376,7 +304,7 @@ impl FlowTable {
         }
         let before = self.before(slot);
         self.tally(slot, side, counts);
-        let was_open = first_heard || self.flow(slot).probe.is_some();
+        let was_open = first_heard || self.flow(slot).settlement == Settlement::Open;
         if was_open {
             let seen = &mut self.flow_mut(slot).seen;
             seen.packets += 1;
@@ -415,6 +343,7 @@ impl FlowTable {
                 let slot = self.open(*key, responder.opposite());
                 let flow = self.flow_mut(slot);
                 flow.evidence.port = classify::ports::guess(key, responder);
+                flow.doubts = true;
                 (slot, true)
             }
         };
@@ -433,7 +362,7 @@ impl FlowTable {
     pub fn steered_after(&mut self, key: &FlowKey, class: TrafficClass, packets: u16) {
         if let Some(slot) = self.find(key) {
             let flow = self.flow_mut(slot);
-            if flow.weighed.class == class {
+            if flow.class == class {
                 flow.given_after.packets = u32::from(packets);
             }
         }
@@ -442,18 +371,19 @@ impl FlowTable {
     /// Ends what fell idle by `now`, and returns all flows that ended or were evicted since the last call.
     pub fn expire(&mut self, now: Timestamp) -> Vec<FlowSummary> {
         self.advance(now);
-        for fate in Fate::ALL {
-            let mut slot = self.queues[fate.index()].front;
+        for queue in Queue::ALL {
+            let patience = self.queues.patience(queue);
+            let mut slot = self.queues.front(queue);
             while slot != NONE {
                 let flow = self.flow(slot);
                 let (behind, queued) = (flow.links.behind, flow.queued);
-                let patience = self.patience(flow);
-                if self.now.since(flow.last_seen) >= patience {
-                    self.counters.ended += u64::from(fate != Fate::Ended);
-                    self.remove(slot);
-                } else if self.now.since(queued) < self.shortest_patience(fate) {
+                if self.now.since(queued) < patience {
                     // Everything behind it was queued later still.
                     break;
+                }
+                if self.now.since(flow.last_seen) >= patience {
+                    self.counters.ended += u64::from(flow.fate != Fate::Ended);
+                    self.remove(slot);
                 }
                 slot = behind;
             }
@@ -464,12 +394,13 @@ impl FlowTable {
     /// Ends all flows, as at the end of a capture, and returns their summaries with those not fetched yet.
     pub fn drain(&mut self) -> Vec<FlowSummary> {
         let mut summaries = std::mem::take(&mut self.ended);
-        for fate in Fate::ALL {
-            while self.queues[fate.index()].front != NONE {
-                let slot = self.queues[fate.index()].front;
+        for queue in Queue::ALL {
+            while self.queues.front(queue) != NONE {
+                let slot = self.queues.front(queue);
                 self.settle(slot);
+                let flow = self.flow(slot);
+                self.counters.ended += u64::from(flow.fate != Fate::Ended);
                 summaries.push(self.summary(self.flow(slot)));
-                self.counters.ended += u64::from(fate != Fate::Ended);
                 self.forget(slot);
             }
         }
@@ -479,7 +410,7 @@ impl FlowTable {
 
     /// The open flows that moved most, at most `most` of them, busiest first.
     pub fn summaries(&self, most: usize) -> Vec<FlowSummary> {
-        let mut flows: Vec<&Flow> = self.slots.iter().filter_map(Slot::flow).collect();
+        let mut flows: Vec<&Flow> = self.flows.iter().collect();
         let volume = |flow: &Flow| flow.bytes[0].saturating_add(flow.bytes[1]);
         let busier = |a: &&Flow, b: &&Flow| volume(b).cmp(&volume(a)).then(a.key.cmp(&b.key));
         if most == 0 {
@@ -495,7 +426,7 @@ impl FlowTable {
 
     /// One flow as it is now; `None` after it ended.
     pub fn get(&self, id: FlowId) -> Option<FlowSummary> {
-        let flow = self.slots.get(id.slot as usize)?.flow()?;
+        let flow = self.flows.get(id.slot)?;
         (flow.generation == id.generation).then(|| self.summary(flow))
     }
 
@@ -515,26 +446,22 @@ impl FlowTable {
     }
 
     fn flow(&self, slot: u32) -> &Flow {
-        self.slots[slot as usize].flow().expect("the index and the queues name only flows")
+        self.flows.get(slot).expect("the index and the queues name only flows")
     }
 
     fn flow_mut(&mut self, slot: u32) -> &mut Flow {
-        match &mut self.slots[slot as usize] {
-            Slot::Flow(flow) => flow,
-            Slot::Free { .. } => unreachable!("the index and the queues name only flows"),
-        }
+        self.flows.get_mut(slot).expect("the index and the queues name only flows")
     }
 
-    fn hash(&self, key: &FlowKey) -> u64 {
-        hash_of(&self.hasher, key)
+    fn hash(&self, key: &FlowKey) -> u32 {
+        (hash_of(&self.hasher, key) >> 32) as u32
     }
 
     fn find(&self, key: &FlowKey) -> Option<u32> {
-        let (slots, hash) = (&self.slots, self.hash(key));
-        let same = |place: &Place| {
-            place.hash == hash && slots[place.slot as usize].flow().is_some_and(|flow| flow.key == *key)
-        };
-        self.index.find(hash, same).map(|place| place.slot)
+        let hash = self.hash(key);
+        let same =
+            |place: &Place| place.hash == hash && self.flows.get(place.slot).is_some_and(|flow| flow.key == *key);
+        self.index.find(spread(hash), same).map(|place| place.slot)
     }
 
     /// As [`FlowTable::find`], for packets that come one after the other.
@@ -572,45 +499,10 @@ impl FlowTable {
             self.evict();
         }
         self.generation = self.generation.wrapping_add(1);
-        let flow = Box::new(Flow {
-            key,
-            initiator,
-            links: Links::ALONE,
-            generation: self.generation,
-            fate: Fate::Unanswered,
-            fins: 0,
-            heard: false,
-            opening_seq: 0,
-            owner: None,
-            bytes: [0; 2],
-            packets: [0; 2],
-            first_seen: self.now,
-            last_seen: self.now,
-            queued: self.now,
-            evidence: Evidence::default(),
-            weighed: Weighed::UNKNOWN,
-            dscp: None,
-            asked: None,
-            seen: GivenAfter::default(),
-            given_after: GivenAfter::default(),
-            probe: Some(Box::new(Probe { until: PATIENCE, ..Probe::default() })),
-        });
-        let slot = match self.free {
-            NONE => {
-                self.slots.push(Slot::Flow(flow));
-                (self.slots.len() - 1) as u32
-            }
-            slot => {
-                if let Slot::Free { next } = self.slots[slot as usize] {
-                    self.free = next;
-                }
-                self.slots[slot as usize] = Slot::Flow(flow);
-                slot
-            }
-        };
+        let slot = self.flows.insert(Flow::new(key, initiator, self.generation, self.now));
         let hash = self.hash(&key);
-        self.index.insert_unique(hash, Place { hash, slot }, |place| place.hash);
-        self.enqueue(slot);
+        self.index.insert_unique(spread(hash), Place { hash, slot }, |place| spread(place.hash));
+        self.queues.push(&mut self.flows, slot);
         self.counters.opened += 1;
         self.counters.open += 1;
         slot
@@ -623,7 +515,7 @@ impl FlowTable {
         let (device, server) = (key.end(flow.initiator).address, key.end(responder).address);
         let name = self.names.name(device, server, self.now).map(|(name, source)| (Box::from(name), source));
         let announced = self.announced.find(&key, self.now);
-        let Slot::Flow(flow) = &mut self.slots[slot as usize] else { return };
+        let Some(flow) = self.flows.get_mut(slot) else { return };
         flow.evidence.port = classify::ports::guess(&key, responder);
         if let Some((name, source)) = name {
             flow.evidence.learn_name(name, source, &self.services);
@@ -631,15 +523,20 @@ impl FlowTable {
         flow.evidence.signature = announced;
         if let Some(signature) = classify::ports::by_protocol(packet.protocol) {
             flow.evidence.signature = Some(signature);
-            flow.probe = None;
+            flow.settlement = Settlement::Settled;
         } else if packet.fragment == Fragment::Later {
-            flow.probe = None;
+            flow.settlement = Settlement::Settled;
         }
+        flow.doubts = true;
     }
 
     fn before(&self, slot: u32) -> Before {
         let flow = self.flow(slot);
-        Before { class: flow.weighed.class, last_counted: (flow.packets != [0; 2]).then_some(flow.last_seen) }
+        Before {
+            class: flow.class,
+            last_counted: (flow.packets != [0; 2]).then_some(flow.last_seen),
+            steps: flow.steps(),
+        }
     }
 
     /// Adds to the counters.
@@ -650,7 +547,9 @@ impl FlowTable {
         flow.bytes[at] = flow.bytes[at].saturating_add(counts.bytes.0);
         flow.packets[at] = flow.packets[at].saturating_add(counts.packets);
         flow.last_seen = now;
-        if let Some(ruled) = flow.evidence.rule {
+        if !self.rules.is_empty()
+            && let Some(ruled) = self.flow(slot).evidence.rule
+        {
             self.count_for_rule(ruled.place, counts.bytes);
         }
     }
@@ -666,16 +565,24 @@ impl FlowTable {
 
     /// Lets the inspectors look at a packet of a flow whose verdict is open.
     fn inspect(&mut self, slot: u32, packet: &Packet<'_>, side: Side, at: Timestamp) {
-        let Slot::Flow(flow) = &mut self.slots[slot as usize] else { return };
-        let Some(probe) = &mut flow.probe else { return };
+        let Some(flow) = self.flows.get_mut(slot) else { return };
+        if flow.settlement == Settlement::Settled {
+            return;
+        }
         let sender = if side == flow.initiator { Sender::Initiator } else { Sender::Responder };
         if let Transport::Tcp(segment) = packet.transport
             && segment.flags.syn()
         {
-            probe.streams[side_index(side)].begin(segment.seq.wrapping_add(1));
+            flow.begins[side_index(side)] = Some(segment.seq.wrapping_add(1));
         }
         if packet.payload.is_empty() || packet.fragment == Fragment::Later {
             return;
+        }
+        // Working memory comes with the first payload: a flood of openings costs flows alone.
+        let begins = flow.begins;
+        let probe = flow.probe.get_or_insert_with(|| self.spare.pop().unwrap_or_default());
+        for (stream, first) in probe.streams.iter_mut().zip(begins) {
+            first.into_iter().for_each(|first| stream.begin(first));
         }
         if probe.listens {
             let mut take = |announced| self.announced.learn(announced, at);
@@ -727,6 +634,7 @@ impl FlowTable {
                 }
             }
             flow.evidence.add(found, &self.services);
+            flow.doubts = true;
         }
         if settle {
             self.settle(slot);
@@ -735,13 +643,22 @@ impl FlowTable {
 
     /// Closes the verdict: what behaviour says is taken in, working memory is given back.
     fn settle(&mut self, slot: u32) {
-        let Slot::Flow(flow) = &mut self.slots[slot as usize] else { return };
-        let Some(probe) = flow.probe.take() else { return };
-        self.counters.reassembly_bytes -= probe.held as u64;
-        if flow.evidence.signature.is_none() {
-            flow.evidence.behavior = probe.behavior.conclude(&flow.key, flow.initiator);
+        let Some(flow) = self.flows.get_mut(slot) else { return };
+        if flow.settlement == Settlement::Settled {
+            return;
         }
-        flow.weighed = classify::weigh(&flow.evidence, volume(flow));
+        flow.settlement = Settlement::Settled;
+        if let Some(mut probe) = flow.probe.take() {
+            self.counters.reassembly_bytes -= probe.held as u64;
+            if flow.evidence.signature.is_none() {
+                flow.evidence.behavior = probe.behavior.conclude(&flow.key, flow.initiator);
+            }
+            if self.spare.len() < SPARE {
+                *probe = Probe::default();
+                self.spare.push(probe);
+            }
+        }
+        flow.weigh();
     }
 
     /// Follows FIN and RST; two FINs or one RST end a flow, which then lingers.
@@ -757,27 +674,32 @@ impl FlowTable {
         if (flow.fins == 3 || segment.flags.rst()) && flow.fate != Fate::Ended {
             self.settle(slot);
             self.counters.ended += 1;
-            self.requeue(slot, Fate::Ended);
+            self.queues.put(&mut self.flows, slot, Fate::Ended, self.now);
         }
     }
 
     fn conclude(&mut self, slot: u32, side: Side, opened: bool, was_open: bool, before: Before) -> Observed {
         let (now, window_began) = (self.now, self.window_began);
+        let has_rules = !self.rules.is_empty();
+        let first_in_window = before.last_counted.is_none_or(|before| before < window_began);
+        let window = self.limits.window;
         let flow = self.flow_mut(slot);
-        // A settled verdict changes by volume alone, and only from web.
-        let elephant = flow.weighed.class == TrafficClass::Web && classify::is_elephant(volume(flow));
-        if was_open || opened || elephant {
-            flow.weighed = classify::weigh(&flow.evidence, volume(flow));
+        if first_in_window {
+            flow.active += window;
         }
-        if (was_open || opened) && !self.rules.is_empty() {
+        // A settled verdict changes by volume alone: looked at once a window, and with each step of volume.
+        if flow.doubts || first_in_window || before.steps != flow.steps() {
+            flow.doubts = false;
+            flow.weigh();
+        }
+        if (was_open || opened) && has_rules {
             self.ask_rules(slot);
         }
         let flow = self.flow_mut(slot);
-        if flow.weighed.class != before.class {
+        if flow.class != before.class {
             flow.given_after = flow.seen;
         }
-        let (fate, weighed) = (flow.fate, flow.weighed);
-        let settlement = if flow.probe.is_some() { Settlement::Open } else { Settlement::Settled };
+        let (fate, class, settlement) = (flow.fate, flow.class, flow.settlement);
         let observed = Observed {
             flow: FlowId { slot, generation: flow.generation },
             key: flow.key,
@@ -785,19 +707,19 @@ impl FlowTable {
             owner: flow
                 .owner
                 .map(|(device, local)| (device, if side == local { Direction::Upload } else { Direction::Download })),
-            class: weighed.class,
+            class,
             settlement,
             opened,
-            class_changed: before.class != weighed.class,
+            class_changed: before.class != class,
             settled_now: settlement == Settlement::Settled && (was_open || opened),
-            ruled: flow.evidence.rule.is_some(),
-            first_in_window: before.last_counted.is_none_or(|before| before < window_began),
+            ruled: has_rules && flow.evidence.rule.is_some(),
+            first_in_window,
         };
         let answered = flow.packets[0] > 0 && flow.packets[1] > 0;
         let deserved = match fate {
             Fate::Ended => Fate::Ended,
             Fate::Unanswered | Fate::Answered | Fate::Protected if !answered => Fate::Unanswered,
-            _ if weighed.class.is_protected()
+            _ if class.is_protected()
                 && settlement == Settlement::Settled
                 && flow.packets.iter().all(|&packets| packets >= ESTABLISHED) =>
             {
@@ -806,38 +728,16 @@ impl FlowTable {
             _ => Fate::Answered,
         };
         if deserved != fate || now.since(flow.queued) >= GRAIN {
-            self.requeue(slot, deserved);
+            self.queues.put(&mut self.flows, slot, deserved, now);
         }
         observed
-    }
-
-    fn patience(&self, flow: &Flow) -> Duration {
-        match (flow.fate, flow.key.protocol()) {
-            (Fate::Ended, _) => self.limits.linger,
-            (Fate::Unanswered, _) => self.limits.idle_unanswered,
-            (Fate::Answered | Fate::Protected, IpProtocol::TCP) => self.limits.idle_stream,
-            (Fate::Answered | Fate::Protected, _) => self.limits.idle_datagram,
-        }
-    }
-
-    /// No flow of this fate falls idle sooner.
-    fn shortest_patience(&self, fate: Fate) -> Duration {
-        match fate {
-            Fate::Ended => self.limits.linger,
-            Fate::Unanswered => self.limits.idle_unanswered,
-            Fate::Answered | Fate::Protected => self.limits.idle_stream.min(self.limits.idle_datagram),
-        }
     }
 
     /// Makes room for one flow. Where nothing but established flows of protected classes is left, the newcomer
     /// gets the one place beyond the bound, and is the next to go: no flood takes a call's place.
     fn evict(&mut self) {
-        let may_go = |fate: &Fate| {
-            let spared = *fate == Fate::Protected && self.index.len() <= self.limits.flows;
-            self.queues[fate.index()].front != NONE && !spared
-        };
-        let Some(fate) = Fate::ALL.into_iter().find(may_go) else { return };
-        let slot = self.queues[fate.index()].front;
+        let spared = self.index.len() <= self.limits.flows;
+        let Some((fate, slot)) = self.queues.first_to_go(&self.flows, spared) else { return };
         self.counters.evicted += u64::from(fate != Fate::Ended);
         self.counters.evicted_protected += u64::from(fate == Fate::Protected);
         self.remove(slot);
@@ -863,47 +763,13 @@ impl FlowTable {
 
     fn forget(&mut self, slot: u32) {
         self.latest = None;
-        self.dequeue(slot);
+        self.queues.take(&mut self.flows, slot);
         let hash = self.hash(&self.flow(slot).key);
-        if let Ok(entry) = self.index.find_entry(hash, |place| place.slot == slot) {
+        if let Ok(entry) = self.index.find_entry(spread(hash), |place| place.slot == slot) {
             entry.remove();
         }
-        self.slots[slot as usize] = Slot::Free { next: self.free };
-        self.free = slot;
+        self.flows.remove(slot);
         self.counters.open -= 1;
-    }
-
-    fn requeue(&mut self, slot: u32, fate: Fate) {
-        self.dequeue(slot);
-        let now = self.now;
-        let flow = self.flow_mut(slot);
-        flow.fate = fate;
-        flow.queued = now;
-        self.enqueue(slot);
-    }
-
-    fn enqueue(&mut self, slot: u32) {
-        let queue = self.flow(slot).fate.index();
-        let back = self.queues[queue].back;
-        self.flow_mut(slot).links = Links { before: back, behind: NONE };
-        match back {
-            NONE => self.queues[queue].front = slot,
-            back => self.flow_mut(back).links.behind = slot,
-        }
-        self.queues[queue].back = slot;
-    }
-
-    fn dequeue(&mut self, slot: u32) {
-        let flow = self.flow(slot);
-        let (Links { before, behind }, queue) = (flow.links, flow.fate.index());
-        match before {
-            NONE => self.queues[queue].front = behind,
-            before => self.flow_mut(before).links.behind = behind,
-        }
-        match behind {
-            NONE => self.queues[queue].back = before,
-            behind => self.flow_mut(behind).links.before = before,
-        }
     }
 
     fn summary(&self, flow: &Flow) -> FlowSummary {
@@ -932,15 +798,6 @@ impl FlowTable {
     }
 }
 
-impl Slot {
-    fn flow(&self) -> Option<&Flow> {
-        match self {
-            Slot::Flow(flow) => Some(flow),
-            Slot::Free { .. } => None,
-        }
-    }
-}
-
 fn hash_of(hasher: &RandomState, key: &FlowKey) -> u64 {
     let mut state = hasher.build_hasher();
     state.write_u128(u128::from_ne_bytes(key.low().address.0));
@@ -948,11 +805,6 @@ fn hash_of(hasher: &RandomState, key: &FlowKey) -> u64 {
     let ports = u64::from(key.low().port) << 32 | u64::from(key.high().port) << 8;
     state.write_u64(ports | u64::from(key.protocol().0));
     state.finish()
-}
-
-fn volume(flow: &Flow) -> Volume {
-    let from = side_index(flow.initiator);
-    Volume { from_initiator: flow.bytes[from], to_initiator: flow.bytes[1 - from] }
 }
 
 /// Which end began: the sender, unless this is an answer whose beginning we missed.
@@ -966,113 +818,6 @@ fn initiator(packet: &Packet<'_>, side: Side) -> Side {
         Transport::Other => false,
     };
     if answers { side.opposite() } else { side }
-}
-
-/// What an inspector sees of a packet alone.
-fn view<'a>(packet: &'a Packet<'_>, sender: Sender, number: u16, heard: &'a [u8]) -> View<'a> {
-    View {
-        layer: Layer::Datagram,
-        bytes: packet.payload,
-        sender,
-        source: packet.source.address,
-        destination: packet.destination.address,
-        source_port: packet.source.port,
-        destination_port: packet.destination.port,
-        number,
-        heard,
-    }
-}
-
-/// What the beginning of one side of a stream says, after a segment of it.
-fn inspect_stream(
-    probe: &mut Probe,
-    packet: &Packet<'_>,
-    side: Side,
-    sender: Sender,
-    seq: u32,
-    room: usize,
-) -> Finding {
-    let number = probe.payloads.saturating_sub(1);
-    let stream = &mut probe.streams[side_index(side)];
-    if stream.is_done() {
-        return Finding::No;
-    }
-    let mut wants_more = false;
-    let (length, found) = match stream.push(seq, packet.payload, room) {
-        Readable::Nothing => return Finding::No,
-        Readable::Prefix(bytes) => {
-            let view = View {
-                layer: Layer::Stream,
-                bytes,
-                sender,
-                source: packet.source.address,
-                destination: packet.destination.address,
-                source_port: packet.source.port,
-                destination_port: packet.destination.port,
-                number,
-                heard: probe.openings[side_index(side.opposite())].heard(),
-            };
-            let found = classify::TCP.iter().find_map(|inspect| match inspect(&view) {
-                Finding::No => None,
-                Finding::More => {
-                    wants_more = true;
-                    None
-                }
-                Finding::Found(found) => Some(found),
-            });
-            if found.is_some() && sender == Sender::Initiator && probe.ja4.is_none() {
-                probe.ja4 = classify::tls::fingerprint(bytes);
-            }
-            (bytes.len(), found)
-        }
-    };
-    match found {
-        Some(found) if found.next == Next::Read && length < stream::MOST => {
-            stream.hold(packet.payload, room);
-            Finding::Found(found)
-        }
-        Some(found) => {
-            stream.finish();
-            Finding::Found(found)
-        }
-        None if wants_more && length < stream::MOST => {
-            stream.hold(packet.payload, room);
-            Finding::More
-        }
-        None => {
-            stream.finish();
-            Finding::No
-        }
-    }
-}
-
-/// What a datagram says, alone and after those before it.
-fn inspect_datagram(probe: &mut Probe, packet: &Packet<'_>, side: Side, sender: Sender, room: usize) -> Finding {
-    let number = probe.payloads.saturating_sub(1);
-    let seen = view(packet, sender, number, &[]);
-    match probe.handshake.inspect(&seen, room) {
-        Finding::No | Finding::More => {}
-        Finding::Found(found) => return Finding::Found(found),
-    }
-    // What goes on with media needs no other look.
-    match probe.media.observe(side_index(side), packet.payload) {
-        rtp::Heard::Clear(found) => return Finding::Found(found),
-        rtp::Heard::Media => return Finding::No,
-        rtp::Heard::Other => {}
-    }
-    let view = view(packet, sender, number, probe.openings[side_index(side.opposite())].heard());
-    let known = classify::DATAGRAM.iter().find_map(|inspect| match inspect(&view) {
-        Finding::Found(found) => Some(found),
-        Finding::No | Finding::More => None,
-    });
-    if let Some(found) = known {
-        probe.media.learn(&found.signature);
-        return Finding::Found(found);
-    }
-    if rtp::is_rtcp(packet.payload) {
-        return Finding::Found(Found { signature: rtp::RTCP, name: None, next: Next::Watch, announces: Vec::new() });
-    }
-    Finding::No
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What the operator's rules say of the flows of a table, and what became of each rule.
 
-use super::{Flow, FlowTable, Settlement, Slot, volume};
+use super::flow::Flow;
+use super::{FlowTable, Settlement};
 use crate::Packet;
 use crate::classify::{self, NameSource, Why};
 use crate::rules::{Place, Rules, Subject};
@@ -35,12 +36,12 @@ impl FlowTable {
         self.rule_hits = rules.carry_over(&self.rules, &self.rule_hits);
         let before = std::mem::replace(&mut self.rules, rules);
         let mut revised = Vec::new();
-        for slot in 0..self.slots.len() as u32 {
-            let Slot::Flow(flow) = &mut self.slots[slot as usize] else { continue };
-            let class = flow.weighed.class;
+        for slot in 0..self.flows.end() {
+            let Some(flow) = self.flows.get_mut(slot) else { continue };
+            let class = flow.class;
             let taken_by = flow.evidence.rule.take().and_then(|ruled| before.get(ruled.place));
             flow.asked = None;
-            flow.weighed = classify::weigh(&flow.evidence, volume(flow));
+            flow.weigh();
             // What a flow moved before a rule spoke of it does not count for the rule.
             if let Some(place) = self.find_rule(slot)
                 && !self.rules.get(place).zip(taken_by).is_some_and(|(now, before)| means_the_same(now, before))
@@ -48,10 +49,9 @@ impl FlowTable {
                 self.count_flow(place, ByteCount(0));
             }
             let flow = self.flow_mut(slot);
-            if flow.weighed.class != class {
+            if flow.class != class {
                 flow.given_after = flow.seen;
-                let settlement = if flow.probe.is_some() { Settlement::Open } else { Settlement::Settled };
-                revised.push(Revised { key: flow.key, class: flow.weighed.class, settlement });
+                revised.push(Revised { key: flow.key, class: flow.class, settlement: flow.settlement });
             }
         }
         revised
@@ -75,7 +75,7 @@ impl FlowTable {
 
     /// The rule that speaks of a flow, whose verdict then follows it.
     fn find_rule(&mut self, slot: u32) -> Option<Place> {
-        let Slot::Flow(flow) = &mut self.slots[slot as usize] else { return None };
+        let flow = self.flows.get_mut(slot)?;
         // The name in a question is what is looked for, not who answers.
         let name = flow.evidence.name.as_ref().filter(|(_, source)| *source != NameSource::Query);
         let asked =
@@ -91,7 +91,7 @@ impl FlowTable {
                 dscp: asked.dscp,
             });
             flow.asked = Some(asked);
-            flow.weighed = classify::weigh(&flow.evidence, volume(flow));
+            flow.weigh();
         }
         flow.evidence.rule.map(|ruled| ruled.place)
     }

@@ -3,7 +3,7 @@ use crate::TcpFlags;
 use crate::packet::TcpSegment;
 use proptest::prelude::*;
 use std::net::IpAddr;
-use vocab::{Endpoint, MacAddress};
+use vocab::{Endpoint, IpProtocol, MacAddress};
 
 const PHONE: MacAddress = MacAddress([0xa4, 0x5e, 0x60, 0, 0, 1]);
 const SYN: u8 = 0x02;

@@ -12,7 +12,18 @@ pub struct Moved {
     pub from_initiator: u64,
     /// Since its first packet.
     pub age: Duration,
+    /// Of that, how long it moved anything, in whole windows.
+    pub active: Duration,
 }
+
+/// A film comes in segments of 2 to 10 s and pauses between them (RFC 9317, 4.2 and 5.5.1): seen for as long as a few of
+/// them take.
+const SEGMENTS: Duration = Duration::from_secs(12);
+/// A download never pauses; a film that pauses less than this part of the time is not told from one.
+const PAUSES: f32 = 0.4;
+/// The lowest rate of video that people watch for long is about that of 360p (Netflix, "Internet connection speed
+/// recommendations": 1 Mbit/s for 480p); pages read over one flow move less.
+const FILM_BPS: u64 = 1_000_000;
 
 /// More than any page: the median page is 2.6 MB over all its flows, its 90th percentile 9 MB (HTTP Archive,
 /// Web Almanac 2024, page weight).
@@ -39,7 +50,11 @@ pub fn outgrown(class: TrafficClass, moved: Moved) -> Option<(TrafficClass, &'st
     let takes = down > up.saturating_mul(ONE_WAY);
     let gives = up > down.saturating_mul(ONE_WAY);
     let bps = down.max(up).saturating_mul(8_000) / (moved.age.as_millis() as u64).max(1);
+    let pauses = moved.age >= SEGMENTS && moved.active.as_secs_f32() <= moved.age.as_secs_f32() * (1.0 - PAUSES);
     match class {
+        TrafficClass::Web if down >= PAGE && takes && pauses && bps >= FILM_BPS => {
+            Some((TrafficClass::Streaming, "it moved more than 12 MB in bursts with pauses between, as films do"))
+        }
         TrafficClass::Web if down >= PAGE => {
             Some((TrafficClass::Download, "it moved more than 12 MB one way, more than a page does"))
         }

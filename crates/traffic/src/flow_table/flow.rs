@@ -1,0 +1,108 @@
+//! What is kept of a flow.
+
+use super::order::{Fate, Links};
+use super::probe::Probe;
+use super::{Settlement, ruled, side_index};
+use crate::classify::{self, Evidence, Weighed, behavior::Moved};
+use std::time::Duration;
+use vocab::{DeviceId, Dscp, FlowKey, GivenAfter, Side, Timestamp, TrafficClass};
+
+/// One flow. What every packet touches comes first: a flow that goes on costs two or three lines of the cache.
+#[repr(C, align(64))]
+pub(super) struct Flow {
+    pub(super) key: FlowKey,
+    pub(super) initiator: Side,
+    pub(super) fate: Fate,
+    pub(super) fins: u8,
+    /// One of its packets was seen; else all that is known are counters.
+    pub(super) heard: bool,
+    /// What is known of it changed since its verdict was weighed.
+    pub(super) doubts: bool,
+    pub(super) settlement: Settlement,
+    /// What it is for: `weighed` says why.
+    pub(super) class: TrafficClass,
+    pub(super) generation: u32,
+    pub(super) links: Links,
+    pub(super) last_seen: Timestamp,
+    /// When it was last put behind its queue.
+    pub(super) queued: Timestamp,
+    pub(super) bytes: [u64; 2],
+    pub(super) packets: [u64; 2],
+    /// The local device and which end it is.
+    pub(super) owner: Option<(DeviceId, Side)>,
+    /// Present while the verdict is open and a payload was seen.
+    pub(super) probe: Option<Box<Probe>>,
+    pub(super) first_seen: Timestamp,
+    /// Windows in which it moved something, together.
+    pub(super) active: Duration,
+    pub(super) opening_seq: u32,
+    /// The first number of each side's stream, where its SYN was seen.
+    pub(super) begins: [Option<u32>; 2],
+    /// What was seen of it while its verdict was open.
+    pub(super) seen: GivenAfter,
+    /// When its present class was first given.
+    pub(super) given_after: GivenAfter,
+    /// The mark that its device set last while the verdict was open; without a device, its initiator.
+    pub(super) dscp: Option<Dscp>,
+    /// What the rules were asked last; `None` before.
+    pub(super) asked: Option<ruled::Asked>,
+    pub(super) evidence: Evidence,
+    pub(super) weighed: Weighed,
+}
+
+/// A verdict is looked at again each time a flow has moved this much more: a third of what no page moves.
+const STEP: u64 = 4_000_000;
+
+impl Flow {
+    pub(super) fn new(key: FlowKey, initiator: Side, generation: u32, now: Timestamp) -> Flow {
+        Flow {
+            key,
+            initiator,
+            fate: Fate::Unanswered,
+            fins: 0,
+            heard: false,
+            doubts: true,
+            settlement: Settlement::Open,
+            class: TrafficClass::Unclassified,
+            generation,
+            links: Links::ALONE,
+            last_seen: now,
+            queued: now,
+            bytes: [0; 2],
+            packets: [0; 2],
+            owner: None,
+            probe: None,
+            first_seen: now,
+            active: Duration::ZERO,
+            opening_seq: 0,
+            begins: [None; 2],
+            seen: GivenAfter::default(),
+            given_after: GivenAfter::default(),
+            dscp: None,
+            asked: None,
+            evidence: Evidence::default(),
+            weighed: Weighed::UNKNOWN,
+        }
+    }
+
+    /// Weighs what is known of it.
+    pub(super) fn weigh(&mut self) {
+        self.weighed = classify::weigh(&self.evidence, self.moved());
+        self.class = self.weighed.class;
+    }
+
+    /// How many steps of volume it has made.
+    pub(super) fn steps(&self) -> u64 {
+        self.bytes[0].max(self.bytes[1]) / STEP
+    }
+
+    fn moved(&self) -> Moved {
+        let from = side_index(self.initiator);
+        Moved {
+            from_initiator: self.bytes[from],
+            to_initiator: self.bytes[1 - from],
+            age: self.last_seen.since(self.first_seen),
+            active: self.active,
+        }
+    }
+}

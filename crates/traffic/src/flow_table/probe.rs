@@ -1,0 +1,186 @@
+//! What is kept of a flow while its verdict is open, and who looks at its packets meanwhile.
+
+use super::side_index;
+use super::stream::{MOST, Readable, Stream};
+use crate::Packet;
+use crate::classify::{self, Finding, Found, Layer, Next, Sender, View, behavior, handshake::Handshake, ja4::Ja4, rtp};
+use vocab::Side;
+
+/// After this many packets with a payload a verdict is settled as it stands.
+pub(super) const PATIENCE: u16 = 24;
+/// How many more packets may sharpen a first conclusion.
+pub(super) const WATCH: u16 = 10;
+/// How many more packets the rest of a message that already told its purpose may take, or an upgrade to TLS.
+pub(super) const READ: u16 = 10;
+/// A flow that announces others is read for this many packets with a payload.
+pub(super) const LISTEN: u16 = 40;
+/// Working memory of an open verdict.
+pub(super) struct Probe {
+    pub(super) streams: [Stream; 2],
+    pub(super) handshake: Handshake,
+    /// The fingerprint of the hello in a stream.
+    pub(super) ja4: Option<Ja4>,
+    pub(super) media: rtp::Media,
+    /// How each side's first payload began.
+    pub(super) openings: [Opening; 2],
+    pub(super) behavior: behavior::Behavior,
+    /// It announces other flows.
+    pub(super) listens: bool,
+    /// Packets with a payload so far.
+    pub(super) payloads: u16,
+    /// Settle when `payloads` reaches this.
+    pub(super) until: u16,
+    /// What it holds of the table's reassembly memory.
+    pub(super) held: usize,
+}
+
+/// The first bytes of a side.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Opening {
+    bytes: [u8; classify::HEARD],
+    length: u8,
+}
+
+impl Opening {
+    pub(super) fn hear(&mut self, payload: &[u8]) {
+        if self.length == 0 {
+            let length = payload.len().min(classify::HEARD);
+            self.bytes[..length].copy_from_slice(&payload[..length]);
+            self.length = length as u8;
+        }
+    }
+
+    pub(super) fn heard(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
+}
+
+impl Default for Probe {
+    fn default() -> Probe {
+        Probe {
+            streams: Default::default(),
+            handshake: Handshake::default(),
+            ja4: None,
+            media: rtp::Media::default(),
+            openings: Default::default(),
+            behavior: behavior::Behavior::default(),
+            listens: false,
+            payloads: 0,
+            until: PATIENCE,
+            held: 0,
+        }
+    }
+}
+
+/// What an inspector sees of a packet alone.
+pub(super) fn view<'a>(packet: &'a Packet<'_>, sender: Sender, number: u16, heard: &'a [u8]) -> View<'a> {
+    View {
+        layer: Layer::Datagram,
+        bytes: packet.payload,
+        sender,
+        source: packet.source.address,
+        destination: packet.destination.address,
+        source_port: packet.source.port,
+        destination_port: packet.destination.port,
+        number,
+        heard,
+    }
+}
+
+/// What the beginning of one side of a stream says, after a segment of it.
+pub(super) fn inspect_stream(
+    probe: &mut Probe,
+    packet: &Packet<'_>,
+    side: Side,
+    sender: Sender,
+    seq: u32,
+    room: usize,
+) -> Finding {
+    let number = probe.payloads.saturating_sub(1);
+    let stream = &mut probe.streams[side_index(side)];
+    if stream.is_done() {
+        return Finding::No;
+    }
+    let mut wants_more = false;
+    let (length, found) = match stream.push(seq, packet.payload, room) {
+        Readable::Nothing => return Finding::No,
+        Readable::Prefix(bytes) => {
+            let view = View {
+                layer: Layer::Stream,
+                bytes,
+                sender,
+                source: packet.source.address,
+                destination: packet.destination.address,
+                source_port: packet.source.port,
+                destination_port: packet.destination.port,
+                number,
+                heard: probe.openings[side_index(side.opposite())].heard(),
+            };
+            let found = classify::TCP.iter().find_map(|inspect| match inspect(&view) {
+                Finding::No => None,
+                Finding::More => {
+                    wants_more = true;
+                    None
+                }
+                Finding::Found(found) => Some(found),
+            });
+            if found.is_some() && sender == Sender::Initiator && probe.ja4.is_none() {
+                probe.ja4 = classify::tls::fingerprint(bytes);
+            }
+            (bytes.len(), found)
+        }
+    };
+    match found {
+        Some(found) if found.next == Next::Read && length < MOST => {
+            stream.hold(packet.payload, room);
+            Finding::Found(found)
+        }
+        Some(found) => {
+            stream.finish();
+            Finding::Found(found)
+        }
+        None if wants_more && length < MOST => {
+            stream.hold(packet.payload, room);
+            Finding::More
+        }
+        None => {
+            stream.finish();
+            Finding::No
+        }
+    }
+}
+
+/// What a datagram says, alone and after those before it.
+pub(super) fn inspect_datagram(
+    probe: &mut Probe,
+    packet: &Packet<'_>,
+    side: Side,
+    sender: Sender,
+    room: usize,
+) -> Finding {
+    let number = probe.payloads.saturating_sub(1);
+    let seen = view(packet, sender, number, &[]);
+    match probe.handshake.inspect(&seen, room) {
+        Finding::No | Finding::More => {}
+        Finding::Found(found) => return Finding::Found(found),
+    }
+    // What goes on with media needs no other look.
+    match probe.media.observe(side_index(side), packet.payload) {
+        rtp::Heard::Clear(found) => return Finding::Found(found),
+        rtp::Heard::Media => return Finding::No,
+        rtp::Heard::Other => {}
+    }
+    let view = view(packet, sender, number, probe.openings[side_index(side.opposite())].heard());
+    let known = classify::DATAGRAM.iter().find_map(|inspect| match inspect(&view) {
+        Finding::Found(found) => Some(found),
+        Finding::No | Finding::More => None,
+    });
+    if let Some(found) = known {
+        probe.media.learn(&found.signature);
+        return Finding::Found(found);
+    }
+    if rtp::is_rtcp(packet.payload) {
+        return Finding::Found(Found { signature: rtp::RTCP, name: None, next: Next::Watch, announces: Vec::new() });
+    }
+    Finding::No
+}
