@@ -10,6 +10,7 @@ mod demo;
 mod house;
 mod lab;
 mod node;
+mod protocols;
 mod run;
 mod test;
 mod tidy;
@@ -39,7 +40,7 @@ enum Command {
     Web,
     /// Walk through the dashboard in a real browser over the household, and replace docs/screenshots (needs root)
     Screenshots,
-    /// Write docs/openapi.json and web/src/wire.d.ts from the types in `wire`
+    /// Write docs/openapi.json and web/src/wire.d.ts from the types in `wire`, docs/protocols.md from the classifier
     Codegen,
     /// Check the house: arrows between crates, unsafe, clocks and state where they do not belong
     Tidy(tidy::Arguments),

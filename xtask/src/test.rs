@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that must hold, with a summary of what ran, what was skipped and why.
 
 use crate::browser::{self, Pictures};
-use crate::{demo, node, run, tidy, web};
+use crate::{demo, node, protocols, run, tidy, web};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -25,9 +25,10 @@ enum Outcome {
 /// Runs every step, also after one failed, and fails if one did.
 pub fn run(arguments: Arguments) -> Result<()> {
     type Step = fn() -> Result<Outcome>;
-    let steps: [(&str, Step); 7] = [
+    let steps: [(&str, Step); 8] = [
         ("format", || quiet(&mut run::cargo(&["fmt", "--all", "--check"]))),
         ("tidy", || tidy::run(tidy::Arguments::default()).map(|()| Outcome::Passed(String::new()))),
+        ("protocols", || protocols::check().map(|()| Outcome::Passed(String::new()))),
         ("clippy", || {
             quiet(&mut run::cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]))
         }),
