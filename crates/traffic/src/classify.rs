@@ -553,7 +553,7 @@ pub(crate) fn words(weighed: Weighed, name: &str) -> String {
 /// Entry points for fuzzing; see [`crate::parsers`].
 pub mod parsers {
     use super::{Layer, Sender, View};
-    use vocab::Address;
+    use vocab::{Address, Timestamp};
 
     fn view(bytes: &[u8], layer: Layer, sender: Sender, port: u16) -> View<'_> {
         let (source, destination) = (Address::default(), Address::default());
@@ -570,14 +570,22 @@ pub mod parsers {
         }
     }
 
-    /// A DNS message over UDP and over TCP; returns how many answers it held.
+    /// A DNS message over UDP and over TCP, read and remembered; returns how many answers it held.
     pub fn dns(bytes: &[u8]) -> usize {
         let mut answers = 0;
+        let mut memory = super::memory::Memory::new(8);
+        let now = Timestamp::from_unix_secs(1_000_000);
         for (layer, message) in [(Layer::Datagram, bytes), (Layer::Stream, bytes)] {
-            super::dns::inspect(&view(bytes, layer, Sender::Responder, 53));
+            for port in [53, 5353] {
+                super::dns::inspect(&view(message, layer, Sender::Responder, port));
+            }
             super::dns::messages(message, layer).for_each(|message| {
-                super::dns::answers(message, |_, _, _| answers += 1);
+                super::dns::answers(message, |_, address, _| {
+                    answers += 1;
+                    memory.contradicts(Address::default(), address, "www.example.org", now);
+                });
             });
+            memory.learn(Address::default(), message, layer, now);
         }
         answers
     }
@@ -589,7 +597,13 @@ pub mod parsers {
                 inspect(&view(bytes, Layer::Stream, sender, 443));
             }
         }
-        match super::tls::inspect(&view(bytes, Layer::Stream, Sender::Initiator, 443)) {
+        super::tls::fingerprint(bytes).map(|ja4| ja4.to_string());
+        let view = view(bytes, Layer::Stream, Sender::Initiator, 443);
+        let finding = match super::tls::inspect(&view) {
+            super::Finding::No => super::starttls::inspect(&view),
+            finding => finding,
+        };
+        match finding {
             super::Finding::Found(found) => found.name.map(|(name, _)| name.into()),
             super::Finding::No | super::Finding::More => None,
         }
@@ -597,6 +611,15 @@ pub mod parsers {
 
     /// QUIC datagrams of one flow, split at each `0xff 0xfe 0xfd`; returns the server name.
     pub fn quic(bytes: &[u8]) -> Option<String> {
+        handshake(bytes)
+    }
+
+    /// The same of DTLS.
+    pub fn dtls(bytes: &[u8]) -> Option<String> {
+        handshake(bytes)
+    }
+
+    fn handshake(bytes: &[u8]) -> Option<String> {
         let mut handshake = super::handshake::Handshake::default();
         let mut name = None;
         let mut rest = bytes;
@@ -607,11 +630,29 @@ pub mod parsers {
             if let super::Finding::Found(found) = handshake.inspect(&view, 1 << 16) {
                 name = found.name.map_or(name, |(text, _)| Some(text.into()));
             }
+            assert!(handshake.size() <= 1 << 14, "a handshake keeps little");
             match end {
                 Some(end) => rest = &rest[end + 3..],
-                None => return name,
+                None => {
+                    handshake.ja4().map(|ja4| ja4.to_string());
+                    return name;
+                }
             }
         }
+    }
+
+    /// HTTP from either end, in a stream and in a datagram; returns whether it was known.
+    pub fn http(bytes: &[u8]) -> bool {
+        let mut known = false;
+        for layer in [Layer::Stream, Layer::Datagram] {
+            for sender in [Sender::Initiator, Sender::Responder] {
+                for port in [80, 1900] {
+                    let finding = super::http::inspect(&view(bytes, layer, sender, port));
+                    known |= matches!(finding, super::Finding::Found(_));
+                }
+            }
+        }
+        known
     }
 
     /// A datagram for STUN, DTLS, RTP and all other datagram inspectors; returns whether one knew it.

@@ -28,7 +28,7 @@ pub mod behavior {
 
 /// Entry points of the parsers of outside bytes, for fuzzing: each must return for any input.
 pub mod parsers {
-    pub use crate::classify::parsers::{dns, quic, stun_rtp, tls};
+    pub use crate::classify::parsers::{dns, dtls, http, quic, stun_rtp, tls};
 
     use crate::{FlowLimits, FlowTable, Locality, Packet};
     use vocab::{LinkType, Timestamp};

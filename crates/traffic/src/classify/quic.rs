@@ -222,7 +222,7 @@ impl Assembly {
         let plain = match opened {
             Some(plain) => Some(plain),
             // Only the end that began seals with keys that follow from the id it chose.
-            None if sender == Sender::Responder || self.derived >= MOST_KEYS => None,
+            None if sender == Sender::Responder || self.derived >= MOST_KEYS || room < size_of::<Keys>() => None,
             None => {
                 self.derived += 1;
                 let keys = derive(&version, id)?;
