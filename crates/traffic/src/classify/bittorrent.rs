@@ -47,8 +47,37 @@ fn stream(view: &View<'_>) -> Finding {
         {
             likely("BitTorrent", Download, if bytes.len() > whole { 88 } else { 70 }, "news of pieces of a torrent")
         }
+        // Who wants what from whom: messages of one byte, with others behind.
+        (0..=3, 1) => match messages(bytes) {
+            0 => Finding::No,
+            1 => likely("BitTorrent", Download, 62, "a message between peers of a torrent"),
+            _ => likely("BitTorrent", Download, 88, "messages between peers of a torrent"),
+        },
         _ => Finding::No,
     }
+}
+
+/// How many messages between peers these bytes are, from the first to the last of them; 0 where they are not.
+fn messages(bytes: &[u8]) -> u32 {
+    let (mut at, mut count) = (0, 0);
+    while let (Some(length), Some(&kind)) = (be32(bytes, at), bytes.get(at + 4)) {
+        let fits = match kind {
+            0..=3 => length == 1,
+            4 => length == 5,
+            5 => (2..0x1_0000).contains(&length),
+            6 | 8 => length == 13,
+            7 => (10..=0x4009).contains(&length),
+            20 => (3..=0x4000).contains(&length),
+            _ => false,
+        };
+        if !fits || count == 16 {
+            return if count == 16 { count } else { 0 };
+        }
+        count += 1;
+        at += length as usize + 4;
+    }
+    // A bitfield or a piece may go on in the next segment.
+    if at >= bytes.len() || count > 1 { count } else { 0 }
 }
 
 /// "1:" or "12": how a key of a dictionary begins.
@@ -153,6 +182,11 @@ mod tests {
     use Layer::{Datagram, Stream};
 
     #[test]
+    fn chance_is_nothing() {
+        super::super::dialogue::check_chance(inspect);
+    }
+
+    #[test]
     fn torrents_are_known() {
         specimen::check(
             inspect,
@@ -163,6 +197,8 @@ mod tests {
                 (Stream, 9_000, "00 00 40 09 07 00 00 00 07 00 01 00 00 aa*100", "BitTorrent download"),
                 (Stream, 9_000, "00 00 00 60 14 00 'd1:ei0e1:md' aa*60", "BitTorrent download"),
                 (Stream, 9_000, "00 00 00 05 04 00 00 00 09", "BitTorrent download"),
+                (Stream, 9_000, "00 00 00 01 02 00 00 00 01 01", "BitTorrent download"),
+                (Stream, 9_000, "00 00 00 01 02 00 00 00 02 01", ""),
                 (Stream, 9_000, "00 00 00 05 07 00 00 00 09", ""),
                 (Datagram, 9_000, "'d1:ad2:id20:' aa*20 'e1:q4:ping1:t2:aa1:y1:qe'", "BitTorrent download"),
                 (Datagram, 9_000, "'d1:ad2:id20:' aa*20 'e1:q4:ping1:t2:aa1:y1:q'", ""),

@@ -60,6 +60,11 @@ mod tests {
     use Layer::Datagram;
 
     #[test]
+    fn chance_is_nothing() {
+        super::super::dialogue::check_chance(inspect);
+    }
+
+    #[test]
     fn bulk_transfers_are_known() {
         check(
             inspect,

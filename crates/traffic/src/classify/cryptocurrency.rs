@@ -86,6 +86,9 @@ fn coin(magic: u32) -> Option<&'static str> {
 /// "message headers").
 fn bitcoin(bytes: &[u8]) -> Option<Finding> {
     let command = bytes.get(4..16)?;
+    if command[11] != 0 || !command[0].is_ascii_lowercase() {
+        return None;
+    }
     let letters = command.iter().take_while(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()).count();
     if letters < 2 || command[letters..].iter().any(|&byte| byte != 0) || !begins(le32(bytes, 16), 0, 32 << 20) {
         return None;
@@ -157,6 +160,11 @@ mod tests {
     use super::super::specimen::check;
     use super::*;
     use Layer::{Datagram, Stream};
+
+    #[test]
+    fn chance_is_nothing() {
+        super::super::dialogue::check_chance(inspect);
+    }
 
     #[test]
     fn nodes_and_miners_are_known() {

@@ -144,6 +144,11 @@ mod tests {
     use Layer::Stream;
 
     #[test]
+    fn chance_is_nothing() {
+        super::super::dialogue::check_chance(inspect);
+    }
+
+    #[test]
     fn commands_and_listings_are_known() {
         check(
             inspect,

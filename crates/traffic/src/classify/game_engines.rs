@@ -204,6 +204,11 @@ mod tests {
     use Layer::{Datagram, Stream};
 
     #[test]
+    fn chance_is_nothing() {
+        super::super::dialogue::check_chance(inspect);
+    }
+
+    #[test]
     fn openings_are_known() {
         specimen::check(
             inspect,

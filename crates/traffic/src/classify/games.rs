@@ -1,6 +1,6 @@
 //! Single games with a recognisable opening; their engines and makers have files of their own.
 
-use super::fields::{begins, begins_with, fills, le16, le32};
+use super::fields::{begins, begins_with, fills, le16, le32, near};
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::Gaming;
@@ -64,7 +64,7 @@ fn stream(view: &View<'_>) -> Finding {
         _ => {}
     }
     // The Elder Scrolls Online: a length, and its world's name in the first message.
-    if be32(bytes, 0).is_some_and(|length| fills(Some(length), 4, bytes) && length > 500) && find(bytes, b"eso.live") {
+    if be32(bytes, 0).is_some_and(|length| fills(Some(length), 4, bytes) && length > 500) && near(bytes, b"eso.live") {
         return found("TES Online", Gaming, "a login to The Elder Scrolls Online");
     }
     by_stream_port(view)
@@ -218,10 +218,8 @@ fn tencent(bytes: &[u8]) -> bool {
 /// Minecraft's handshake (wiki.vg, "Protocol"): a length, packet 0, a version, a name, a port, the state that
 /// comes next; or the ping of its older editions.
 fn minecraft(bytes: &[u8]) -> bool {
-    if bytes.starts_with(&[0xfe, 1, 0xfa, 0, 0x0b])
-        || bytes.starts_with(&[2, 0]) && find(bytes, b"\0;\0") && bytes.len() < 200
-    {
-        return bytes[0] == 0xfe;
+    if bytes.starts_with(&[0xfe, 1, 0xfa, 0, 0x0b]) {
+        return true;
     }
     let handshake = || {
         let (length, at) = varint(bytes, 0)?;
@@ -254,16 +252,16 @@ fn varint(bytes: &[u8], at: usize) -> Option<(u32, usize)> {
     None
 }
 
-/// Whether `needle` stands in the first 200 bytes.
-fn find(bytes: &[u8], needle: &[u8]) -> bool {
-    super::fields::near(bytes, needle)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{dialogue, specimen};
     use super::*;
     use Layer::{Datagram, Stream};
+
+    #[test]
+    fn chance_is_nothing() {
+        super::super::dialogue::check_chance(inspect);
+    }
 
     #[test]
     fn games_are_known_by_their_openings() {

@@ -53,6 +53,11 @@ mod tests {
     use Layer::{Datagram, Stream};
 
     #[test]
+    fn chance_is_nothing() {
+        super::super::dialogue::check_chance(inspect);
+    }
+
+    #[test]
     fn key_exchange_is_known_on_any_port() {
         check(
             inspect,

@@ -24,7 +24,10 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         // Over TCP each message follows its length.
         Layer::Stream => {
             let Some(length) = be16(view.bytes, 0).map(usize::from) else { return Finding::No };
-            let Some(message) = view.bytes.get(2..2 + length) else { return Finding::No };
+            let whole = view.bytes.get(2..2 + length);
+            // On its port a message may go on in the next segment.
+            let message = whole.or_else(|| view.bytes.get(2..).filter(|_| view.port(PORT) && length < 4_096));
+            let Some(message) = message else { return Finding::No };
             (message, view.heard.get(2..).unwrap_or(&[]))
         }
     };
@@ -98,6 +101,11 @@ mod tests {
     use super::super::{dialogue, specimen};
     use super::*;
     use Layer::{Datagram, Stream};
+
+    #[test]
+    fn chance_is_nothing() {
+        super::super::dialogue::check_chance(inspect);
+    }
 
     #[test]
     fn resets_are_known_on_any_port() {

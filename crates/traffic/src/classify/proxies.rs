@@ -101,8 +101,15 @@ fn behind(view: &View<'_>, length: usize) -> Finding {
         return found("HAProxy", Web, "a proxy says for whom it speaks");
     }
     let inner = View { bytes: rest, ..*view };
-    let known = super::TCP.iter().map(|inspect| inspect(&inner)).find(|finding| matches!(finding, Finding::Found(_)));
-    known.unwrap_or_else(|| found("HAProxy", Web, "a proxy says for whom it speaks"))
+    let mut wants_more = false;
+    for inspect in super::TCP {
+        match inspect(&inner) {
+            Finding::Found(known) => return Finding::Found(known),
+            Finding::More => wants_more = true,
+            Finding::No => {}
+        }
+    }
+    if wants_more { Finding::More } else { found("HAProxy", Web, "a proxy says for whom it speaks") }
 }
 
 #[cfg(test)]
@@ -110,6 +117,11 @@ mod tests {
     use super::super::{dialogue, specimen};
     use super::*;
     use Layer::Stream;
+
+    #[test]
+    fn chance_is_nothing() {
+        super::super::dialogue::check_chance(inspect);
+    }
 
     #[test]
     fn proxies_are_known_and_looked_behind() {

@@ -53,6 +53,11 @@ mod tests {
     use Layer::Datagram;
 
     #[test]
+    fn chance_is_nothing() {
+        super::super::dialogue::check_chance(inspect);
+    }
+
+    #[test]
     fn openings_and_acknowledgements_are_known() {
         let magic = "00 ff ff 00 fe*4 fd*4 12 34 56 78";
         let row = |port, before: &str, behind: &str| (port, format!("{before} {magic} {behind}"));

@@ -61,6 +61,11 @@ mod tests {
     use Layer::{Datagram, Stream};
 
     #[test]
+    fn chance_is_nothing() {
+        super::super::dialogue::check_chance(inspect);
+    }
+
+    #[test]
     fn requests_are_told_from_calls_and_controllers() {
         check(
             inspect,

@@ -110,8 +110,9 @@ fn datagram(view: &View<'_>) -> Finding {
     if view.port(5938) && bytes.len() > 12 {
         return likely("TeamViewer", Interactive, 85, "a TeamViewer message");
     }
-    if bytes.get(11..13) == Some(&[0x17, 0x24]) && bytes.starts_with(&[0, 0, 0]) {
-        return found("TeamViewer", Interactive, "a TeamViewer message");
+    // Behind a counter and its own identity.
+    if first == 0 && bytes.get(11..13) == Some(&[0x17, 0x24]) && bytes.len() > 13 {
+        return likely("TeamViewer", Interactive, 88, "a TeamViewer message");
     }
     if view.port(4000) && matches!(bytes, [1 | 2, 0 | 1, 1, 0, ..]) && bytes.len() >= 8 {
         return likely("NoMachine", Interactive, 75, "a NoMachine message");
@@ -155,6 +156,11 @@ mod tests {
     use super::super::specimen::check;
     use super::*;
     use Layer::{Datagram, Stream};
+
+    #[test]
+    fn chance_is_nothing() {
+        super::super::dialogue::check_chance(inspect);
+    }
 
     #[test]
     fn screens_and_shells_are_known() {

@@ -61,6 +61,11 @@ mod tests {
     use Layer::Stream;
 
     #[test]
+    fn chance_is_nothing() {
+        super::super::dialogue::check_chance(inspect);
+    }
+
+    #[test]
     fn greetings_are_known() {
         check(
             inspect,

@@ -71,6 +71,11 @@ mod tests {
     use Layer::Datagram;
 
     #[test]
+    fn chance_is_nothing() {
+        super::super::dialogue::check_chance(inspect);
+    }
+
+    #[test]
     fn requests_and_blocks_are_known() {
         specimen::check(
             inspect,

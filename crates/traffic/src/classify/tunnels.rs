@@ -152,6 +152,11 @@ mod tests {
     use Layer::{Datagram, Stream};
 
     #[test]
+    fn chance_is_nothing() {
+        super::super::dialogue::check_chance(inspect);
+    }
+
+    #[test]
     fn frames_inside_udp_are_known() {
         check(
             inspect,

@@ -138,6 +138,11 @@ mod tests {
     use vocab::Address;
 
     #[test]
+    fn chance_is_nothing() {
+        super::super::dialogue::check_chance(inspect);
+    }
+
+    #[test]
     fn products_are_known_by_their_greetings() {
         check(
             inspect,

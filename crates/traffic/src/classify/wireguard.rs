@@ -37,6 +37,11 @@ mod tests {
     use Layer::Datagram;
 
     #[test]
+    fn chance_is_nothing() {
+        super::super::dialogue::check_chance(inspect);
+    }
+
+    #[test]
     fn messages_are_known_by_their_form_alone() {
         check(
             inspect,
