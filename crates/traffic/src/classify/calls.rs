@@ -136,7 +136,7 @@ fn datagram(view: &View<'_>) -> Finding {
     if matches!((bytes.len(), bytes), (5 | 12, [7, 0, 1..=255, 0, ..])) {
         return likely("NOE", Voice, 80, "a message to a telephone (NOE)");
     }
-    if view.port(32_512) && matches!(bytes, [0..=9, ..]) {
+    if view.any_port(&[32_512, 32_640]) && matches!(bytes, [0..=9, ..]) {
         return likely("NOE", Voice, 82, "a message to a telephone (NOE)");
     }
     Finding::No

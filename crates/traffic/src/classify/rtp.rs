@@ -20,6 +20,9 @@ const MOST_STEP: u16 = 64;
 /// A telephone event or comfort noise is no more than this (RFC 4733, RFC 3389), header included.
 const MOST_EVENT: usize = 28;
 
+/// Signalling this sure, in hundredths, makes a flow a call's: STUN with the attributes of ICE, and above.
+const SURE: u8 = 80;
+
 /// One synchronisation source of one end.
 #[derive(Clone, Copy, Debug, Default)]
 struct Source {
@@ -54,6 +57,8 @@ pub(crate) struct Media {
     counted: [Counted; 2],
     /// Whose call it is, where its signalling in this flow told.
     application: Option<&'static str>,
+    /// Its signalling in this flow left no doubt that it is a call.
+    sure: bool,
 }
 
 /// The beginnings of packets that count in their fourth byte and are random else, as LINE's calls do before their
@@ -91,10 +96,19 @@ impl Media {
         if matches!(signature.class, Voice | Call) && !matches!(signature.application, "STUN" | "DTLS" | "RTCP") {
             self.application = Some(signature.application);
         }
+        self.sure |= matches!(signature.class, Voice | Call) && signature.confidence >= SURE;
     }
 
     /// Takes in a datagram that end 0 or 1 sent; says what it is as soon as that is clear.
     pub(crate) fn observe(&mut self, end: usize, datagram: &[u8]) -> Heard {
+        match self.follow(end, datagram) {
+            // Beside STUN and DTLS a call's flow carries media and its own messages (RFC 7983): no other protocol.
+            Heard::Other if self.sure && !matches!(datagram.first(), Some(0..=3 | 20..=63)) => Heard::Media,
+            heard => heard,
+        }
+    }
+
+    fn follow(&mut self, end: usize, datagram: &[u8]) -> Heard {
         let rtp = unwrap(datagram).and_then(|(packet, wrapping)| Some((Header::parse(packet)?, packet, wrapping)));
         let Some((header, packet, wrapping)) = rtp else { return self.count(end, datagram) };
         let (Some(sources), Some(oldest)) = (self.ends.get_mut(end), self.oldest.get_mut(end)) else {
@@ -437,6 +451,20 @@ mod tests {
             behind(&bytes, sound(n))
         };
         check(&indication, ("RTP", Voice));
+    }
+
+    #[test]
+    fn beside_sure_signalling_nobody_else_need_look() {
+        let check = |confidence: u8, first: u8, expected: bool| {
+            let mut tracker = Media::default();
+            tracker.learn(&media("STUN", Call, confidence, ""));
+            let heard = tracker.observe(0, &[first, 1, 2, 3, 4, 5, 6, 7]);
+            assert_eq!(matches!(heard, Heard::Media), expected, "{confidence} {first}");
+        };
+        check(80, b'h', true);
+        check(80, 22, false);
+        check(80, 0, false);
+        check(66, b'h', false);
     }
 
     #[test]
