@@ -30,10 +30,16 @@ const TOKEN: u8 = 70;
 /// How many words of a name are tried as tokens: a name of 255 bytes must not cost a hundred lookups.
 const TOKENS_TRIED: usize = 12;
 
+/// A row of the table: application and class. Names point to rows, so that the six thousand of them stay small.
+type Row = (&'static str, TrafficClass);
+
+/// Which row.
+type Place = u16;
+
 /// A listed domain.
 #[derive(Clone, Copy, Debug)]
 struct Domain {
-    service: Service,
+    row: Place,
     holds: Holds,
 }
 
@@ -52,32 +58,34 @@ pub(crate) struct Services(Arc<Tables>);
 
 #[derive(Default)]
 struct Tables {
+    rows: Vec<Row>,
     domains: HashMap<&'static str, Domain, RandomState>,
-    brands: HashMap<&'static str, Service, RandomState>,
-    labels: HashMap<&'static str, Service, RandomState>,
-    tokens: HashMap<&'static str, Service, RandomState>,
+    brands: HashMap<&'static str, Place, RandomState>,
+    labels: HashMap<&'static str, Place, RandomState>,
+    tokens: HashMap<&'static str, Place, RandomState>,
     addresses: Addresses,
 }
 
 impl Services {
     pub(crate) fn new() -> Services {
         let mut tables = Tables { addresses: Addresses::new(), ..Tables::default() };
-        tables.domains.reserve(TABLE.len() / 18); // a name of the table with its space is 17 bytes on average
+        tables.domains.reserve(TABLE.len() / 25); // bytes per name, with its share of the row
         for (application, class, names) in rows() {
-            let service = |confidence| Service { application, class, confidence };
+            let row = Place::try_from(tables.rows.len()).expect("the table has fewer than 65,536 rows");
+            tables.rows.push((application, class));
             for name in names.split(' ') {
                 match Name::parse(name) {
                     Name::Domain(domain, holds) => {
-                        tables.domains.insert(domain, Domain { service: service(DOMAIN), holds });
+                        tables.domains.insert(domain, Domain { row, holds });
                     }
                     Name::Brand(brand) => {
-                        tables.brands.insert(brand, service(DOMAIN));
+                        tables.brands.insert(brand, row);
                     }
                     Name::Label(label) => {
-                        tables.labels.insert(label, service(LABEL));
+                        tables.labels.insert(label, row);
                     }
                     Name::Token(token) => {
-                        tables.tokens.insert(token, service(TOKEN));
+                        tables.tokens.insert(token, row);
                     }
                 }
             }
@@ -90,15 +98,15 @@ impl Services {
     /// The longest listed domain decides. Where there is none, or it is only web (the operator's, for anything),
     /// the first label may say more; where there is none, or it holds other people's names, tokens may.
     pub(crate) fn find(&self, name: &str) -> Option<Service> {
+        let tables = &self.0;
         let name = name.trim_end_matches('.');
-        let domain = self.0.domain(name);
-        if let Some((domain, _)) = domain
-            && domain.service.class != TrafficClass::Web
-        {
-            return Some(domain.service);
+        let domain = tables.domain(name);
+        let listed = domain.and_then(|(domain, _)| tables.service(domain.row, DOMAIN));
+        if listed.is_some_and(|service| service.class != TrafficClass::Web) {
+            return listed;
         }
-        let before = &name[..name.len() - domain.map_or(0, |(_, length)| length)];
-        self.0.label(name, before).or_else(|| self.0.token(name, domain)).or(domain.map(|(domain, _)| domain.service))
+        let length = domain.map_or(0, |(_, length)| length);
+        tables.label(name, length).or_else(|| tables.token(name, domain)).or(listed)
     }
 
     /// The service at an address of a flow, as its address block says, for that end's `port`: weaker than any
@@ -110,6 +118,11 @@ impl Services {
 }
 
 impl Tables {
+    fn service(&self, row: Place, confidence: u8) -> Option<Service> {
+        let &(application, class) = self.rows.get(usize::from(row))?;
+        Some(Service { application, class, confidence })
+    }
+
     /// The longest listed domain that holds `name`, and how much of its end it is.
     fn domain(&self, name: &str) -> Option<(Domain, usize)> {
         let mut rest = name;
@@ -117,21 +130,21 @@ impl Tables {
             if let Some(&domain) = self.domains.get(rest) {
                 return Some((domain, rest.len()));
             }
-            if let Some(&service) = brand(rest).and_then(|brand| self.brands.get(brand)) {
-                return Some((Domain { service, holds: Holds::Own }, rest.len()));
+            if let Some(&row) = brand(rest).and_then(|brand| self.brands.get(brand)) {
+                return Some((Domain { row, holds: Holds::Own }, rest.len()));
             }
             rest = rest.split_once('.')?.1;
         }
     }
 
-    /// What the first label says, in a name of three labels or more: `time.com` is a magazine. `before` is what
-    /// stands before the listed domain.
-    fn label(&self, name: &str, before: &str) -> Option<Service> {
+    /// What the first label says, in a name of three labels or more (`time.com` is a magazine) of which not all,
+    /// `listed` bytes from its end, is listed.
+    fn label(&self, name: &str, listed: usize) -> Option<Service> {
         let (first, rest) = name.split_once('.')?;
-        if before.is_empty() || !rest.contains('.') {
+        if name.len() == listed || !rest.contains('.') {
             return None;
         }
-        self.labels.get(unnumbered(first)).copied()
+        self.service(*self.labels.get(unnumbered(first))?, LABEL)
     }
 
     /// What a word of the name says, left of the domain that was registered or rented.
@@ -141,8 +154,8 @@ impl Tables {
             Some((Domain { holds: Holds::Others, .. }, length)) => name.len() - length,
             None => registered(name),
         };
-        let words = name[..end].split(['.', '-', '_']).filter(|word| !word.is_empty());
-        words.take(TOKENS_TRIED).find_map(|word| self.tokens.get(unnumbered(word)).copied())
+        let mut words = name[..end].split(['.', '-', '_']).filter(|word| !word.is_empty()).take(TOKENS_TRIED);
+        self.service(*words.find_map(|word| self.tokens.get(unnumbered(word)))?, TOKEN)
     }
 }
 
