@@ -9,10 +9,10 @@ use crate::request::{Effect, Standing};
 use std::collections::{BTreeMap, HashMap};
 use store::SeriesKey;
 use vocab::{
-    Actor, Alert, AlertKind, Because, BitRate, ByteCount, Decision, DecisionKind, DeviceAllocation, DeviceId,
-    DevicePatch, DeviceSnapshot, Directed, Direction, Division, FlowSummary, Forecast, Guarantee, Horizon, LinkId,
-    LinkSnapshot, Mode, Part, Plan, Policy, Priority, Quantile, Quantiles, Severity, Shaping, Snapshot, Subject,
-    Timestamp, Topology, TrafficClass, Weight,
+    Actor, Alert, AlertKind, Because, BitRate, ByteCount, Conditions, Decision, DecisionKind, DeviceAllocation,
+    DeviceId, DevicePatch, DeviceSnapshot, Directed, Direction, Division, FlowSummary, Forecast, Guarantee, Horizon,
+    InvalidCondition, LinkId, LinkSnapshot, Mode, Part, Plan, Policy, Priority, Quantile, Quantiles, Rule, RuleHits,
+    RuleId, Severity, Shaping, Snapshot, Subject, Timestamp, Topology, TrafficClass, Weight,
 };
 
 /// A device is active when it moved something in the last minute.
@@ -343,11 +343,83 @@ fn held_back(device: &DeviceSnapshot, hold: &vocab::Hold, direction: Direction) 
     }
 }
 
+/// What to call a flow: it holds for as long as the flow is shown.
+pub(crate) fn flow_id(flow: &FlowSummary) -> String {
+    let (low, high) = (flow.key.low(), flow.key.high());
+    let protocol = flow.key.protocol();
+    format!("{protocol}-{}-{}-{}-{}", low.address, low.port, high.address, high.port)
+}
+
+/// `GET /rules`.
+pub(crate) fn rules(snapshot: &Snapshot, policy: &Policy) -> Vec<wire::Rule> {
+    let names = Names::of(snapshot);
+    let hits: BTreeMap<RuleId, RuleHits> = snapshot.rule_hits.iter().copied().collect();
+    policy.rules.iter().map(|known| rule(known, hits.get(&known.id()).copied().unwrap_or_default(), &names)).collect()
+}
+
+/// A rule, and what it did.
+pub(crate) fn rule(rule: &Rule, hits: RuleHits, names: &Names<'_>) -> wire::Rule {
+    let Conditions { name, address, server, port, protocol, device, dscp, application } = rule.conditions();
+    wire::Rule {
+        id: rule.id().to_string(),
+        by_hand: matches!(rule.id(), RuleId::ByHand(_)),
+        when: wire::RuleConditions {
+            name: name.as_ref().map(ToString::to_string),
+            address: address.map(|block| block.to_string()),
+            server: server.map(|block| block.to_string()),
+            port: port.map(|port| port.to_string()),
+            protocol: protocol.map(|protocol| protocol.to_string()),
+            device: device.map(|device| device.to_string()),
+            dscp: dscp.map(|mark| mark.to_string()),
+            application: application.as_ref().map(ToString::to_string),
+        },
+        class: rule.class().name().to_owned(),
+        label: rule.label().to_owned(),
+        comment: rule.comment().to_owned(),
+        words: rule.conditions().words(device.map(|device| names.device(device)).as_deref()),
+        flows: hits.flows,
+        bytes: hits.bytes.0,
+        last_ms: hits.last.map(Timestamp::as_unix_millis),
+    }
+}
+
+/// The rule that somebody wrote, under the number `id`.
+pub(crate) fn rule_of(id: RuleId, change: wire::RuleChange, snapshot: &Snapshot) -> Result<Rule, Problem> {
+    fn part<T: std::str::FromStr<Err = InvalidCondition>>(
+        field: &str,
+        text: Option<String>,
+    ) -> Result<Option<T>, Problem> {
+        let text = text.filter(|text| !text.trim().is_empty());
+        text.map(|text| text.parse().map_err(|error| Problem::invalid(format!("`{field}`: {error}")))).transpose()
+    }
+    let wire::RuleConditions { name, address, server, port, protocol, device, dscp, application } = change.when;
+    // A device that was never seen may be named by its id: it may come.
+    let device_of = |text: String| match text.parse::<DeviceId>() {
+        Ok(id) => Ok(find_by_text(snapshot, &text).map_or(id, |known| known.device)),
+        Err(_) => find_by_text(snapshot, &text).map(|known| known.device),
+    };
+    let conditions = Conditions {
+        name: part("name", name)?,
+        address: part("address", address)?,
+        server: part("server", server)?,
+        port: part("port", port)?,
+        protocol: part("protocol", protocol)?,
+        device: device.filter(|text| !text.is_empty()).map(device_of).transpose()?,
+        dscp: part("dscp", dscp)?,
+        application: application.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(Box::from),
+    };
+    let class = change.class.parse().map_err(|error: vocab::UnknownClass| Problem::invalid(error.to_string()))?;
+    let one_line = |text: String| text.trim().to_owned();
+    Rule::new(id, conditions, class, one_line(change.label), one_line(change.comment))
+        .map_err(|refused| Problem::invalid(refused.to_string()))
+}
+
 /// `GET /flows`.
 pub(crate) fn flow(flow: &FlowSummary) -> wire::Flow {
     let source = flow.key.end(flow.initiator);
     let destination = flow.key.end(flow.initiator.opposite());
     wire::Flow {
+        id: flow_id(flow),
         protocol: flow.key.protocol().to_string(),
         source_ip: source.address.to_string(),
         source_port: source.port,

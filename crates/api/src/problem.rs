@@ -95,8 +95,10 @@ impl IntoResponse for Problem {
 impl From<Refused> for Problem {
     fn from(refused: Refused) -> Problem {
         match refused {
-            Refused::Policy(_) | Refused::Other(_) => Problem::refused(refused.to_string()),
+            Refused::Policy(_) | Refused::Rule(_) | Refused::Other(_) => Problem::refused(refused.to_string()),
             Refused::UnknownDevice(_) => Problem::not_found(refused.to_string()),
+            Refused::UnknownRule(_) => Problem::not_found(refused.to_string())
+                .detail("Those of the configuration are changed there; `equalnet rules` lists all of them."),
         }
     }
 }

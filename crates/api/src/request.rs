@@ -4,7 +4,10 @@
 //! request answers it once; a dropped reply is answered to the caller as "busy".
 
 use tokio::sync::oneshot;
-use vocab::{BitRate, DeviceId, DevicePatch, Directed, Mode, PolicyRefused};
+use vocab::{
+    BitRate, DeviceId, DevicePatch, Directed, FlowSummary, Mode, PolicyRefused, Rule, RuleId, RuleRefused, RuleScope,
+    TrafficClass,
+};
 
 /// Where an answer goes. Sending never blocks; nobody may be waiting any more.
 pub type Reply<T> = oneshot::Sender<Result<T, Refused>>;
@@ -40,6 +43,46 @@ pub enum Request {
         patch: DevicePatch,
         /// Answered with the division that would be.
         reply: Reply<Effect>,
+    },
+    /// One more rule, before all others.
+    AddRule {
+        /// Without a number of its own; the answer has one.
+        rule: Box<Rule>,
+        /// Who asks, by login name (`root` for the local socket).
+        by: String,
+        /// Answered with the rule when it is saved and in force.
+        reply: Reply<Rule>,
+    },
+    /// Another text for a rule by hand, in its place.
+    ReplaceRule {
+        /// Under the number of the one it replaces.
+        rule: Box<Rule>,
+        /// Who asks, by login name (`root` for the local socket).
+        by: String,
+        /// Answered with the rule when it is saved and in force.
+        reply: Reply<Rule>,
+    },
+    /// A rule by hand is taken away.
+    RemoveRule {
+        /// Which.
+        rule: RuleId,
+        /// Who asks, by login name (`root` for the local socket).
+        by: String,
+        /// Answered when it is gone.
+        reply: Reply<()>,
+    },
+    /// A flow is of another class, and others like it too: that becomes a rule.
+    Reclassify {
+        /// Which.
+        flow: Box<FlowSummary>,
+        /// What it is for.
+        class: TrafficClass,
+        /// For whom.
+        scope: RuleScope,
+        /// Who asks, by login name (`root` for the local socket).
+        by: String,
+        /// Answered with the rule when it is saved and in force.
+        reply: Reply<Rule>,
     },
 }
 
@@ -80,6 +123,12 @@ pub enum Refused {
     /// The policy could not hold.
     #[error(transparent)]
     Policy(#[from] PolicyRefused),
+    /// There is no room for such a rule.
+    #[error(transparent)]
+    Rule(#[from] RuleRefused),
+    /// Nobody wrote it by hand.
+    #[error("there is no rule {0} that was set by hand")]
+    UnknownRule(RuleId),
     /// Nobody ever saw it.
     #[error("no device {0} was ever seen")]
     UnknownDevice(DeviceId),

@@ -9,6 +9,7 @@ pub(crate) mod interfaces;
 pub(crate) mod mode;
 pub(crate) mod plan;
 pub(crate) mod policy;
+pub(crate) mod rules;
 pub(crate) mod session;
 pub(crate) mod status;
 pub(crate) mod why;
@@ -43,6 +44,9 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/policy/devices/{id}/preview", post(policy::preview_device))
         .route("/plan", get(plan::get))
         .route("/flows", get(flows::get))
+        .route("/flows/{id}/class", post(rules::reclassify))
+        .route("/rules", get(rules::list).post(rules::post))
+        .route("/rules/{id}", put(rules::put).delete(rules::delete))
         .route("/decisions", get(decisions::get))
         .route("/why/{subject}", get(why::get))
         .route("/alerts", get(alerts::get))

@@ -136,6 +136,11 @@ impl Client {
         read(&answer)
     }
 
+    /// `DELETE /api/v1/{path}`.
+    pub(crate) fn delete(&self, path: &str) -> Result<(), ClientError> {
+        self.exchange(Method::DELETE, path, None).map(|_| ())
+    }
+
     /// Sends one request; gives the cookie set, if any, and the body.
     fn exchange(
         &self,

@@ -8,6 +8,7 @@ mod devices;
 mod flows;
 mod mode;
 mod queues;
+mod rules;
 mod set;
 mod status;
 mod why;
@@ -50,6 +51,25 @@ pub enum Command {
         after_help = "Examples:\n  equalnet flows\n  equalnet flows --device laptop\n  equalnet flows --class streaming --limit 50"
     )]
     Flows(flows::Args),
+    /// What you know better: which flows are of which class
+    #[command(
+        after_help = "The first rule that fits a flow wins: those set by hand, the newest first, then those of the \
+        configuration.\nA rule that never matched says so.\n\n\
+        Examples:\n  equalnet rules\n  equalnet rules --watch\n  equalnet rules --json"
+    )]
+    Rules(rules::Args),
+    /// Add or remove a rule
+    #[command(after_help = "Examples:\n  equalnet rule add --name netflix.com --class streaming\n  \
+        equalnet rule remove hand-3")]
+    Rule(rules::ChangeArgs),
+    /// Say what a flow is for, where EqualNet is wrong
+    #[command(
+        after_help = "It becomes a rule that takes flows like it: of the same server name; without one, of the same \
+        server, port\nand protocol. The rule is saved, in force at once, and the way back is printed.\n\n\
+        Examples:\n  equalnet reclassify zoom.us:8801 --as call\n  \
+        equalnet reclassify 192.168.1.20:50000 --as gaming --device-only"
+    )]
+    Reclassify(rules::ReclassifyArgs),
     /// What needs you
     #[command(after_help = "Exit code: 0 nothing open beyond information, 1 a warning or worse is open.\n\n\
         Examples:\n  equalnet alerts\n  equalnet alerts --all")]
@@ -109,6 +129,9 @@ pub fn run(command: Command, global: &Global) -> anyhow::Result<ExitCode> {
         Command::Queues(args) => queues::run(&mut talk, &args),
         Command::Decisions(args) => decisions::run(&mut talk, &args),
         Command::Flows(args) => flows::run(&mut talk, &args),
+        Command::Rules(args) => rules::list(&mut talk, &args),
+        Command::Rule(args) => rules::change(&mut talk, &args),
+        Command::Reclassify(args) => rules::reclassify(&mut talk, &args),
         Command::Alerts(args) => alerts::run(&mut talk, &args),
         Command::Set(args) => set::run(&mut talk, &args),
         Command::Mode(args) => mode::run(&mut talk, &args),

@@ -2,6 +2,7 @@
 //! construction. A fault names file, line, key, what is wrong and what would be right.
 
 mod quantity;
+mod rules;
 mod written;
 
 pub use quantity::parse_duration;
@@ -185,16 +186,31 @@ impl Config {
 
     /// Reads `text`, which stands in `file`.
     pub fn parse(text: &str, file: &Path) -> Result<Config, ConfigError> {
-        let reader = Reader { text, file };
+        Config::parse_of(text, file, Author::Operator)
+    }
+
+    /// Reads `text`, which stands in `file` and was written by `author`.
+    pub fn parse_of(text: &str, file: &Path, author: Author) -> Result<Config, ConfigError> {
+        let reader = Reader { text, file, author };
         let written: Written = toml::from_str(text).map_err(|error| reader.toml_error(&error))?;
         reader.config(written)
     }
+}
+
+/// Who wrote a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Author {
+    /// A person.
+    Operator,
+    /// We, after what people did by hand.
+    Ourselves,
 }
 
 /// Turns what was written into what is valid, and knows where each value stands.
 struct Reader<'a> {
     text: &'a str,
     file: &'a Path,
+    author: Author,
 }
 
 impl Reader<'_> {
@@ -354,11 +370,7 @@ impl Reader<'_> {
         policy.protected_permille = part("policy.protected", &from.protected, 500)?;
         policy.early_yield_permille = part("policy.early_yield", &from.early_yield, 800)?;
         for (name, class) in &from.class {
-            let Ok(which) = name.get_ref().parse::<TrafficClass>() else {
-                let right = format!("One of {}", TrafficClass::ALL.map(TrafficClass::name).join(", "));
-                let wrong = format!("`{}` is no traffic class", name.get_ref());
-                return Err(self.fault(name.span(), "policy.class", wrong, right));
-            };
+            let which = self.class("policy.class", name)?;
             for direction in Direction::ALL {
                 let (key, written) = match direction {
                     Direction::Download => ("guarantee_download", &class.guarantee_download),
@@ -379,7 +391,15 @@ impl Reader<'_> {
                 return Err(self.fault(device.id.span(), "device.id", wrong, "One [[device]] for each device"));
             }
         }
+        policy.rules = self.rules(&written.rule, &policy.devices)?;
         Ok(policy)
+    }
+
+    fn class(&self, key: &str, written: &Spanned<String>) -> Result<TrafficClass, ConfigError> {
+        written.get_ref().parse().map_err(|_| {
+            let right = format!("One of {}", TrafficClass::ALL.map(TrafficClass::name).join(", "));
+            self.fault(written.span(), key, format!("`{}` is no traffic class", written.get_ref()), right)
+        })
     }
 
     fn priority(&self, key: &str, written: &Spanned<u8>, last: u8) -> Result<Priority, ConfigError> {
@@ -561,6 +581,7 @@ mod tests {
             let example = format!("{before}[[link]]{link}[capture]{after}");
             let config = parse(&example).unwrap_or_else(|error| panic!("{error}\n{example}"));
             assert_eq!((config.links.len(), config.policy.devices.len()), (1, 1));
+            assert!(!config.policy.rules.is_empty());
         }
     }
 
@@ -586,6 +607,7 @@ mod tests {
         let file = "[capture]\nsource = \"file\"\nfile = \"a.pcap\"";
         check_fault(&format!("{file}\nat_end = \"loop\""), 4, "capture.at_end", "stay or again");
         check_fault(&format!("{file}\ngateways = [\"router\"]"), 4, "capture.gateways", "MAC address");
+        check_fault("[[rule]]\nname = \"a b\"\nclass = \"call\"", 2, "rule.name", "netflix.com");
         check_fault("[[link]\n", 1, "", "");
         let twice = "[[link]]\ninterface=\"a\"\ndownload=\"1M\"\nupload=\"1M\"\n[[link]]\ninterface=\"b\"\ndownload=\"1M\"\nupload=\"1M\"";
         check_fault(twice, 7, "link", "one link at a time");

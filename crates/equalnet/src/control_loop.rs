@@ -12,7 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::StoreSender;
 use tokio::sync::watch;
-use vocab::{Actor, AlertKind, DeviceId, DevicePatch, Link, Mode, Policy, Severity, Snapshot};
+use vocab::{
+    Actor, AlertKind, DeviceId, DevicePatch, FlowSummary, Link, Mode, Policy, Rule, RuleId, RuleRefused, RuleScope,
+    Severity, Snapshot, TrafficClass,
+};
 
 /// How long the loop sleeps at most: long enough to idle, short enough to notice that it shall end.
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
@@ -58,6 +61,8 @@ pub struct ControlLoop {
     pub config_file: PathBuf,
     /// The configuration that the daemon started with.
     pub config: Config,
+    /// The rules of the configuration in force.
+    pub configured: Arc<[Rule]>,
     /// What was set by hand.
     pub kept: KeptDevices,
     /// What comes in.
@@ -155,6 +160,20 @@ impl ControlLoop {
             Request::ChangeDevice { device, patch, by, reply } => {
                 let _ = reply.send(self.change(device, &patch, by));
             }
+            Request::AddRule { rule, by, reply } => {
+                let _ = reply.send(self.add_rule(*rule, by));
+            }
+            Request::ReplaceRule { rule, by, reply } => {
+                let replaced = found(self.kept.replace_rule(&rule), rule.id()).map(|()| self.heed_rules(by));
+                let _ = reply.send(replaced.map(|()| *rule));
+            }
+            Request::RemoveRule { rule, by, reply } => {
+                let _ = reply.send(found(self.kept.remove_rule(rule), rule).map(|()| self.heed_rules(by)));
+            }
+            Request::Reclassify { flow, class, scope, by, reply } => {
+                let rule = self.rule_for(&flow, class, scope);
+                let _ = reply.send(rule.and_then(|rule| self.add_rule(rule, by)));
+            }
         }
     }
 
@@ -166,6 +185,27 @@ impl ControlLoop {
         self.kept.set_device(device, of_device).map_err(|error| Refused::Other(format!("{error:#}")))?;
         self.put_in_force(policy, Actor::Person(by));
         Ok(Effect { standing: Standing::Applied, devices, undo: Some(undo) })
+    }
+
+    fn add_rule(&mut self, rule: Rule, by: String) -> Result<Rule, Refused> {
+        let rule = self.kept.add_rule(rule).map_err(refused)?;
+        self.heed_rules(by);
+        Ok(rule)
+    }
+
+    /// What makes `flow`, and flows like it, of `class`. Its number comes with keeping it.
+    fn rule_for(&self, flow: &FlowSummary, class: TrafficClass, scope: RuleScope) -> Result<Rule, Refused> {
+        let snapshot = self.outlets.snapshots.borrow().clone();
+        let device = snapshot.devices.iter().find(|known| Some(known.device) == flow.device);
+        let addresses = device.map_or(&[][..], |device| &device.addresses);
+        let conditions = traffic::conditions_like(flow, addresses, scope);
+        Ok(Rule::new(RuleId::ByHand(0), conditions, class, String::new(), String::new())?)
+    }
+
+    /// Puts the rules in force as they are kept now.
+    fn heed_rules(&mut self, by: String) {
+        let policy = Policy { rules: self.kept.rules_over(&self.configured), ..self.engine.policy().clone() };
+        self.put_in_force(policy, Actor::Person(by));
     }
 
     fn check(&self, device: DeviceId, patch: &DevicePatch) -> Result<(Policy, DevicePatch), Refused> {
@@ -189,6 +229,7 @@ impl ControlLoop {
             Ok(config) => {
                 let now = self.clock.now();
                 let waiting = waits_for_restart(&self.config, &config);
+                self.configured = Arc::clone(&config.policy.rules);
                 let policy = self.kept.over(config.policy);
                 for link in config.links.into_iter().filter(|link| is_open(&self.config, link)) {
                     self.engine.handle_input(Input::LinkChanged(link), now);
@@ -202,6 +243,22 @@ impl ControlLoop {
             Err(error) => tracing::error!(%error, "the configuration is faulty; the one in force stays"),
         }
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    }
+}
+
+/// Whether the rule was there, as keeping it said.
+fn found(kept: anyhow::Result<bool>, rule: RuleId) -> Result<(), Refused> {
+    match kept {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Refused::UnknownRule(rule)),
+        Err(error) => Err(refused(error)),
+    }
+}
+
+fn refused(error: anyhow::Error) -> Refused {
+    match error.downcast::<RuleRefused>() {
+        Ok(refused) => Refused::Rule(refused),
+        Err(error) => Refused::Other(format!("{error:#}")),
     }
 }
 
@@ -265,5 +322,91 @@ mod tests {
         ] {
             assert_eq!(waits_for_restart(&started, &config(text)), expected, "{text}");
         }
+    }
+
+    /// A control loop whose people keep what they do in `folder`; what it tells the others comes out.
+    fn control_loop(folder: &Path) -> (ControlLoop, watch::Receiver<Arc<Policy>>, Snapshots) {
+        let config = config("[[rule]]\nport = 1\nclass = \"work\"");
+        let kept = KeptDevices::read(folder).unwrap();
+        let policy = kept.over(config.policy.clone());
+        let clock = Clock::new();
+        let forecaster = forecast::Forecaster::new(forecast::Settings::default());
+        let (snapshots, shown) = watch::channel(Arc::new(Snapshot::default()));
+        let (policy_in, policy_out) = watch::channel(Arc::new(policy.clone()));
+        let control = ControlLoop {
+            engine: Engine::new(policy, config.links.clone(), forecaster, clock.now()),
+            clock,
+            config_file: folder.join("equalnet.toml"),
+            configured: Arc::clone(&config.policy.rules),
+            config,
+            kept,
+            inlets: Inlets {
+                inputs: crossbeam_channel::never(),
+                requests: crossbeam_channel::never(),
+                signals: crossbeam_channel::never(),
+            },
+            outlets: Outlets { shaper: crossbeam_channel::bounded(1).0, store: None, snapshots, policy: policy_in },
+        };
+        (control, policy_out, shown)
+    }
+
+    type Snapshots = watch::Receiver<Arc<Snapshot>>;
+
+    fn game() -> FlowSummary {
+        let end = |address: &str, port| vocab::Endpoint {
+            address: address.parse::<std::net::IpAddr>().unwrap().into(),
+            port,
+        };
+        let (tablet, server) = (end("192.168.1.20", 50_000), end("203.0.113.7", 40_000));
+        let (key, initiator) = vocab::FlowKey::new(vocab::IpProtocol::UDP, tablet, server);
+        FlowSummary {
+            key,
+            initiator,
+            device: Some("a4:5e:60:00:00:01".parse().unwrap()),
+            verdict: vocab::Verdict {
+                class: TrafficClass::Unclassified,
+                application: String::new(),
+                server_name: String::new(),
+                confidence: 0.0,
+                evidence: String::new(),
+                ja4: String::new(),
+                given_after: vocab::GivenAfter::default(),
+            },
+            bytes: vocab::Directed::from_fn(|_| vocab::ByteCount(0)),
+            packets: vocab::Directed::default(),
+            first_seen: vocab::Timestamp::default(),
+            last_seen: vocab::Timestamp::default(),
+        }
+    }
+
+    fn ask<T>(control: &mut ControlLoop, request: impl FnOnce(api::Reply<T>) -> Request) -> Result<T, Refused> {
+        let (reply, mut answered) = tokio::sync::oneshot::channel();
+        control.answer(request(reply));
+        answered.try_recv().expect("it answers at once")
+    }
+
+    #[test]
+    fn a_flow_that_is_reclassified_is_a_rule_that_survives_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let by = || "admin".to_owned();
+        let words = |policy: &watch::Receiver<Arc<Policy>>| {
+            let rules = policy.borrow().rules.clone();
+            rules.iter().map(|rule| format!("{} {} {}", rule.id(), rule.words(None), rule.class())).collect::<Vec<_>>()
+        };
+        let (mut control, policy, _shown) = control_loop(folder.path());
+        let (class, scope) = (TrafficClass::Gaming, RuleScope::Device);
+        let rule =
+            ask(&mut control, |reply| Request::Reclassify { flow: Box::new(game()), class, scope, by: by(), reply });
+        let of_game = "hand-1 server 203.0.113.7, udp port 40000, device a4:5e:60:00:00:01 gaming";
+        assert_eq!(words(&policy), [of_game, "file-1 port 1 work"], "it is in force when the answer comes");
+        drop(control);
+
+        let (mut control, policy, _shown) = control_loop(folder.path());
+        assert_eq!(words(&policy), [of_game, "file-1 port 1 work"], "and after a restart");
+        let id = rule.unwrap().id();
+        ask(&mut control, |reply| Request::RemoveRule { rule: id, by: by(), reply }).unwrap();
+        assert_eq!(words(&policy), ["file-1 port 1 work"]);
+        let again = ask(&mut control, |reply| Request::RemoveRule { rule: id, by: by(), reply });
+        assert_eq!(again, Err(Refused::UnknownRule(id)));
     }
 }

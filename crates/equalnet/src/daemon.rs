@@ -85,6 +85,7 @@ pub fn run(config_file: &Path) -> Result<()> {
     let (snapshots_in, snapshots) = watch::channel(Arc::new(Snapshot::default()));
     let (policy_in, policy_out) = watch::channel(Arc::new(policy.clone()));
     let (stop_api, api_stops) = oneshot::channel();
+    let worker_policy = policy_out.clone();
     let state = ApiState {
         snapshots,
         policy: policy_out,
@@ -123,8 +124,15 @@ pub fn run(config_file: &Path) -> Result<()> {
     };
     let within = FlowLimits::within(config.capture.memory.0);
     let limits = FlowLimits { flows: within.flows.min(config.capture.max_flows), ..within };
-    let mut worker =
-        Worker::new(sources.inlet, limits, LinkId(0), sources.own_stations, clock.clone(), inputs_in.clone());
+    let mut worker = Worker::new(
+        sources.inlet,
+        limits,
+        LinkId(0),
+        sources.own_stations,
+        clock.clone(),
+        inputs_in.clone(),
+        worker_policy,
+    );
     let worker_thread = spawn_vital("worker", &signals_in, move || worker.run(&workers_stop))?;
     let attached_thread = match config.capture.source {
         SourceChoice::File { .. } => None,
@@ -148,6 +156,7 @@ pub fn run(config_file: &Path) -> Result<()> {
         engine,
         clock,
         config_file: config_file.to_path_buf(),
+        configured: Arc::clone(&config.policy.rules),
         config,
         kept,
         inlets: Inlets { inputs, requests, signals },

@@ -17,7 +17,7 @@ mod signals;
 mod worker;
 
 use anyhow::{Context, Result};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use config::{Config, DEFAULT_PATH, DEFAULT_TOML};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -108,7 +108,10 @@ fn main() -> ExitCode {
     if let Some(code) = lab::hidden(&words) {
         return code;
     }
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::from_arg_matches(&command().get_matches()) {
+        Ok(arguments) => arguments,
+        Err(error) => error.exit(),
+    };
     match run(arguments) {
         Ok(code) => code,
         Err(error) => {
@@ -116,6 +119,20 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// All verbs. Those that ask no daemon do not show how to reach one.
+fn command() -> clap::Command {
+    let asking = console::Command::augment_subcommands(clap::Command::new("console"));
+    let mut command = Arguments::command();
+    let offline = |verb: &&clap::Command| asking.find_subcommand(verb.get_name()).is_none();
+    let offline: Vec<String> =
+        command.get_subcommands().filter(offline).map(|verb| verb.get_name().to_owned()).collect();
+    for verb in offline {
+        let hidden = |name| clap::Arg::new(name).long(name).hide(true);
+        command = command.mut_subcommand(verb, |verb| verb.arg(hidden("socket")).arg(hidden("remote")));
+    }
+    command
 }
 
 /// An error and its causes on one line; a cause that was already told is not told twice.
@@ -220,4 +237,33 @@ fn clear(arguments: &Clear) -> Result<ExitCode> {
         println!("Cleared: {}. What stood there before is back.", names.join(", "));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn help(verb: &str) -> String {
+        let mut command = command();
+        command.build();
+        command.find_subcommand_mut(verb).expect(verb).render_long_help().to_string()
+    }
+
+    #[test]
+    fn only_verbs_that_ask_the_daemon_show_how_to_reach_it() {
+        command().debug_assert();
+        for verb in ["run", "analyze", "plan", "check-config", "interfaces", "passwd", "clear", "demo"] {
+            assert!(!help(verb).contains("--socket") && !help(verb).contains("--remote"), "{verb}");
+        }
+        for verb in ["status", "rules", "reclassify"] {
+            assert!(help(verb).contains("--socket") && help(verb).contains("--remote"), "{verb}");
+        }
+        let place = |line: &[&str]| {
+            let matches = command().try_get_matches_from(line).unwrap_or_else(|error| panic!("{error}"));
+            Arguments::from_arg_matches(&matches).unwrap().global.socket
+        };
+        assert_eq!(place(&["equalnet", "--socket", "/a", "status"]), PathBuf::from("/a"));
+        assert_eq!(place(&["equalnet", "status", "--socket", "/b"]), PathBuf::from("/b"));
+        assert_eq!(place(&["equalnet", "run"]), PathBuf::from(console::DEFAULT_SOCKET));
+    }
 }

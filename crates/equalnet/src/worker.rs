@@ -6,11 +6,13 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
 use devices::Sighting;
 use engine::Input;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use traffic::{Counts, FlowLimits, FlowTable, Locality, Malformed, Meter, Observed, Packet, Settlement, Transport};
 use vocab::{
-    Aggregate, CaptureCounts, DeviceId, Direction, FlowKey, IpProtocol, LinkId, MacAddress, SourceKind, Timestamp,
-    TrafficClass,
+    Aggregate, CaptureCounts, DeviceId, Direction, FlowKey, IpProtocol, LinkId, MacAddress, Policy, SourceKind,
+    Timestamp, TrafficClass,
 };
 
 /// One window, as everywhere.
@@ -84,6 +86,7 @@ pub struct Worker {
     counting: Counting,
     clock: Clock,
     inputs: Sender<Input>,
+    policy: watch::Receiver<Arc<Policy>>,
     /// Time is the capture file's where one is replayed.
     window: Timestamp,
     now: Timestamp,
@@ -98,7 +101,8 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker for `link` over `inlet`, on a machine whose interfaces are `own_stations`.
+    /// A worker for `link` over `inlet`, on a machine whose interfaces are `own_stations`. Whatever policy is in force,
+    /// its rules are heeded.
     pub fn new(
         inlet: Inlet,
         limits: FlowLimits,
@@ -106,8 +110,10 @@ impl Worker {
         own_stations: Vec<MacAddress>,
         clock: Clock,
         inputs: Sender<Input>,
+        mut policy: watch::Receiver<Arc<Policy>>,
     ) -> Worker {
-        let table = FlowTable::new(limits, Locality::default().with_own_stations(own_stations.clone()));
+        let mut table = FlowTable::new(limits, Locality::default().with_own_stations(own_stations.clone()));
+        table.set_rules(&policy.borrow_and_update());
         let mut inlet = inlet;
         let counting = inlet.source().counting();
         let now = clock.now();
@@ -118,6 +124,7 @@ impl Worker {
             counting,
             clock,
             inputs,
+            policy,
             window: now.floor(WINDOW),
             now,
             verdicts: Vec::new(),
@@ -137,6 +144,7 @@ impl Worker {
     pub fn run(&mut self, stop: &Receiver<()>) -> anyhow::Result<()> {
         while stop.try_recv() != Err(TryRecvError::Disconnected) {
             let polled = self.poll()?;
+            self.heed_policy();
             self.now = self.clock.now();
             self.hand_over_verdicts();
             if self.now.since(self.window) >= WINDOW {
@@ -175,6 +183,29 @@ impl Worker {
         if source.assign(device).is_err() && self.now.since(self.no_slot_told) >= NO_SLOT_TOLD_EVERY {
             self.no_slot_told = self.now;
             tracing::warn!(error = %refused, "devices without a slot wait in the default class");
+        }
+    }
+
+    /// Another policy has other rules: they speak of open flows too, in the kernel as well.
+    fn heed_policy(&mut self) {
+        // An end that was dropped is as good as no change: the daemon ends.
+        if !self.policy.has_changed().unwrap_or(false) {
+            return;
+        }
+        let policy = Arc::clone(&self.policy.borrow_and_update());
+        for revised in self.table.set_rules(&policy) {
+            let tunnel = self
+                .tunnels
+                .iter_mut()
+                .find(|(_, (flow, class))| *flow == revised.key && *class != TrafficClass::Unclassified);
+            let (key, settled) = match tunnel {
+                Some((tunnel, (_, class))) => {
+                    *class = revised.class;
+                    (*tunnel, false)
+                }
+                None => (revised.key, revised.settlement == Settlement::Settled),
+            };
+            self.verdicts.push((key, revised.class, settled));
         }
     }
 
@@ -226,7 +257,8 @@ impl Worker {
         let told = self.counts;
         self.counts.malformed -= source.malformed;
         self.window = self.now.floor(WINDOW);
-        for input in [Input::Samples(samples), Input::Flows { open, ended }, Input::Capture(told)] {
+        let hits = Input::RuleHits(self.table.rule_hits());
+        for input in [Input::Samples(samples), Input::Flows { open, ended }, Input::Capture(told), hits] {
             if let Err(TrySendError::Full(_)) = self.inputs.try_send(input) {
                 self.counts.dropped_channel += 1;
             }
@@ -287,8 +319,9 @@ impl Desk<'_> {
                     self.meter.observe_flow(Aggregate { device, class: flow.class });
                 }
                 // What is inside a tunnel tells more than its port. And a flow that is known by its counts alone began
-                // before we did: the kernel still has the verdict of the run before, which was made from packets.
-                if !self.tunnels.contains_key(&flow.key) && !observed.opened {
+                // before we did: the kernel still has the verdict of the run before, which was made from packets. A rule
+                // needs none.
+                if !self.tunnels.contains_key(&flow.key) && (!observed.opened || observed.ruled) {
                     self.follow(&observed);
                 }
             }
@@ -421,5 +454,7 @@ impl Desk<'_> {
     }
 }
 
+#[cfg(test)]
+mod rule_tests;
 #[cfg(test)]
 mod tests;

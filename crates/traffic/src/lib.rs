@@ -16,7 +16,7 @@ pub use flow_table::{Counts, FlowCounters, FlowId, FlowLimits, FlowTable, Observ
 pub use locality::{Locality, Network};
 pub use meter::Meter;
 pub use packet::{Fragment, Malformed, Packet, TcpFlags, TcpSegment, Transport};
-pub use rules::{Scope, conditions_like};
+pub use rules::conditions_like;
 
 /// How a flow moves, and what that says: for the workshop that trains and judges it.
 pub mod behavior {

@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use std::net::IpAddr;
 use vocab::{
     Address, AddressBlock, Conditions, DeviceId, Dscp, Endpoint, FlowKey, FlowSummary, NamePattern, Policy, PortRange,
-    Rule, RuleHits, Side, TrafficClass,
+    Rule, RuleHits, RuleScope, Side, TrafficClass,
 };
 
 /// What rules ask of a flow.
@@ -65,7 +65,8 @@ impl Rules {
         // Far more than are ever kept (`MOST_RULES`, twice), and a place is 16 bit.
         for (place, rule) in (0..Place::MAX).zip(policy.rules.iter()) {
             let name = rule.conditions().device.and_then(|device| policy.devices.get(&device)?.name.as_deref());
-            rules.words.push(format!("your rule {}", rule.words(name)));
+            let colon = if rule.comment().is_empty() { ":" } else { "" };
+            rules.words.push(format!("your rule{colon} {}", rule.words(name)));
             rules.rules.push(rule.clone());
             rules.list_of(rule.conditions()).push(place);
         }
@@ -198,29 +199,20 @@ fn fits(conditions: &Conditions, subject: &Subject<'_>) -> bool {
         && application.as_ref().is_none_or(|application| application.eq_ignore_ascii_case(subject.application))
 }
 
-/// For whom a flow's class is corrected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// For all devices.
-    Everybody,
-    /// For the device of the flow.
-    Device,
-}
-
 /// Names asked of these are not the server's own (RFC 1035, RFC 6762, RFC 4795, RFC 7858).
 const NAME_SERVICES: [u16; 4] = [53, 5353, 5355, 853];
 
 /// What `flow` and flows like it have in common, and as few others as can be: the server's name; without one,
 /// the server's address, port and protocol; where the device is the server itself, the device, its port and
 /// protocol. `addresses` are those of the flow's device.
-pub fn conditions_like(flow: &FlowSummary, addresses: &[IpAddr], scope: Scope) -> Conditions {
+pub fn conditions_like(flow: &FlowSummary, addresses: &[IpAddr], scope: RuleScope) -> Conditions {
     let is_local = |side: &Side| {
         let ip = flow.key.end(*side).address.ip();
         flow.device == Some(DeviceId::Ip(ip)) || addresses.contains(&ip)
     };
     let local = [flow.initiator, flow.initiator.opposite()].into_iter().find(is_local).unwrap_or(flow.initiator);
     let (own, server) = (flow.key.end(local), flow.key.end(local.opposite()));
-    let narrowed = Conditions { device: flow.device.filter(|_| scope == Scope::Device), ..Conditions::default() };
+    let narrowed = Conditions { device: flow.device.filter(|_| scope == RuleScope::Device), ..Conditions::default() };
     let name = flow.verdict.server_name.parse().ok().filter(|_| !NAME_SERVICES.contains(&server.port));
     if name.is_some() {
         return Conditions { name, ..narrowed };
@@ -369,7 +361,7 @@ mod tests {
         }
     }
 
-    fn check_like(name: &str, from: &str, to: &str, device: Option<&str>, scope: Scope, expected: &str) {
+    fn check_like(name: &str, from: &str, to: &str, device: Option<&str>, scope: RuleScope, expected: &str) {
         let (key, initiator) = key(17, from, to);
         let flow = FlowSummary {
             key,
@@ -397,13 +389,13 @@ mod tests {
     fn a_correction_asks_as_little_as_tells_such_flows_from_others() {
         let (laptop, server) = ("192.168.1.20:50000", "203.0.113.7:8801");
         let mac = Some("a4:5e:60:00:00:01");
-        check_like("zoom.us", laptop, server, mac, Scope::Everybody, "server name zoom.us");
-        check_like("zoom.us", laptop, server, mac, Scope::Device, "server name zoom.us, device a4:5e:60:00:00:01");
-        check_like("", laptop, server, mac, Scope::Everybody, "server 203.0.113.7, udp port 8801");
+        check_like("zoom.us", laptop, server, mac, RuleScope::Everybody, "server name zoom.us");
+        check_like("zoom.us", laptop, server, mac, RuleScope::Device, "server name zoom.us, device a4:5e:60:00:00:01");
+        check_like("", laptop, server, mac, RuleScope::Everybody, "server 203.0.113.7, udp port 8801");
         // Somebody from outside talks to a server of ours.
-        check_like("", server, laptop, mac, Scope::Everybody, "udp port 50000, device a4:5e:60:00:00:01");
+        check_like("", server, laptop, mac, RuleScope::Everybody, "udp port 50000, device a4:5e:60:00:00:01");
         // What was asked of a name server.
-        check_like("zoom.us", laptop, "9.9.9.9:53", mac, Scope::Everybody, "server 9.9.9.9, udp port 53");
-        check_like("", laptop, server, None, Scope::Device, "server 203.0.113.7, udp port 8801");
+        check_like("zoom.us", laptop, "9.9.9.9:53", mac, RuleScope::Everybody, "server 9.9.9.9, udp port 53");
+        check_like("", laptop, server, None, RuleScope::Device, "server 203.0.113.7, udp port 8801");
     }
 }

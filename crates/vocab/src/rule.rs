@@ -332,6 +332,15 @@ pub enum RuleId {
     Configured(u32),
 }
 
+impl RuleId {
+    /// Its number.
+    pub fn number(self) -> u32 {
+        match self {
+            RuleId::ByHand(number) | RuleId::Configured(number) => number,
+        }
+    }
+}
+
 impl fmt::Display for RuleId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -418,6 +427,11 @@ impl Rule {
         Ok(Rule { id, conditions, class, label, comment })
     }
 
+    /// The same rule under another number.
+    pub fn numbered(self, id: RuleId) -> Rule {
+        Rule { id, ..self }
+    }
+
     /// Which.
     pub fn id(&self) -> RuleId {
         self.id
@@ -448,6 +462,15 @@ impl Rule {
         let conditions = self.conditions.words(device);
         if self.comment.is_empty() { conditions } else { format!("\"{}\": {conditions}", self.comment) }
     }
+}
+
+/// For whom a flow's class is corrected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleScope {
+    /// For all devices.
+    Everybody,
+    /// For the device of the flow.
+    Device,
 }
 
 /// What a rule did since the daemon started.

@@ -7,6 +7,8 @@ use utoipa::ToSchema;
 /// One flow. `GET /flows?device=&class=&limit=` gives the busiest and the latest.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Flow {
+    /// What to call it in `POST /flows/{id}/class`, while it is shown.
+    pub id: String,
     /// `tcp`, `udp`, `icmp`, … or the number.
     pub protocol: String,
     /// The end that sent the first packet.

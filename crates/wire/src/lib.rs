@@ -12,6 +12,7 @@ mod flows;
 mod history;
 pub mod live;
 mod policy;
+mod rules;
 mod status;
 
 pub use alerts::*;
@@ -20,6 +21,7 @@ pub use devices::*;
 pub use flows::*;
 pub use history::*;
 pub use policy::*;
+pub use rules::*;
 pub use status::*;
 
 use serde::{Deserialize, Serialize};

@@ -145,6 +145,7 @@ fn why_gives_the_grounds() {
 #[test]
 fn flows_say_who_talks_to_whom() {
     let zoom = json!([{
+        "id": "tcp-192.168.1.20-50000-198.51.100.7-443",
         "protocol": "tcp", "source_ip": "192.168.1.20", "source_port": 50_000,
         "destination_ip": "198.51.100.7", "destination_port": 443, "device": "a4:5e:60:00:00:01",
         "class": "call", "application": "Zoom", "server_name": "us04web.zoom.us", "confidence": 0.5,

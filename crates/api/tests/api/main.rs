@@ -6,4 +6,5 @@ mod description;
 mod live;
 mod login;
 mod policy;
+mod rules;
 mod world;

@@ -252,7 +252,35 @@ fn answer(request: Request, policy: &watch::Sender<Arc<Policy>>) {
         Request::PreviewDevice { device, patch, reply } => {
             let _ = reply.send(effect(device, &patch, Standing::Previewed));
         }
+        Request::AddRule { rule, by: _, reply } => {
+            let _ = reply.send(Ok(add_rule(*rule, policy)));
+        }
+        Request::ReplaceRule { rule, by: _, reply } => {
+            let known = policy.borrow().rules.iter().any(|kept| kept.id() == rule.id());
+            let _ = reply.send(if known { Ok(*rule) } else { Err(Refused::UnknownRule(rule.id())) });
+        }
+        Request::RemoveRule { rule, by: _, reply } => {
+            let kept: Arc<[Rule]> = policy.borrow().rules.iter().filter(|kept| kept.id() != rule).cloned().collect();
+            let known = kept.len() < policy.borrow().rules.len();
+            policy.send_modify(|policy| Arc::make_mut(policy).rules = kept);
+            let _ = reply.send(if known { Ok(()) } else { Err(Refused::UnknownRule(rule)) });
+        }
+        Request::Reclassify { flow, class, scope, by: _, reply } => {
+            let device = flow.device.filter(|_| scope == RuleScope::Device);
+            let name = flow.verdict.server_name.parse().ok();
+            let conditions = Conditions { name, device, ..Conditions::default() };
+            let rule = Rule::new(RuleId::ByHand(0), conditions, class, String::new(), String::new()).unwrap();
+            let _ = reply.send(Ok(add_rule(rule, policy)));
+        }
     }
+}
+
+fn add_rule(rule: Rule, policy: &watch::Sender<Arc<Policy>>) -> Rule {
+    let before = policy.borrow().rules.clone();
+    let rule = rule.numbered(RuleId::ByHand(before.len() as u32 + 1));
+    let rules = std::iter::once(rule.clone()).chain(before.iter().cloned()).collect();
+    policy.send_modify(|policy| Arc::make_mut(policy).rules = rules);
+    rule
 }
 
 fn effect(device: DeviceId, patch: &vocab::DevicePatch, standing: Standing) -> Result<Effect, Refused> {
@@ -446,7 +474,10 @@ pub fn snapshot() -> Snapshot {
             count: 1,
             ended: None,
         }]),
-        rule_hits: Arc::default(),
+        rule_hits: Arc::from([(
+            RuleId::ByHand(1),
+            RuleHits { flows: 3, bytes: ByteCount(700), last: Some(Timestamp::from_unix_secs(NOW)) },
+        )]),
         hit_permille: Some(910),
     }
 }

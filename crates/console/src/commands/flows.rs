@@ -23,7 +23,7 @@ pub struct Args {
 }
 
 /// All classes, the most protected first.
-const CLASSES: [&str; 11] = [
+pub(super) const CLASSES: [&str; 11] = [
     "voice",
     "call",
     "gaming",
@@ -69,16 +69,11 @@ fn text(flows: &[Flow], paint: Paint, now_ms: u64) -> String {
     ]);
     for flow in flows {
         let word = class_text(&flow.class);
-        let server = if flow.server_name.is_empty() {
-            end(&flow.destination_ip, flow.destination_port)
-        } else {
-            format!("{}:{}", plain(&flow.server_name), flow.destination_port)
-        };
         let what = if flow.application.is_empty() { flow.protocol.clone() } else { plain(&flow.application) };
         table.row(vec![
             Cell::painted(&word, paint.class(&flow.class, &word)),
-            end(&flow.source_ip, flow.source_port).into(),
-            server.into(),
+            from(flow).into(),
+            to(flow).into(),
             what.into(),
             volume(flow.bytes.download).into(),
             volume(flow.bytes.upload).into(),
@@ -89,7 +84,21 @@ fn text(flows: &[Flow], paint: Paint, now_ms: u64) -> String {
     table.render(paint)
 }
 
-fn end(ip: &str, port: u16) -> String {
+/// The end that sent the first packet.
+pub(super) fn from(flow: &Flow) -> String {
+    end(&flow.source_ip, flow.source_port)
+}
+
+/// The other end, by its name where that is known.
+pub(super) fn to(flow: &Flow) -> String {
+    if flow.server_name.is_empty() {
+        end(&flow.destination_ip, flow.destination_port)
+    } else {
+        format!("{}:{}", plain(&flow.server_name), flow.destination_port)
+    }
+}
+
+pub(super) fn end(ip: &str, port: u16) -> String {
     match (ip.contains(':'), port) {
         (_, 0) => ip.to_owned(),
         (true, port) => format!("[{ip}]:{port}"),

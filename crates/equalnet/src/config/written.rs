@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use toml::Spanned;
 
@@ -16,6 +17,7 @@ pub struct Written {
     pub api: WrittenApi,
     pub policy: WrittenPolicy,
     pub device: Vec<WrittenDevice>,
+    pub rule: Vec<Spanned<WrittenRule>>,
     pub history: WrittenHistory,
 }
 
@@ -82,6 +84,41 @@ pub struct WrittenDevice {
     pub guarantee_upload: Option<Spanned<String>>,
     pub ceiling_download: Option<Spanned<String>>,
     pub ceiling_upload: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenRule {
+    /// Only rules by hand have one.
+    pub id: Option<Spanned<u32>>,
+    pub name: Option<Spanned<String>>,
+    pub address: Option<Spanned<String>>,
+    pub server: Option<Spanned<String>>,
+    pub port: Option<Spanned<NumberOrText>>,
+    pub protocol: Option<Spanned<String>>,
+    pub device: Option<Spanned<String>>,
+    pub dscp: Option<Spanned<NumberOrText>>,
+    pub application: Option<Spanned<String>>,
+    pub class: Spanned<String>,
+    pub label: Option<String>,
+    pub comment: Option<String>,
+}
+
+/// `443`, or `"5000-5100"`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum NumberOrText {
+    Number(i64),
+    Text(String),
+}
+
+impl fmt::Display for NumberOrText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NumberOrText::Number(number) => number.fmt(f),
+            NumberOrText::Text(text) => text.fmt(f),
+        }
+    }
 }
 
 #[derive(Deserialize, Default)]

@@ -291,6 +291,7 @@ fn part() {
         own_stations,
         Clock::new(),
         inputs,
+        tokio::sync::watch::channel(std::sync::Arc::default()).1,
     );
     let running = std::thread::spawn(move || {
         worker.run(&stopped).unwrap();

@@ -210,7 +210,7 @@ mod tests {
         table.observe_counts(&key, much, much, None, Timestamp::from_unix_secs(2));
         let verdict = table.get_by_key(&key).unwrap().verdict;
         let said = (verdict.class, verdict.application.as_str(), verdict.confidence, verdict.evidence.as_str());
-        assert_eq!(said, (TrafficClass::Web, "School", 1.0, "your rule device kid-tablet"));
+        assert_eq!(said, (TrafficClass::Web, "School", 1.0, "your rule: device kid-tablet"));
         let [(_, never), (id, hits)] = table.rule_hits()[..] else { panic!("two rules") };
         assert_eq!((never, id), (RuleHits::default(), RuleId::Configured(2)));
         let last = Some(Timestamp::from_unix_secs(1));
