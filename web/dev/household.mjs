@@ -496,6 +496,68 @@ const TYPES = {
   ".woff2": "font/woff2",
 };
 
+// ---- flows and rules
+let rules = [
+  {
+    id: "file-1",
+    by_hand: false,
+    when: { name: "school.example" },
+    class: "work",
+    label: "",
+    comment: "school tablets",
+    words: "server name school.example, device Tom's tablet",
+    flows: 0,
+    bytes: 0,
+  },
+];
+
+function addRule(when, trafficClass, comment = "") {
+  const id = `hand-${rules.filter((known) => known.by_hand).length + 1}`;
+  const words = `server name ${when.name}${when.device ? `, device ${byName(when.device)?.name}` : ""}`;
+  const added = { id, by_hand: true, when, class: trafficClass, label: "", comment, words };
+  rules = [{ ...added, flows: 1, bytes: 48_000_000, last_ms: Date.now() - 4000 }, ...rules];
+  return rules[0];
+}
+
+const SERVERS = [
+  "meet.example",
+  "cdn.video.example",
+  "backup.example",
+  "play.example",
+  "updates.example",
+  "www.example",
+];
+
+function flowBodies() {
+  return devices
+    .flatMap((d) =>
+      d.flows.map((f, i) => {
+        const server_name = SERVERS[(f.class + i) % SERVERS.length];
+        const ruled = rules.find((known) => known.by_hand && known.when.name === server_name);
+        return {
+          id: `tcp-${d.addresses?.[0] ?? "192.168.1.9"}-${50_000 + i}-198.51.100.${f.class}-443-${d.id}`,
+          protocol: "tcp",
+          source_ip: d.addresses?.[0] ?? "192.168.1.9",
+          source_port: 50_000 + i,
+          destination_ip: `198.51.100.${f.class}`,
+          destination_port: 443,
+          device: d.id,
+          class: ruled?.class ?? CLASSES[f.class],
+          application: "TLS",
+          server_name,
+          confidence: ruled ? 1 : 0.97,
+          evidence: ruled ? `your rule: ${ruled.words}` : `server name ${server_name} in the TLS hello`,
+          bytes: { download: k(f.rate.download * 60_000), upload: k(f.rate.upload * 60_000) },
+          packets: { download: 1000, upload: 1000 },
+          first_seen_ms: Date.now() - 60_000,
+          last_seen_ms: Date.now(),
+        };
+      }),
+    )
+    .sort((a, b) => b.bytes.download + b.bytes.upload - a.bytes.download - a.bytes.upload)
+    .slice(0, 40);
+}
+
 const server = createServer(async (request, response) => {
   const url = new URL(request.url, "http://household");
   response.setHeader("Content-Security-Policy", CSP);
@@ -535,6 +597,16 @@ const server = createServer(async (request, response) => {
   const device = /^\/(?:policy\/devices|why)\/([^/]+)/.exec(path)?.[1];
   const d = device && byName(decodeURIComponent(device));
   if (device && !d) return answer(404, { status: 404, code: "not_found", title: "No such device" });
+  const rule = /^\/rules\/(.+)/.exec(path)?.[1];
+  const flow = /^\/flows\/(.+)\/class/.exec(path)?.[1];
+  if (rule && request.method === "DELETE") {
+    rules = rules.filter((known) => known.id !== rule);
+    return answer(204);
+  }
+  if (flow) {
+    const { server_name, device } = flowBodies().find((known) => known.id === decodeURIComponent(flow));
+    return answer(201, addRule({ name: server_name, ...(body.scope === "device" ? { device } : {}) }, body.class));
+  }
   switch (`${request.method} ${path.replace(/\/(devices|why)\/[^/]+/, "/$1/ID")}`) {
     case "GET /session":
       return answer(200, { user: "admin", csrf, expires_ms: Date.now() + 86_400_000 });
@@ -552,6 +624,12 @@ const server = createServer(async (request, response) => {
         protected_permille: 500,
         early_yield_permille: 800,
       });
+    case "GET /flows":
+      return answer(200, flowBodies());
+    case "GET /rules":
+      return answer(200, rules);
+    case "POST /rules":
+      return answer(201, addRule(body.when, body.class, body.comment));
     case "GET /history":
       return answer(200, historyBody(url.searchParams));
     case "PUT /mode":

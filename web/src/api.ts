@@ -3,10 +3,14 @@
 import type {
   ChangeEffect,
   DeviceChange,
+  Flow,
   History,
   Mode,
   PolicyView,
   Problem,
+  Reclassify,
+  Rule,
+  RuleChange,
   SessionState,
   Status,
   Why,
@@ -81,6 +85,11 @@ export const api = {
     call<ChangeEffect>("POST", `/policy/devices/${encodeURIComponent(id)}/preview`, change),
   change: (id: string, change: DeviceChange) =>
     call<ChangeEffect>("PUT", `/policy/devices/${encodeURIComponent(id)}`, change),
+  flows: (limit: number) => call<Flow[]>("GET", `/flows?limit=${limit}`),
+  reclassify: (id: string, wanted: Reclassify) => call<Rule>("POST", `/flows/${encodeURIComponent(id)}/class`, wanted),
+  rules: () => call<Rule[]>("GET", "/rules"),
+  addRule: (rule: RuleChange) => call<Rule>("POST", "/rules", rule),
+  removeRule: (id: string) => call<void>("DELETE", `/rules/${encodeURIComponent(id)}`),
   history: (from: number, to: number, stepMs: number, fields: string) =>
     call<History>(
       "GET",

@@ -4,6 +4,7 @@ import { createRootRoute, createRoute, createRouter, Outlet } from "@tanstack/re
 import { Frame } from "./frame/Frame";
 import { Devices } from "./pages/Devices";
 import { Crashed, NotFound } from "./pages/Failed";
+import { Flows } from "./pages/Flows";
 import { Login } from "./pages/Login";
 import { Overview } from "./pages/Overview";
 import { parseRange } from "./range";
@@ -38,9 +39,10 @@ const frame = createRoute({
 
 const overview = createRoute({ getParentRoute: () => frame, path: "/", component: Overview });
 const devices = createRoute({ getParentRoute: () => frame, path: "/devices", component: Devices });
+const flows = createRoute({ getParentRoute: () => frame, path: "/flows", component: Flows });
 
 export const router = createRouter({
-  routeTree: root.addChildren([login, frame.addChildren([overview, devices])]),
+  routeTree: root.addChildren([login, frame.addChildren([overview, devices, flows])]),
   defaultPreload: false,
   scrollRestoration: false,
 });

@@ -89,6 +89,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/flows/{id}/class": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Says what a flow is for. It becomes a rule that takes flows like it: of the same server name; without one, of the
+         *     same server, port and protocol.
+         */
+        post: operations["reclassify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/history": {
         parameters: {
             query?: never;
@@ -240,6 +260,42 @@ export interface paths {
         /** What such a change would mean; nothing is changed. */
         post: operations["preview_device"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All rules, in the order in which they are asked: the first that fits a flow wins. */
+        get: operations["rules"];
+        put?: never;
+        /** One more rule, before all others. It is saved, and in force when the answer comes, for open flows too. */
+        post: operations["add_rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Another text for a rule that was set by hand; it keeps its place. */
+        put: operations["change_rule"];
+        post?: never;
+        /** A rule that was set by hand is taken away; open flows are what they were without it. */
+        delete: operations["remove_rule"];
         options?: never;
         head?: never;
         patch?: never;
@@ -890,6 +946,11 @@ export interface components {
             /** @description What it is for. */
             class: string;
             /**
+             * Format: int32
+             * @description How many of its packets had passed when it got this class.
+             */
+            classed_after_packets: number;
+            /**
              * Format: float
              * @description From 0 (a guess) to 1 (certain).
              */
@@ -910,6 +971,10 @@ export interface components {
              * @description When its first packet came.
              */
             first_seen_ms: number;
+            /** @description What to call it in `POST /flows/{id}/class`, while it is shown. */
+            id: string;
+            /** @description The fingerprint of the TLS library that began it (JA4); empty where there is none. */
+            ja4: string;
             /**
              * Format: int64
              * @description When its last packet came.
@@ -1097,6 +1162,75 @@ export interface components {
             status: number;
             /** @description What is wrong, for people. */
             title: string;
+        };
+        /** @description `POST /flows/{id}/class`: what the flow, and flows like it, are for. */
+        Reclassify: {
+            /** @description What it is for. */
+            class: string;
+            /** @description `everybody` (as when absent), or `device`: only that of the flow. */
+            scope?: string;
+        };
+        /** @description A rule. `GET /rules` gives all in the order in which they are asked; the first that fits a flow wins. */
+        Rule: {
+            /** @description Whether it was set by hand, so that it can be changed here. */
+            by_hand: boolean;
+            /**
+             * Format: int64
+             * @description What those moved.
+             */
+            bytes: number;
+            /** @description What the flow is for. */
+            class: string;
+            /** @description Why somebody wrote it; may be empty. */
+            comment: string;
+            /**
+             * Format: int64
+             * @description Flows it gave their class since EqualNet started; 0 for one that never matched.
+             */
+            flows: number;
+            /** @description `hand-3` for one set by hand, `file-1` for one of the configuration. */
+            id: string;
+            /** @description What to call its application; empty for what EqualNet recognises. */
+            label: string;
+            /**
+             * Format: int64
+             * @description When it last took a flow; absent for one that never matched.
+             */
+            last_ms?: number | null;
+            /** @description What must hold of a flow. */
+            when: components["schemas"]["RuleConditions"];
+            /** @description The conditions in words. */
+            words: string;
+        };
+        /** @description `POST /rules` and `PUT /rules/{id}`. */
+        RuleChange: {
+            /** @description What the flow is for. */
+            class: string;
+            /** @description Why, for those who read it later. */
+            comment?: string;
+            /** @description What to call its application; empty for what EqualNet recognises. */
+            label?: string;
+            /** @description What must hold of a flow. */
+            when: components["schemas"]["RuleConditions"];
+        };
+        /** @description What must hold of a flow; all that are given must, at least one must be given. */
+        RuleConditions: {
+            /** @description The address of either end, or a block: `203.0.113.0/24`. */
+            address?: string | null;
+            /** @description The application as EqualNet recognises it. */
+            application?: string | null;
+            /** @description The local device: its id, one of its addresses, or its name; answered with its id. */
+            device?: string | null;
+            /** @description The mark that the device sets: 0 to 63, or a name such as `EF`. Marks are believed nowhere else. */
+            dscp?: string | null;
+            /** @description The server's name: `netflix.com` stands for it and all below it, `ocsp.*` for a first label. */
+            name?: string | null;
+            /** @description The port of either end, `443`, or a range: `5000-5100`. */
+            port?: string | null;
+            /** @description `tcp`, `udp`, another name such as `esp`, or the number. */
+            protocol?: string | null;
+            /** @description The same of the end that is not the device. */
+            server?: string | null;
         };
         /** @description A frame from the server. */
         ServerFrame: (components["schemas"]["Hello"] & {
@@ -1467,6 +1601,96 @@ export interface operations {
             };
             /** @description A parameter cannot be read. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reclassify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Its id, as `GET /flows` has it.
+                 * @example tcp-192.168.1.20-50000-198.51.100.7-443
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "class": "call",
+                 *       "scope": "device"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Reclassify"];
+            };
+        };
+        responses: {
+            /** @description The rule that it became. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"];
+                };
+            };
+            /** @description Nobody is logged in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The login's second secret is missing. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such flow is shown any more. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something stands against it: what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such class or scope. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The control loop is busy. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1975,6 +2199,283 @@ export interface operations {
             };
             /** @description A field cannot be read: which. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The control loop is busy. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Those set by hand, the newest first, then those of the configuration; with what each did. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"][];
+                };
+            };
+            /** @description Nobody is logged in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "class": "streaming",
+                 *       "when": {
+                 *         "name": "netflix.com"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["RuleChange"];
+            };
+        };
+        responses: {
+            /** @description It is in force. One that asked the same gave way to it. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"];
+                };
+            };
+            /** @description Nobody is logged in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The login's second secret is missing. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such device is known. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something stands against it: what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field cannot be read: which. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The control loop is busy. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Its id.
+                 * @example hand-3
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "class": "work",
+                 *       "comment": "school tablets",
+                 *       "when": {
+                 *         "device": "a4:5e:60:00:00:01"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["RuleChange"];
+            };
+        };
+        responses: {
+            /** @description It is in force. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"];
+                };
+            };
+            /** @description Nobody is logged in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The login's second secret is missing. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such rule was set by hand, or no such device is known. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something stands against it: what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field cannot be read: which. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The control loop is busy. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Its id.
+                 * @example hand-3
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is logged in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The login's second secret is missing. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such rule was set by hand. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something stands against it: what. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -8,7 +8,7 @@ export const words = {
   product: "EqualNet",
   skip: "Skip to content",
 
-  pages: { overview: "Overview", devices: "Devices" },
+  pages: { overview: "Overview", devices: "Devices", flows: "Flows" },
   groups: { live: "Live" },
 
   link: {
@@ -269,6 +269,29 @@ export const words = {
     undone: "Undone.",
   },
 
+  flows: {
+    title: "Busiest flows",
+    lead: "What each is taken for, and why. Where that is wrong, say so.",
+    loading: "Asking EqualNet…",
+    empty: "Nobody talks.",
+    columns: { device: "Device", to: "Talks to", class: "Class" },
+    change: (end: string) => `Change what ${end} is`,
+    thisIs: "This is …",
+    onlyFor: "Only for",
+    done: (what: string, title: string) => `${title} from now on: ${what}.`,
+  },
+
+  rules: {
+    title: "Rules",
+    lead: "The first that fits a flow wins. Counted since EqualNet started.",
+    empty: "None: EqualNet decides by itself. Correct a flow above, and it becomes a rule.",
+    never: "never matched",
+    fromFile: "from the configuration",
+    flows: (n: number) => plural(n, "flow", "flows"),
+    remove: "Remove this rule",
+    removed: (what: string) => `Removed: ${what}.`,
+  },
+
   why: {
     title: "Why",
     what: "What",
@@ -295,6 +318,7 @@ export const words = {
     list: {
       goOverview: "Overview",
       goDevices: "Devices",
+      goFlows: "Flows",
       pause: "Pause or resume",
       direction: "Download, upload, both",
       range: "Shorter or longer window",

@@ -22,6 +22,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const PAGES = [
   { name: "overview", path: "/" },
   { name: "devices", path: "/devices" },
+  { name: "flows", path: "/flows" },
 ];
 const THEMES = ["light", "dark"];
 const SIZES = [
@@ -230,6 +231,25 @@ try {
       }
       await page.getByRole("button", { name: "Undo" }).click();
       await until("the badge is back", 10, async () => (await badge.getAttribute("data-priority")) === before);
+    });
+  }
+
+  if (!words.includes("--no-change")) {
+    await step("a flow is corrected, becomes a rule, and the rule is taken back", async () => {
+      await page.goto(`${url}/flows`);
+      const rules = page.locator("[data-rule]");
+      await page.locator("[data-row]").first().waitFor();
+      const before = await rules.count();
+      await page.locator("[data-row] button").first().click();
+      const picker = page.locator("[popover]:popover-open");
+      const wanted = (await picker.getByRole("radio", { name: "Gaming" }).isChecked()) ? "Calls" : "Gaming";
+      await picker.getByRole("radio", { name: wanted }).check();
+      await picker.getByRole("button", { name: "Apply" }).click();
+      await page.getByText(`${wanted} from now on`).waitFor();
+      await until("one rule more", 10, async () => (await rules.count()) === before + 1);
+      await rules.first().getByText(wanted).waitFor();
+      await page.getByRole("button", { name: "Undo" }).click();
+      await until("it is gone", 10, async () => (await rules.count()) === before);
     });
   }
 

@@ -55,7 +55,8 @@ function SignedIn() {
   const stale = useStale();
   const connection = useConnection();
 
-  const title = pathname === "/devices" ? words.pages.devices : words.pages.overview;
+  const { overview, devices, flows } = words.pages;
+  const title = pathname === "/devices" ? devices : pathname === "/flows" ? flows : overview;
   useEffect(() => {
     document.title = `${title} · ${words.product}`;
   }, [title]);
@@ -79,6 +80,7 @@ function SignedIn() {
     "Shift+D": () => set({ theme: next(THEMES, useSettings.getState().theme) }),
     "g o": () => navigate({ to: "/", search: true }),
     "g d": () => navigate({ to: "/devices", search: true }),
+    "g f": () => navigate({ to: "/flows", search: true }),
   });
 
   return (

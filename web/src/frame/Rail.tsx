@@ -1,5 +1,5 @@
 import { Link } from "@tanstack/react-router";
-import { Ellipsis, Keyboard, LayoutDashboard, LogOut, MonitorSmartphone } from "lucide-react";
+import { ArrowLeftRight, Ellipsis, Keyboard, LayoutDashboard, LogOut, MonitorSmartphone } from "lucide-react";
 import { useState } from "react";
 import { useLive } from "../live/live";
 import { Sheet } from "../parts/Sheet";
@@ -13,6 +13,7 @@ import { ModeButton, ModeSwitch } from "./Mode";
 const PAGES = [
   { to: "/", title: words.pages.overview, Icon: LayoutDashboard },
   { to: "/devices", title: words.pages.devices, Icon: MonitorSmartphone },
+  { to: "/flows", title: words.pages.flows, Icon: ArrowLeftRight },
 ] as const;
 
 export function Rail({ onHelp }: { onHelp: () => void }) {

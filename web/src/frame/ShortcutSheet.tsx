@@ -9,6 +9,7 @@ const KEYS: readonly { group: string; keys: readonly (readonly [string, string])
     keys: [
       ["g o", list.goOverview],
       ["g d", list.goDevices],
+      ["g f", list.goFlows],
     ],
   },
   {
