@@ -11,6 +11,8 @@ use vocab::{ByteCount, Dscp, FlowKey, Policy, Rule, RuleHits, RuleId, Side, Traf
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Asked {
     name: Option<NameSource>,
+    /// Its counts may come before the packet that tells whose it is.
+    owned: bool,
     application: &'static str,
     dscp: Option<Dscp>,
 }
@@ -78,8 +80,12 @@ impl FlowTable {
         let flow = self.flows.get_mut(slot)?;
         // The name in a question is what is looked for, not who answers.
         let name = flow.evidence.name.as_ref().filter(|(_, source)| *source != NameSource::Query);
-        let asked =
-            Asked { name: name.map(|(_, source)| *source), application: flow.weighed.application, dscp: flow.dscp };
+        let asked = Asked {
+            name: name.map(|(_, source)| *source),
+            owned: flow.owner.is_some(),
+            application: flow.weighed.application,
+            dscp: flow.dscp,
+        };
         if flow.asked != Some(asked) {
             let server = flow.owner.map_or(flow.initiator, |(_, local)| local).opposite();
             flow.evidence.rule = self.rules.find(&Subject {
@@ -234,6 +240,17 @@ mod tests {
         let classes = table.set_rules(&Policy::default()).iter().map(|revised| revised.class).collect::<Vec<_>>();
         assert_eq!(classes, [TrafficClass::Unclassified], "without rules it is what it was");
         assert_eq!(table.rule_hits(), []);
+    }
+
+    #[test]
+    fn the_device_of_a_flow_may_be_known_later_than_its_counts() {
+        let mut table = table();
+        table.set_rules(&policy(vec![(tablet(), TrafficClass::Work, "")]));
+        let key = see(&mut FlowTable::new(FlowLimits::default(), Locality::default()), true, b"?", 0, 1).key;
+        let some = Counts { bytes: ByteCount(100), packets: 1 };
+        let counted = table.observe_counts(&key, some, some, None, Timestamp::from_unix_secs(1));
+        assert_ne!(counted.class, TrafficClass::Work);
+        assert_eq!(see(&mut table, false, b"?", 0, 1).class, TrafficClass::Work);
     }
 
     /// The class after datagrams that the tablet (`>`) or the server (`<`) marked so.
