@@ -1,4 +1,4 @@
-//! All automation of the repository: `cargo xtask demo | test | lab | bench | web | codegen | tidy`.
+//! All automation of the repository: `cargo xtask demo | test | lab | bench | web | codegen | train | tidy`.
 //!
 //! Each command says what it does, installs or names what is missing, and ends with a summary.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
@@ -14,6 +14,7 @@ mod protocols;
 mod run;
 mod test;
 mod tidy;
+mod train;
 mod web;
 
 use clap::{Parser, Subcommand};
@@ -42,6 +43,8 @@ enum Command {
     Screenshots,
     /// Write docs/openapi.json and web/src/wire.d.ts from the types in `wire`, docs/protocols.md from the classifier
     Codegen,
+    /// Make the weights of a model anew, and say how good they are
+    Train(train::Arguments),
     /// Check the house: arrows between crates, unsafe, clocks and state where they do not belong
     Tidy(tidy::Arguments),
 }
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::Web => web::build(),
         Command::Screenshots => web::build().and_then(|()| browser::walk(browser::Pictures::Keep)),
         Command::Codegen => codegen::run(),
+        Command::Train(arguments) => train::run(arguments),
         Command::Tidy(arguments) => tidy::run(arguments),
     };
     match outcome {

@@ -1,0 +1,36 @@
+//! `cargo xtask train`: makes the weights of the models anew, and says how good they are.
+
+use crate::run;
+use anyhow::Result;
+
+/// What the user asked for.
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    model: Model,
+}
+
+#[derive(clap::Subcommand)]
+enum Model {
+    /// How flows move: learn, write the weights, judge (docs/behavior-model.md)
+    Behavior {
+        /// Passed on: `--seed 1`, `--without FAMILY`, `--captures FOLDER --truth FILE`, …; `--help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        more: Vec<String>,
+    },
+    /// Judge the built-in weights only
+    Judge {
+        /// Passed on: `--captures FOLDER --truth FILE`, `--list`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        more: Vec<String>,
+    },
+}
+
+/// Builds the trainer and runs it.
+pub fn run(arguments: Arguments) -> Result<()> {
+    let (verb, more) = match arguments.model {
+        Model::Behavior { more } => ("behavior", more),
+        Model::Judge { more } => ("judge", more),
+    };
+    run::check(run::cargo(&["run", "--release", "--quiet", "--package", "trainer", "--", verb]).args(more))
+}
