@@ -13,7 +13,40 @@ const LAST: usize = 5;
 /// of pictures, full packets.
 const SIZES: [u16; 9] = [40, 70, 110, 180, 280, 450, 800, 1_150, 1_300];
 /// Upper edges of the classes of gaps: back to back, a burst, codecs and ticks (5 to 130 ms), people.
-const GAPS: [u64; 8] = [300, 3_000, 9_000, 17_000, 28_000, 45_000, 130_000, 1_000_000];
+const GAPS: [u8; 8] = [
+    gap_code(300),
+    gap_code(3_000),
+    gap_code(9_000),
+    gap_code(17_000),
+    gap_code(28_000),
+    gap_code(45_000),
+    gap_code(130_000),
+    gap_code(1_000_000),
+];
+/// The class of a size by tens of bytes; all edges are whole tens.
+const SIZE_CLASS: [u8; 131] = {
+    let mut classes = [0; 131];
+    let mut at = 0;
+    while at < classes.len() {
+        while (classes[at] as usize) < SIZES.len() && at * 10 >= SIZES[classes[at] as usize] as usize {
+            classes[at] += 1;
+        }
+        at += 1;
+    }
+    classes
+};
+/// The class of a gap by its code.
+const GAP_CLASS: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut code = 0;
+    while code < classes.len() {
+        while (classes[code] as usize) < GAPS.len() && code >= GAPS[classes[code] as usize] as usize {
+            classes[code] += 1;
+        }
+        code += 1;
+    }
+    classes
+};
 /// A full packet of Ethernet; what is larger was merged.
 const FULL: f32 = 1_460.0;
 /// Packets closer than this belong to one picture or answer, microseconds.
@@ -120,27 +153,30 @@ fn put_end(row: &mut Row, mut end: End, packets: usize) {
     let start = row.next;
     let count = end.sizes.count;
     let sizes = end.sizes.all();
-    let steps: u32 = sizes.windows(2).map(|pair| u32::from(pair[0].min(1_500).abs_diff(pair[1].min(1_500)))).sum();
-    row.put(share(steps as usize, count.saturating_sub(1).max(1)) / FULL);
-    let half = |sizes: &[u16]| {
-        sizes.iter().map(|&size| f32::from(size.min(1_500))).sum::<f32>() / sizes.len().max(1) as f32 / FULL
-    };
-    let (early, late) = sizes.split_at(count / 2);
-    row.put(half(late) - half(early));
+    let (mut steps, mut early, mut total, mut squares) = (0_u32, 0_u32, 0_u32, 0_u32);
     // Ciphers in blocks pad to 16 bytes (WireGuard, IPsec, Tor's cells): sizes that leave the same rest.
     let mut rests = [0_u8; 16];
-    sizes.iter().for_each(|size| rests[usize::from(size % 16)] += 1);
-    row.put(share(rests.iter().max().map_or(0, |&most| usize::from(most)), count));
-    let total: f32 = sizes.iter().map(|&size| f32::from(size.min(1_500))).sum();
-    let mean = total / count.max(1) as f32;
-    let variance = sizes.iter().map(|&size| (f32::from(size.min(1_500)) - mean).powi(2)).sum::<f32>();
-    row.put(mean / FULL);
-    row.put((variance / count.max(1) as f32).sqrt() / FULL);
-    let mut histogram = [0_usize; SIZES.len() + 1];
-    for &size in sizes {
-        histogram[SIZES.iter().position(|&edge| size < edge).unwrap_or(SIZES.len())] += 1;
+    let mut histogram = [0_u8; SIZES.len() + 1];
+    let mut before = sizes.first().map_or(0, |&size| u32::from(size.min(1_500)));
+    for (nth, &size) in sizes.iter().enumerate() {
+        rests[usize::from(size % 16)] += 1;
+        histogram[usize::from(SIZE_CLASS[usize::from(size / 10).min(SIZE_CLASS.len() - 1)])] += 1;
+        let size = u32::from(size.min(1_500));
+        steps += size.abs_diff(before);
+        early += if nth < count / 2 { size } else { 0 };
+        total += size;
+        squares += size * size;
+        before = size;
     }
-    histogram.iter().for_each(|&part| row.put(share(part, packets)));
+    let mean = |bytes: u32, of: usize| share(bytes as usize, of.max(1)) / FULL;
+    row.put(mean(steps, count.saturating_sub(1)));
+    row.put(mean(total - early, count - count / 2) - mean(early, count / 2));
+    row.put(share(rests.iter().max().map_or(0, |&most| usize::from(most)), count));
+    let middle = share(total as usize, count.max(1));
+    let variance = share(squares as usize, count.max(1)) - middle * middle;
+    row.put(middle / FULL);
+    row.put(variance.max(0.0).sqrt() / FULL);
+    histogram.iter().for_each(|&part| row.put(share(usize::from(part), packets)));
     end.sizes.sort();
     for hundredths in [0, 25, 50, 75, 100] {
         row.put(f32::from(end.sizes.percentile(hundredths).min(1_500)) / FULL);
@@ -155,11 +191,9 @@ fn put_end(row: &mut Row, mut end: End, packets: usize) {
     }
     row.put(share(distinct, count));
     row.put(share(longest, count));
-    let mut histogram = [0_usize; GAPS.len() + 1];
-    for &gap in end.gaps.all() {
-        histogram[GAPS.iter().position(|&edge| gap_micros(gap) < edge).unwrap_or(GAPS.len())] += 1;
-    }
-    histogram.iter().for_each(|&part| row.put(share(part, packets)));
+    let mut histogram = [0_u8; GAPS.len() + 1];
+    end.gaps.all().iter().for_each(|&gap| histogram[usize::from(GAP_CLASS[usize::from(gap)])] += 1);
+    histogram.iter().for_each(|&part| row.put(share(usize::from(part), packets)));
     end.gaps.sort();
     for hundredths in [10, 50, 90] {
         row.put(f32::from(end.gaps.percentile(hundredths)) / 200.0);

@@ -88,6 +88,11 @@ impl<'a> Model<'a> {
         Model { parameters }
     }
 
+    /// What it was made with.
+    pub fn parameters(&self) -> &'a Parameters {
+        self.parameters
+    }
+
     /// The least confidence for a verdict of `class`, in hundredths.
     pub fn threshold(&self, class: TrafficClass) -> u8 {
         self.parameters.thresholds.get(class.index()).copied().unwrap_or(u8::MAX)
@@ -113,15 +118,30 @@ impl<'a> Model<'a> {
     }
 }
 
-/// Weights times inputs plus biases. A row per input, so that the compiler does many outputs at once; inputs
-/// that are zero, as half of them are, cost nothing.
+/// Outputs that are added up at once: as many as fit into eight registers of four floats.
+const BLOCK: usize = 32;
+
+/// Weights times inputs plus biases. A row per input, so that many outputs are added up at once.
 fn layer<const OUT: usize>(weights: &[f32], inputs: &[f32]) -> [f32; OUT] {
     let mut out = [0.0; OUT];
     let (rows, biases) = weights.split_at(inputs.len() * OUT);
     out.copy_from_slice(biases);
-    for (row, &input) in rows.chunks_exact(OUT).zip(inputs).filter(|(_, input)| **input != 0.0) {
-        for (value, &weight) in out.iter_mut().zip(row) {
-            *value += input * weight;
+    for (block, values) in out.chunks_mut(BLOCK).enumerate() {
+        let columns = block * BLOCK..block * BLOCK + values.len();
+        if let Ok(values) = <&mut [f32; BLOCK]>::try_from(&mut *values) {
+            let mut sums = *values;
+            for (row, &input) in rows.chunks_exact(OUT).zip(inputs) {
+                for (sum, &weight) in sums.iter_mut().zip(&row[columns.clone()]) {
+                    *sum += input * weight;
+                }
+            }
+            *values = sums;
+        } else {
+            for (row, &input) in rows.chunks_exact(OUT).zip(inputs) {
+                for (value, &weight) in values.iter_mut().zip(&row[columns.clone()]) {
+                    *value += input * weight;
+                }
+            }
         }
     }
     out
