@@ -46,7 +46,7 @@ fn show() -> Result<()> {
         household.start_on("study-pc", fetch("releases.ubuntu.com", lab::agent::Security::Tls))?,
         household.start_on("games-console", fetch("archive.ubuntu.com", lab::agent::Security::Clear))?,
         household.start_on("attic-nas", Activity::Send { server: "f004.backblazeb2.com".to_owned(), flows: 2 })?,
-        household.start_on("living-room-tv", Activity::Film { rate: 4_000_000 })?,
+        household.start_on("living-room-tv", Activity::Film { rate: 4_000_000, naming: lab::Naming::Said })?,
         household.start_on("annas-laptop", Activity::Meeting)?,
     ];
     for activity in [Activity::Browse, Activity::Shell, Activity::Clock] {

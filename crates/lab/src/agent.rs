@@ -43,7 +43,11 @@ pub enum Activity {
     Film {
         /// Rate of the film, bit/s of payload.
         rate: u64,
+        /// What it says of where it comes from.
+        naming: Naming,
     },
+    /// A phone call of which nothing can be read: no SIP, no STUN, every byte encrypted.
+    MaskedVoice,
     /// Reads pages over HTTPS, with time to think.
     Browse,
     /// Reads pages over QUIC, with time to think.
@@ -81,6 +85,16 @@ pub enum Activity {
         /// How often, milliseconds.
         every_ms: u64,
     },
+}
+
+/// What a flow says of its server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Naming {
+    /// Its name: asked of DNS, and in the TLS hello.
+    Said,
+    /// Only the public name of the provider, as with an encrypted hello (ECH); DNS was asked out of sight.
+    Outer,
 }
 
 /// Whether a flow is encrypted.
@@ -198,6 +212,7 @@ impl Agent {
             | Activity::ServeFiles { .. }
             | Activity::Meeting
             | Activity::Film { .. }
+            | Activity::MaskedVoice
             | Activity::Browse
             | Activity::BrowseQuic
             | Activity::Fetch { .. }

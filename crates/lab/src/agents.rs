@@ -7,6 +7,7 @@ mod dhcp;
 mod files;
 mod http;
 mod live;
+mod masked;
 mod meeting;
 mod meter;
 mod noise;
@@ -29,7 +30,8 @@ pub(crate) fn act(stage: &Stage, activity: Activity) -> Result<()> {
         Activity::ServeLive => live::serve(stage),
         Activity::Voice => call::talk(stage),
         Activity::Meeting => meeting::meet(stage),
-        Activity::Film { rate } => transfer::watch(stage, rate),
+        Activity::Film { rate, naming } => transfer::watch(stage, rate, naming),
+        Activity::MaskedVoice => masked::talk(stage),
         Activity::Browse => browse::over_tls(stage),
         Activity::BrowseQuic => browse::over_quic(stage),
         Activity::Fetch { server, flows, security, bytes } => transfer::fetch(stage, &server, flows, security, bytes),

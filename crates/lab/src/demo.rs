@@ -1,6 +1,6 @@
 //! The demo: a household, first without EqualNet and then with it, measured by its own programs.
 
-use crate::agent::{Activity, Agent, Security, now_ms};
+use crate::agent::{Activity, Agent, Naming, Security, now_ms};
 use crate::daemon::{Daemon, DaemonOptions};
 use crate::household::{Household, HouseholdOptions, PORT, missing_programs};
 use crate::judge::judge;
@@ -190,7 +190,7 @@ fn bring_everybody(household: &mut Household, voice: Agent, meters: BTreeMap<Str
         bytes: 400_000_000,
     };
     let shell = household.start_on("annas-laptop", Activity::Shell)?;
-    let film = household.start_on("living-room-tv", Activity::Film { rate: 4_000_000 })?;
+    let film = household.start_on("living-room-tv", Activity::Film { rate: 4_000_000, naming: Naming::Said })?;
     let readers = vec![
         household.start_on("annas-laptop", Activity::Browse)?,
         household.start_on("bens-phone", Activity::BrowseQuic)?,

@@ -27,7 +27,7 @@ mod story;
 mod watchdog;
 mod world;
 
-pub use agent::{Activity, Agent, Event, Report, RttSample};
+pub use agent::{Activity, Agent, Event, Naming, Report, RttSample};
 pub use api::Api;
 pub use daemon::{Daemon, DaemonOptions, DeviceSettings};
 pub use demo::{Browser, DemoOptions, demo, is_root};

@@ -5,7 +5,7 @@
 
 mod trim;
 
-use crate::agent::{Activity, Security};
+use crate::agent::{Activity, Naming, Security};
 use crate::household::{Household, HouseholdOptions};
 use crate::judge::key_of_truth;
 use crate::report::TrueFlow;
@@ -190,7 +190,7 @@ fn everybody() -> Vec<(&'static str, Activity)> {
     };
     vec![
         ("annas-laptop", Activity::Shell),
-        ("living-room-tv", Activity::Film { rate: 4_000_000 }),
+        ("living-room-tv", Activity::Film { rate: 4_000_000, naming: Naming::Said }),
         ("annas-laptop", Activity::Browse),
         ("bens-phone", Activity::BrowseQuic),
         ("annas-laptop", Activity::Meeting),

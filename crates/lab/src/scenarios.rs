@@ -2,6 +2,7 @@
 //! test in it, and says what it measured.
 
 mod change;
+mod classes;
 mod clean;
 mod law;
 mod restart;
@@ -72,7 +73,7 @@ impl Outcome {
 pub type Scenario = (&'static str, &'static str, fn(&Path) -> Result<Outcome>);
 
 /// All scenarios.
-pub const ALL: [Scenario; 8] = [
+pub const ALL: [Scenario; 9] = [
     ("household", "a household stands, names its devices and leaves nothing behind when killed", clean::household),
     ("tiers", "priority 1 takes what the guarantee of priority 5 leaves", law::tiers),
     ("fair", "two devices of one priority get the same, with one hungry class and with five", law::fair),
@@ -80,6 +81,11 @@ pub const ALL: [Scenario; 8] = [
     ("fill", "when one stops, the other fills the link", law::fill),
     ("voice", "a call under load is as quick as alone", law::voice),
     ("priority", "a changed priority reaches the kernel and loses no packet", change::priority),
+    (
+        "classes",
+        "each flow has its class in the kernel within 10 packets, a masked one by how it moves",
+        classes::classes,
+    ),
     ("restart", "a killed daemon leaves shaping in force, the next one takes it over", restart::kill_and_adopt),
 ];
 

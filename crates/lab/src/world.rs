@@ -33,6 +33,10 @@ const fn dual(name: &'static str, block: u8, host: u8, class: TrafficClass) -> S
     Service { name, ipv4, ipv6, class }
 }
 
+/// A server whose name nobody asks for.
+pub(crate) const NAMELESS: &str = "nameless.example.net";
+/// The public name that encrypted hellos to the film's server show; it has no address of its own in DNS.
+pub(crate) const OUTER_NAME: &str = "cloudflare-ech.com";
 /// Where segments of films come from.
 pub(crate) const VIDEO_CDN: &str = "rr3---sn-4g5e6nsz.googlevideo.com";
 /// Where images of installation media come from.
@@ -61,7 +65,7 @@ pub(crate) const SITES: [&str; 4] = ["en.wikipedia.org", "www.nytimes.com", "www
 pub(crate) const QUIC_SITES: [&str; 2] = ["www.google.com", "www.cloudflare.com"];
 
 /// All names.
-pub const SERVICES: [Service; 17] = [
+pub const SERVICES: [Service; 18] = [
     dual(SITES[0], 0, 10, TrafficClass::Web),
     service(SITES[1], 0, 11, TrafficClass::Web),
     service(SITES[2], 0, 12, TrafficClass::Web),
@@ -78,6 +82,7 @@ pub const SERVICES: [Service; 17] = [
     service(SHELL, 1, 70, TrafficClass::Interactive),
     service(GAME, 1, 80, TrafficClass::Gaming),
     service(VPN, 1, 90, TrafficClass::Work),
+    service(NAMELESS, 1, 99, TrafficClass::Voice),
     service(TIME, 1, 91, TrafficClass::Interactive),
 ];
 

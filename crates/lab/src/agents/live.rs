@@ -5,11 +5,14 @@ use super::noise::Noise;
 use super::play::{GAME_PORT, GAME_QUERY, TIME_PORT, VPN_PORT, vpn_data};
 use super::{meeting, rtp, shell, tls};
 use crate::agent::{Event, Stage, now_ms, tell};
-use crate::world::{GAME, MEETING, PHONE, SHELL, TIME, VPN, service_named};
+use crate::world::{GAME, MEETING, NAMELESS, PHONE, SHELL, TIME, VPN, service_named};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
+
+/// Where packets come back as they are.
+pub(super) const MASKED_PORT: u16 = 47_112;
 
 /// Serves until it is over.
 pub(super) fn serve(stage: &Stage) -> Result<()> {
@@ -21,6 +24,7 @@ pub(super) fn serve(stage: &Stage) -> Result<()> {
         }
         _ => meeting::binding_answer(packet, from),
     })?;
+    answer_on(NAMELESS, MASKED_PORT, |packet, _| Some(packet.to_vec()))?;
     let mut noise = Noise::new();
     answer_on(GAME, GAME_PORT, move |packet, _| Some(game_answer(packet, &mut noise)))?;
     let mut noise = Noise::new();

@@ -1,14 +1,18 @@
 //! TLS for both sides: the household's own authority, a certificate for each name, trust in nobody else.
 
 use crate::agent::tell_flow;
-use crate::world::SERVICES;
+use crate::world::{OUTER_NAME, SERVICES, VIDEO_CDN};
 use anyhow::{Context, Result};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
-use rustls::server::ResolvesServerCertUsingSni;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
+use rustls::server::{ClientHello, ResolvesServerCert, ResolvesServerCertUsingSni};
 use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
+use rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme, StreamOwned,
+};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -29,6 +33,7 @@ pub(super) fn server(authority: &Path, protocols: &[&str]) -> Result<Arc<ServerC
     let issuer = CertifiedIssuer::self_signed(parameters, KeyPair::generate()?)?;
 
     let mut resolver = ResolvesServerCertUsingSni::new();
+    let mut behind = None;
     for service in &SERVICES {
         let key = KeyPair::generate()?;
         let mut parameters = CertificateParams::new(vec![service.name.to_owned()])?;
@@ -37,12 +42,16 @@ pub(super) fn server(authority: &Path, protocols: &[&str]) -> Result<Arc<ServerC
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         // The authority goes along, as public ones send their intermediate: a handshake of a usual size.
         let chain = vec![certificate.der().clone(), issuer.der().clone()];
-        resolver.add(service.name, CertifiedKey::from_der(chain, key, &provider())?)?;
+        let certified = CertifiedKey::from_der(chain, key, &provider())?;
+        if service.name == VIDEO_CDN {
+            behind = Some(Arc::new(certified.clone()));
+        }
+        resolver.add(service.name, certified)?;
     }
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_cert_resolver(Arc::new(resolver));
+        .with_cert_resolver(Arc::new(Resolver { named: resolver, behind }));
     config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
 
     // Whole or not at all: devices look for it while we write.
@@ -50,6 +59,20 @@ pub(super) fn server(authority: &Path, protocols: &[&str]) -> Result<Arc<ServerC
     std::fs::write(&draft, issuer.der()).with_context(|| format!("cannot write {}", draft.display()))?;
     std::fs::rename(&draft, authority)?;
     Ok(Arc::new(config))
+}
+
+/// Chooses a certificate by the name in the hello; the provider's public name leads to the film's server, as an
+/// outer hello does.
+#[derive(Debug)]
+struct Resolver {
+    named: ResolvesServerCertUsingSni,
+    behind: Option<Arc<CertifiedKey>>,
+}
+
+impl ResolvesServerCert for Resolver {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        if hello.server_name() == Some(OUTER_NAME) { self.behind.clone() } else { self.named.resolve(hello) }
+    }
 }
 
 /// A device's side: trusts the authority in the file, speaks one of `protocols`.
@@ -63,6 +86,60 @@ pub(super) fn device(authority: &Path, protocols: &[&str]) -> Result<Arc<ClientC
         .with_no_client_auth();
     config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
     Ok(Arc::new(config))
+}
+
+/// A device's side that says `outer` in its hello instead of the name it wants, and still checks that the server
+/// is who it wants: what a watcher sees of an encrypted hello.
+pub(super) fn device_behind(authority: &Path, protocols: &[&str], inner: &str) -> Result<Arc<ClientConfig>> {
+    let mut config = ClientConfig::clone(&*device(authority, protocols)?);
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from(std::fs::read(authority)?))?;
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build()?;
+    let inner = ServerName::try_from(inner.to_owned()).context("a server name")?;
+    config.dangerous().set_certificate_verifier(Arc::new(Behind { inner, verifier }));
+    Ok(Arc::new(config))
+}
+
+/// Checks a certificate for the name inside.
+#[derive(Debug)]
+struct Behind {
+    inner: ServerName<'static>,
+    verifier: Arc<WebPkiServerVerifier>,
+}
+
+impl ServerCertVerifier for Behind {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        chain: &[CertificateDer<'_>],
+        _outer: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.verifier.verify_server_cert(certificate, chain, &self.inner, ocsp, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
 }
 
 /// Opens TCP to `name` at `address` and tells the flow.

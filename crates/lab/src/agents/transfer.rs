@@ -4,8 +4,8 @@ use super::http::Http;
 use super::noise::Noise;
 use super::resolve::{Family, resolve};
 use super::tls;
-use crate::agent::{Event, Security, Stage, now_ms, tell, trouble};
-use crate::world::{ARCHIVE, DELIVERY, RELEASES, VIDEO_CDN, service_named};
+use crate::agent::{Event, Naming, Security, Stage, now_ms, tell, trouble};
+use crate::world::{ARCHIVE, DELIVERY, OUTER_NAME, RELEASES, VIDEO_CDN, service_named};
 use anyhow::{Context, Result};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,11 +16,14 @@ use vocab::TrafficClass;
 const SEGMENT: Duration = Duration::from_secs(4);
 
 /// Watches a film of `rate` bit/s: a segment each 4 s over one flow.
-pub(super) fn watch(stage: &Stage, rate: u64) -> Result<()> {
-    let config = tls::device(&stage.authority, &["http/1.1"])?;
+pub(super) fn watch(stage: &Stage, rate: u64, naming: Naming) -> Result<()> {
+    let config = match naming {
+        Naming::Said => tls::device(&stage.authority, &["http/1.1"])?,
+        Naming::Outer => tls::device_behind(&stage.authority, &["http/1.1"], VIDEO_CDN)?,
+    };
     let bytes = rate / 8 * SEGMENT.as_secs();
     while !stage.is_over() {
-        if let Err(error) = watch_one(stage, &config, bytes) {
+        if let Err(error) = watch_one(stage, &config, naming, bytes) {
             trouble("film", &format_args!("{error:#}"));
             stage.sleep(Duration::from_secs(1));
         }
@@ -28,9 +31,15 @@ pub(super) fn watch(stage: &Stage, rate: u64) -> Result<()> {
     Ok(())
 }
 
-fn watch_one(stage: &Stage, config: &Arc<rustls::ClientConfig>, bytes: u64) -> Result<()> {
-    let address = resolve(VIDEO_CDN, Family::V4)?;
-    let mut http = Http::new(tls::open_tls(config, VIDEO_CDN, address, TrafficClass::Streaming)?);
+fn watch_one(stage: &Stage, config: &Arc<rustls::ClientConfig>, naming: Naming, bytes: u64) -> Result<()> {
+    let (said, address) = match naming {
+        Naming::Said => (VIDEO_CDN, resolve(VIDEO_CDN, Family::V4)?),
+        Naming::Outer => {
+            let service = service_named(VIDEO_CDN).with_context(|| format!("{VIDEO_CDN} is not in this world"))?;
+            (OUTER_NAME, service.ipv4.into())
+        }
+    };
+    let mut http = Http::new(tls::open_tls(config, said, address, TrafficClass::Streaming)?);
     let mut next = Instant::now();
     for number in 0.. {
         if stage.is_over() {
