@@ -159,9 +159,9 @@ impl Tables {
     }
 }
 
-/// A label without its number: `ocsp` of `ocsp07`.
+/// A label without its number: `ocsp` of `ocsp07`, `doh` of `doh-2`.
 fn unnumbered(label: &str) -> &str {
-    label.trim_end_matches(|c: char| c.is_ascii_digit())
+    label.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-')
 }
 
 /// A name without its top-level domain: `google` of `google.de` and of `google.co.uk`.
@@ -269,6 +269,7 @@ mod tests {
         check("ocsp07.actalis.it", Some(("OCSP", Interactive)));
         check("imap.example.co.uk", Some(("Mail servers", Work)));
         check("download.microsoft.com", Some(("Download servers", Download)));
+        check("doh-2.example.org", Some(("DNS over HTTPS", Interactive)));
         check("vpn3.example.edu", Some(("VPN gateways", Work)));
         check("mqtt.example.net", Some(("IoT platforms", Update)));
         // Listed for another purpose, listed itself, and too short to be a host of its domain.
