@@ -130,11 +130,11 @@ fn datagram(view: &View<'_>) -> Finding {
         return found("UNISTIM", Voice, "a telephone looks for its server (UNISTIM)");
     }
     if view.port(5_000) && be16(bytes, 0) == Some(0) && matches!(bytes.get(4), Some(0..=2)) && bytes.len() <= 200 {
-        return likely("UNISTIM", Voice, 70, "a message in the form of UNISTIM on its port");
+        return likely("UNISTIM", Voice, 66, "a message in the form of UNISTIM on its port");
     }
     // Alcatel's telephones ("New Office Environment"): a message of its own length, a number.
     if matches!((bytes.len(), bytes), (5 | 12, [7, 0, 1..=255, 0, ..])) {
-        return likely("NOE", Voice, 80, "a message to a telephone (NOE)");
+        return likely("NOE", Voice, 72, "a message to a telephone (NOE)");
     }
     if view.any_port(&[32_512, 32_640]) && matches!(bytes, [0..=9, ..]) {
         return likely("NOE", Voice, 82, "a message to a telephone (NOE)");

@@ -20,8 +20,9 @@ const MOST_STEP: u16 = 64;
 /// A telephone event or comfort noise is no more than this (RFC 4733, RFC 3389), header included.
 const MOST_EVENT: usize = 28;
 
-/// Signalling this sure, in hundredths, makes a flow a call's: STUN with the attributes of ICE, and above.
-const SURE: u8 = 80;
+/// Signalling this sure, in hundredths, makes a flow a call's: a service's own. ICE alone does not, as tunnels use
+/// it, too.
+const SURE: u8 = 86;
 
 /// One synchronisation source of one end.
 #[derive(Clone, Copy, Debug, Default)]
@@ -461,10 +462,10 @@ mod tests {
             let heard = tracker.observe(0, &[first, 1, 2, 3, 4, 5, 6, 7]);
             assert_eq!(matches!(heard, Heard::Media), expected, "{confidence} {first}");
         };
-        check(80, b'h', true);
-        check(80, 22, false);
-        check(80, 0, false);
-        check(66, b'h', false);
+        check(86, b'h', true);
+        check(86, 22, false);
+        check(86, 0, false);
+        check(80, b'h', false);
     }
 
     #[test]

@@ -187,7 +187,7 @@ fn datagram(view: &View<'_>) -> Finding {
         // iQIYI, which grew out of it, has two bytes before.
         _ if matches!(bytes.get(4), Some(0x43 | 0x44 | 0x55)) && ppstream_length(bytes, 2) && bytes.len() >= 64 => {
             let name = memchr::memmem::find(&bytes[..bytes.len().min(200)], b"PPStream").is_some();
-            return likely("iQIYI", Streaming, if name { 95 } else { 78 }, "a message between viewers of iQIYI");
+            return likely("iQIYI", Streaming, if name { 95 } else { 66 }, "a message between viewers of iQIYI");
         }
         _ => {}
     }

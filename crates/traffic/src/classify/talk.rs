@@ -90,12 +90,12 @@ fn imo_filler(bytes: &[u8]) -> bool {
 /// own messages (Telegram's libtgvoip, published source).
 fn telegram(view: &View<'_>) -> Finding {
     let bytes = view.bytes;
-    if bytes.get(16..28).is_some_and(|marks| marks.iter().all(|&byte| byte == 0xff)) && bytes[0] != 0xff {
+    let random = bytes.get(..16).is_some_and(|tag| tag.iter().filter(|&&byte| matches!(byte, 0 | 0xff)).count() < 4);
+    if random && bytes.get(16..28).is_some_and(|marks| marks.iter().all(|&byte| byte == 0xff)) {
         return found("Telegram", Call, "a message to a reflector of Telegram calls");
     }
     let reflector = |port: u16| (500..=600).contains(&port) || port == 1_400;
     let shared = view.heard.len() >= 28 && bytes.get(..16) == view.heard.get(..16);
-    let random = bytes.get(..16).is_some_and(|tag| tag.iter().filter(|&&byte| byte == 0).count() < 4);
     if (reflector(view.source_port) || reflector(view.destination_port)) && shared && random {
         return likely("Telegram", Call, 85, "both ends use the tag of a Telegram call");
     }
@@ -191,6 +191,7 @@ mod tests {
                 (Stream, 10_011, "'TS3' 0a 0d 'Welcome'", "TeamSpeak voice"),
                 (Datagram, 64_738, "00*4 01 02 03 04 05 06 07 08", "Mumble voice"),
                 (Datagram, 521, "11*16 ff*12 fe ff ff ff 00*8", "Telegram call"),
+                (Datagram, 521, "00*16 ff*12 fe ff ff ff 00*8", ""),
                 (Datagram, 3_478, "ff 10 00 10 01*16", "Microsoft Teams call"),
                 (Datagram, 7_985, "11 22 03 00 01*8", "Viber voice"),
                 (Datagram, 40_001, "11 22 01 00 05 00 01*20", "Viber voice"),
