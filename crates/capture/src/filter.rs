@@ -30,17 +30,7 @@ impl Filter {
     /// libpcap is not installed, or does not understand the expression.
     pub fn compile(expression: &str, link_type: LinkType, snap_len: u32) -> Result<Filter, CaptureError> {
         let library = Library::load()?;
-        let number = match link_type {
-            LinkType::Ethernet => 1,
-            LinkType::RawIp => 12,
-            LinkType::LinuxCooked => 113,
-            LinkType::LinuxCooked2 => 276,
-            LinkType::Loopback => 0,
-            LinkType::Ppp => 9,
-            LinkType::PppEther => 51,
-            LinkType::CiscoHdlc => 104,
-        };
-        let instructions = library.compile(expression, number, snap_len)?;
+        let instructions = library.compile(expression, link_type.number().into(), snap_len)?;
         Ok(Filter { library: Arc::new(library), instructions: instructions.into() })
     }
 

@@ -195,17 +195,7 @@ impl FileFilter {
 
 /// How a link type of the tcpdump list begins its frames; the number itself if we do not read it.
 fn link_type(number: u16) -> Result<LinkType, u16> {
-    Ok(match number {
-        1 => LinkType::Ethernet,
-        0 | 108 => LinkType::Loopback,
-        9 | 50 => LinkType::Ppp,
-        51 => LinkType::PppEther,
-        12 | 14 | 101 | 228 | 229 => LinkType::RawIp,
-        104 => LinkType::CiscoHdlc,
-        113 => LinkType::LinuxCooked,
-        276 => LinkType::LinuxCooked2,
-        number => return Err(number),
-    })
+    LinkType::from_number(number).ok_or(number)
 }
 
 /// A frame inside `FileSource::record`.
@@ -838,8 +828,8 @@ mod tests {
         let lie = [good, lie].concat();
         check(&lie, &[seen], &[FileWarning::Damaged { at, reason: "a frame of 255 bytes".to_owned() }]);
 
-        let radio = [n.pcap(0xa1b2_c3d4, 127), n.record(5, 0, 14, &FRAME), n.record(5, 0, 14, &FRAME)].concat();
-        check(&radio, &[], &[FileWarning::LinkType(127)]);
+        let radio = [n.pcap(0xa1b2_c3d4, 147), n.record(5, 0, 14, &FRAME), n.record(5, 0, 14, &FRAME)].concat();
+        check(&radio, &[], &[FileWarning::LinkType(147)]);
     }
 
     #[test]

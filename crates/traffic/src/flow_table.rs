@@ -6,6 +6,7 @@
 //! the longest idle; flows of protected classes go last. Nothing is evicted without being counted.
 
 mod flow;
+mod fragments;
 mod order;
 mod probe;
 mod ruled;
@@ -19,6 +20,7 @@ use crate::{Fragment, Locality, Packet, Transport};
 use flow::Flow;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
+use fragments::Fragments;
 use order::{Fate, NONE, Queue, Queues};
 use probe::{LISTEN, Probe, READ, WATCH, inspect_datagram, inspect_stream, view};
 pub use ruled::Revised;
@@ -206,6 +208,7 @@ pub struct FlowTable {
     rule_hits: Vec<RuleHits>,
     names: Memory,
     announced: Announcements,
+    fragments: Fragments,
     hasher: RandomState,
     index: HashTable<Place>,
     /// Where the packet before this one belonged: packets come in trains.
@@ -241,6 +244,7 @@ impl FlowTable {
             rule_hits: Vec::new(),
             names: Memory::new(limits.names),
             announced: Announcements::default(),
+            fragments: Fragments::default(),
             hasher: RandomState::default(),
             index: HashTable::new(),
             latest: None,
@@ -274,6 +278,13 @@ impl FlowTable {
         at: Timestamp,
     ) -> Observed {
         self.advance(at);
+        let complete;
+        let packet = if packet.fragment == Fragment::Whole {
+            packet
+        } else {
+            complete = self.fragments.complete(packet, self.now);
+            &complete
+        };
         let (key, side) = packet.key();
         if dns::is_port(packet.source.port) {
             self.learn_names(packet);
@@ -524,7 +535,7 @@ impl FlowTable {
         if let Some(signature) = classify::ports::by_protocol(packet.protocol) {
             flow.evidence.signature = Some(signature);
             flow.settlement = Settlement::Settled;
-        } else if packet.fragment == Fragment::Later {
+        } else if matches!(packet.fragment, Fragment::Later { .. }) {
             flow.settlement = Settlement::Settled;
         }
         flow.doubts = true;
@@ -575,7 +586,7 @@ impl FlowTable {
         {
             flow.begins[side_index(side)] = Some(segment.seq.wrapping_add(1));
         }
-        if packet.payload.is_empty() || packet.fragment == Fragment::Later {
+        if packet.payload.is_empty() || matches!(packet.fragment, Fragment::Later { .. }) {
             return;
         }
         // Working memory comes with the first payload: a flood of openings costs flows alone.

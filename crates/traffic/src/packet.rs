@@ -8,6 +8,8 @@ mod ethernet;
 mod ip;
 mod tcp;
 mod udp;
+mod wireless;
+mod wrapped;
 
 pub use tcp::{TcpFlags, TcpSegment};
 
@@ -38,10 +40,16 @@ pub enum Malformed {
 pub enum Fragment {
     /// All of it.
     Whole,
-    /// The first part, with the ports.
-    First,
+    /// The first part, with the ports; the others bear the same `id`.
+    First {
+        /// The identification of the IP packet.
+        id: u32,
+    },
     /// A later part: no ports, its payload is the middle of something.
-    Later,
+    Later {
+        /// The identification of the IP packet.
+        id: u32,
+    },
 }
 
 /// What the protocol above IP says.
@@ -88,7 +96,7 @@ impl<'a> Packet<'a> {
     /// The packet in a frame that begins as `link_type` says and had `wire_len` bytes on the wire, counted
     /// from the same place as `bytes`.
     ///
-    /// Tunnels in the clear (IP in IP, 6in4, 4in6, GRE, GTP-U) give the inner packet, with the outer length.
+    /// Tunnels in the clear (IP in IP, 6in4, 4in6, GRE, EtherIP, MPLS in IP, GTP-U, TZSP, CAPWAP's data) give the inner packet, with the outer length.
     ///
     /// # Errors
     /// [`Malformed`] where no IP header can be read.
@@ -106,18 +114,14 @@ impl<'a> Packet<'a> {
         packet.source_mac = frame.source_mac;
         packet.destination_mac = frame.destination_mac;
         packet.vlan = frame.vlan;
-        packet.wire_len = match link_type {
-            LinkType::Ethernet => wire_len,
-            LinkType::RawIp
-            | LinkType::LinuxCooked
-            | LinkType::LinuxCooked2
-            | LinkType::Loopback
-            | LinkType::Ppp
-            | LinkType::PppEther
-            | LinkType::CiscoHdlc => {
-                let header = u32::try_from(bytes.len() - frame.payload.len()).unwrap_or(0);
-                wire_len.saturating_sub(header).saturating_add(ETHERNET_HEADER)
-            }
+        let before = match frame.ethernet_at {
+            Some(at) => at,
+            None => bytes.len() - frame.payload.len(),
+        };
+        let length = wire_len.saturating_sub(u32::try_from(before).unwrap_or(0));
+        packet.wire_len = match frame.ethernet_at {
+            Some(_) => length,
+            None => length.saturating_add(ETHERNET_HEADER),
         };
         Ok(packet)
     }

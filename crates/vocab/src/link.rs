@@ -98,6 +98,149 @@ pub enum LinkType {
     PppEther,
     /// Cisco HDLC (DLT 104).
     CiscoHdlc,
+    /// IEEE 802.11 (DLT 105).
+    Wifi,
+    /// IEEE 802.11 behind a Prism header of fixed length (DLT 119).
+    WifiPrism,
+    /// IEEE 802.11 behind a radiotap header (DLT 127).
+    WifiRadiotap,
+    /// IEEE 802.11 behind an AVS header (DLT 163).
+    WifiAvs,
+    /// Per-packet information, which names the link type of what follows (DLT 192).
+    PerPacketInformation,
+    /// Apple's packet tap, which names the link type of what follows (DLT 258).
+    PacketTap,
+    /// Endace's extensible records (DLT 197).
+    ExtensibleRecord,
+    /// What Linux' NFLOG hands out (DLT 239).
+    NetfilterLog,
+    /// Ethernet behind the four bytes of a netANALYZER (DLT 240).
+    NetAnalyzer,
+    /// IEEE 802.5 (DLT 6).
+    TokenRing,
+    /// Fiber distributed data interface (DLT 10).
+    Fddi,
+    /// SLIP behind the 16 bytes of its link header (DLT 8).
+    Slip,
+    /// Frame relay (DLT 107).
+    FrameRelay,
+    /// ATM with LLC, RFC 2684 (DLT 11 and 100).
+    AtmLlc,
+    /// ATM behind the four bytes of SunATM (DLT 123).
+    SunAtm,
+    /// IP over Fibre Channel (DLT 122).
+    FibreChannel,
+    /// IP over IEEE 1394 as Apple does it (DLT 138).
+    FireWire,
+    /// OpenBSD's inside of IPsec (DLT 109).
+    OpenBsdEnc,
+    /// OpenBSD's log of the packet filter (DLT 117).
+    OpenBsdPflog,
+    /// PPP behind a byte that tells the direction (DLT 204).
+    PppDirected,
+}
+
+impl LinkType {
+    /// All of them; new ones are added at the end.
+    pub const ALL: [LinkType; 28] = [
+        LinkType::Ethernet,
+        LinkType::RawIp,
+        LinkType::LinuxCooked,
+        LinkType::LinuxCooked2,
+        LinkType::Loopback,
+        LinkType::Ppp,
+        LinkType::PppEther,
+        LinkType::CiscoHdlc,
+        LinkType::Wifi,
+        LinkType::WifiPrism,
+        LinkType::WifiRadiotap,
+        LinkType::WifiAvs,
+        LinkType::PerPacketInformation,
+        LinkType::PacketTap,
+        LinkType::ExtensibleRecord,
+        LinkType::NetfilterLog,
+        LinkType::NetAnalyzer,
+        LinkType::TokenRing,
+        LinkType::Fddi,
+        LinkType::Slip,
+        LinkType::FrameRelay,
+        LinkType::AtmLlc,
+        LinkType::SunAtm,
+        LinkType::FibreChannel,
+        LinkType::FireWire,
+        LinkType::OpenBsdEnc,
+        LinkType::OpenBsdPflog,
+        LinkType::PppDirected,
+    ];
+
+    /// What a number of the tcpdump list ("Link-layer header types") stands for; `None` where we do not read it.
+    pub const fn from_number(number: u16) -> Option<LinkType> {
+        Some(match number {
+            1 => LinkType::Ethernet,
+            12 | 14 | 101 | 228 | 229 => LinkType::RawIp,
+            113 => LinkType::LinuxCooked,
+            276 => LinkType::LinuxCooked2,
+            0 | 108 => LinkType::Loopback,
+            9 | 50 => LinkType::Ppp,
+            51 => LinkType::PppEther,
+            104 => LinkType::CiscoHdlc,
+            105 => LinkType::Wifi,
+            119 => LinkType::WifiPrism,
+            127 => LinkType::WifiRadiotap,
+            163 => LinkType::WifiAvs,
+            192 => LinkType::PerPacketInformation,
+            258 => LinkType::PacketTap,
+            197 => LinkType::ExtensibleRecord,
+            239 => LinkType::NetfilterLog,
+            240 => LinkType::NetAnalyzer,
+            6 => LinkType::TokenRing,
+            10 => LinkType::Fddi,
+            8 => LinkType::Slip,
+            107 => LinkType::FrameRelay,
+            11 | 100 => LinkType::AtmLlc,
+            123 => LinkType::SunAtm,
+            122 => LinkType::FibreChannel,
+            138 => LinkType::FireWire,
+            109 => LinkType::OpenBsdEnc,
+            117 => LinkType::OpenBsdPflog,
+            204 => LinkType::PppDirected,
+            _ => return None,
+        })
+    }
+
+    /// The number by which libpcap on Linux knows it; where several stand for it, the plainest.
+    pub const fn number(self) -> u16 {
+        match self {
+            LinkType::Ethernet => 1,
+            LinkType::RawIp => 12,
+            LinkType::LinuxCooked => 113,
+            LinkType::LinuxCooked2 => 276,
+            LinkType::Loopback => 0,
+            LinkType::Ppp => 9,
+            LinkType::PppEther => 51,
+            LinkType::CiscoHdlc => 104,
+            LinkType::Wifi => 105,
+            LinkType::WifiPrism => 119,
+            LinkType::WifiRadiotap => 127,
+            LinkType::WifiAvs => 163,
+            LinkType::PerPacketInformation => 192,
+            LinkType::PacketTap => 258,
+            LinkType::ExtensibleRecord => 197,
+            LinkType::NetfilterLog => 239,
+            LinkType::NetAnalyzer => 240,
+            LinkType::TokenRing => 6,
+            LinkType::Fddi => 10,
+            LinkType::Slip => 8,
+            LinkType::FrameRelay => 107,
+            LinkType::AtmLlc => 11,
+            LinkType::SunAtm => 123,
+            LinkType::FibreChannel => 122,
+            LinkType::FireWire => 138,
+            LinkType::OpenBsdEnc => 109,
+            LinkType::OpenBsdPflog => 117,
+            LinkType::PppDirected => 204,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -112,5 +255,13 @@ mod tests {
         for bad in ["", ".", "..", "a/b", "a b", "sixteen-letters0", "eth0:1"] {
             assert!(InterfaceName::new(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn each_link_type_stands_for_its_number() {
+        for link_type in LinkType::ALL {
+            assert_eq!(LinkType::from_number(link_type.number()), Some(link_type));
+        }
+        assert_eq!(LinkType::from_number(9_999), None);
     }
 }

@@ -1,7 +1,7 @@
 //! IPv4 with options, IPv6 with extension headers, fragments, and tunnels in the clear.
 
-use super::ethernet::{Network, by_ethertype};
-use super::{Fragment, Malformed, Packet, Transport, be16, tcp, udp};
+use super::ethernet::{Network, by_ethertype, labelled};
+use super::{Fragment, Malformed, Packet, Transport, be16, be32, tcp, udp, wireless};
 use vocab::{Address, Endpoint, IpProtocol};
 
 /// Tunnels inside tunnels that we follow; the next one is a packet of its tunnel's protocol.
@@ -18,9 +18,12 @@ const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
 const GRE: u8 = 47;
 const DESTINATION_OPTIONS: u8 = 60;
+const ETHERIP: u8 = 97;
 const MOBILITY: u8 = 135;
+const MPLS_IN_IP: u8 = 137;
 const HIP: u8 = 139;
 const SHIM6: u8 = 140;
+const ETHERNET: u8 = 143;
 
 /// What stands between the link header and the transport.
 struct Header<'a> {
@@ -42,8 +45,12 @@ pub(super) fn parse(mut network: Network, mut bytes: &[u8], most_tunnels: usize)
             IP_IN_IP => Ok((Network::V4, header.body)),
             SIX_IN_FOUR => Ok((Network::V6, header.body)),
             GRE => gre(header.body),
-            UDP => match gtp(header.body) {
-                Some(inner) => Ok((Network::ByVersion, inner)),
+            // A version of four bits and zeros (RFC 3378, 3), then a frame.
+            ETHERIP => by_ethertype(header.body.get(2..).unwrap_or(&[]), BRIDGED),
+            ETHERNET => by_ethertype(header.body, BRIDGED),
+            MPLS_IN_IP => labelled(header.body),
+            UDP => match datagram_tunnel(header.body) {
+                Some(inner) => inner,
                 None => break,
             },
             _ => break,
@@ -74,7 +81,7 @@ fn packet<'a>(header: &Header<'a>) -> Packet<'a> {
         fragment: header.fragment,
         payload: header.body,
     };
-    if header.fragment == Fragment::Later {
+    if matches!(header.fragment, Fragment::Later { .. }) {
         return packet;
     }
     let ports = match header.protocol {
@@ -114,10 +121,11 @@ fn ipv4(bytes: &[u8]) -> Result<Header<'_>, Malformed> {
     }
     let body = bytes.get(header_len..total.min(bytes.len())).ok_or(Malformed::Truncated("IPv4"))?;
     let word = u16::from_be_bytes([fixed[6], fixed[7]]);
+    let id = u32::from(u16::from_be_bytes([fixed[4], fixed[5]]));
     let fragment = match (word & 0x1fff, word & 0x2000 != 0) {
         (0, false) => Fragment::Whole,
-        (0, true) => Fragment::First,
-        _ => Fragment::Later,
+        (0, true) => Fragment::First { id },
+        _ => Fragment::Later { id },
     };
     Ok(Header {
         source: Address::from_v4([fixed[12], fixed[13], fixed[14], fixed[15]]),
@@ -149,16 +157,17 @@ fn ipv6(bytes: &[u8]) -> Result<Header<'_>, Malformed> {
         let length = if protocol == FRAGMENT { 8 } else { (usize::from(units) + 1) * 8 };
         if protocol == FRAGMENT {
             let Some(word) = be16(body, 2) else { break };
+            let id = be32(body, 4).unwrap_or(0);
             fragment = match (word >> 3, word & 1 == 1) {
                 (0, false) => Fragment::Whole,
-                (0, true) => Fragment::First,
-                _ => Fragment::Later,
+                (0, true) => Fragment::First { id },
+                _ => Fragment::Later { id },
             };
         }
         let Some(rest) = body.get(length..) else { break };
         body = rest;
         protocol = next;
-        if fragment == Fragment::Later {
+        if matches!(fragment, Fragment::Later { .. }) {
             break;
         }
     }
@@ -180,11 +189,64 @@ fn ipv6(bytes: &[u8]) -> Result<Header<'_>, Malformed> {
 
 /// GTP-U (3GPP TS 29.281, 4.4.2.3).
 const GTP_PORT: u16 = 2152;
+/// CAPWAP's data (RFC 5415, 3.1).
+const CAPWAP_PORT: u16 = 5247;
+/// What access points mirror to a sniffer.
+const TZSP_PORT: u16 = 37_008;
+/// The ethertype under which a frame of its own is carried (RFC 7637, 3.2).
+const BRIDGED: u16 = 0x6558;
 
 /// Whether a datagram of this port must be looked into for a tunnel in the clear.
 #[inline]
 pub(super) fn may_be_tunnel(port: u16) -> bool {
-    port == GTP_PORT
+    matches!(port, GTP_PORT | CAPWAP_PORT | TZSP_PORT)
+}
+
+/// What a datagram carries that is a tunnel in the clear; tunnels that are a flow of their own to those who run
+/// them (VXLAN, GENEVE, Teredo, L2TP) stay closed.
+fn datagram_tunnel(datagram: &[u8]) -> Option<Result<(Network, &[u8]), Malformed>> {
+    let (source, destination) = (be16(datagram, 0)?, be16(datagram, 2)?);
+    if source == CAPWAP_PORT {
+        return capwap(datagram.get(8..)?);
+    }
+    if source == TZSP_PORT || destination == TZSP_PORT {
+        return tzsp(datagram.get(8..)?);
+    }
+    gtp(datagram).map(|inner| Ok((Network::ByVersion, inner)))
+}
+
+/// What a controller sends to the devices of an access point (RFC 5415, 4.3), whole and in the clear: IEEE 802.3
+/// or, where its flag says so, IEEE 802.11, whose control bytes some vendors swap. The way up stays the tunnel's.
+fn capwap(bytes: &[u8]) -> Option<Result<(Network, &[u8]), Malformed>> {
+    let &[0, second, third, fourth, ..] = bytes else { return None };
+    // Parts of a frame, and keep-alives.
+    if fourth & 0x88 != 0 {
+        return None;
+    }
+    let frame = bytes.get(usize::from(second >> 3) * 4..)?;
+    if third & 1 == 0 {
+        return Some(by_ethertype(frame, BRIDGED));
+    }
+    let body =
+        wireless::open(frame, wireless::Framing::Plain).or_else(|_| wireless::open(frame, wireless::Framing::Swapped));
+    Some(body.and_then(|body| match body.payload {
+        [0xaa, 0xaa, 0x03, 0, 0, 0, high, low, rest @ ..] => by_ethertype(rest, u16::from_be_bytes([*high, *low])),
+        _ => Err(Malformed::NotIp(0)),
+    }))
+}
+
+/// A frame of Ethernet (TaZmen sniffer protocol): version 1, a received packet, tags to their end.
+fn tzsp(bytes: &[u8]) -> Option<Result<(Network, &[u8]), Malformed>> {
+    let [1, 0, 0, 1, ..] = bytes else { return None };
+    let mut at = 4;
+    for _ in 0..32 {
+        match *bytes.get(at)? {
+            0 => at += 1,
+            1 => return Some(by_ethertype(bytes.get(at + 1..)?, BRIDGED)),
+            _ => at += 2 + usize::from(*bytes.get(at + 1)?),
+        }
+    }
+    None
 }
 
 /// What a mobile network's tunnel carries: GTP-U (3GPP TS 29.281, 5.1) on its port, message type G-PDU.

@@ -14,17 +14,7 @@ pub struct Frame {
 }
 
 fn link_type(number: Linktype) -> Option<LinkType> {
-    Some(match number.0 {
-        1 => LinkType::Ethernet,
-        12 | 14 | 101 | 228 | 229 => LinkType::RawIp,
-        113 => LinkType::LinuxCooked,
-        276 => LinkType::LinuxCooked2,
-        0 | 108 => LinkType::Loopback,
-        9 | 50 => LinkType::Ppp,
-        51 => LinkType::PppEther,
-        104 => LinkType::CiscoHdlc,
-        _ => return None,
-    })
+    LinkType::from_number(u16::try_from(number.0).ok()?)
 }
 
 /// All frames of a pcap or pcapng file that can be read, in order.
