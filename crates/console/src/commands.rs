@@ -54,7 +54,7 @@ pub enum Command {
     /// What you know better: which flows are of which class
     #[command(
         after_help = "The first rule that fits a flow wins: those set by hand, the newest first, then those of the \
-        configuration.\nA rule that never matched says so.\n\n\
+        configuration. A rule that never matched says so.\n\n\
         Examples:\n  equalnet rules\n  equalnet rules --watch\n  equalnet rules --json"
     )]
     Rules(rules::Args),
@@ -65,7 +65,7 @@ pub enum Command {
     /// Say what a flow is for, where EqualNet is wrong
     #[command(
         after_help = "It becomes a rule that takes flows like it: of the same server name; without one, of the same \
-        server, port\nand protocol. The rule is saved, in force at once, and the way back is printed.\n\n\
+        server, port and protocol. The rule is saved, in force at once, and the way back is printed.\n\n\
         Examples:\n  equalnet reclassify zoom.us:8801 --as call\n  \
         equalnet reclassify 192.168.1.20:50000 --as gaming --device-only"
     )]

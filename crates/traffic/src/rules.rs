@@ -202,6 +202,10 @@ fn fits(conditions: &Conditions, subject: &Subject<'_>) -> bool {
 /// Names asked of these are not the server's own (RFC 1035, RFC 6762, RFC 4795, RFC 7858).
 const NAME_SERVICES: [u16; 4] = [53, 5353, 5355, 853];
 
+/// From here on, ports are given to whoever asks (Linux' `ip_local_port_range`; IANA's begin at 49152, RFC 6335): one
+/// of these says nothing about the next flow.
+const FIRST_EPHEMERAL: u16 = 32_768;
+
 /// What `flow` and flows like it have in common, and as few others as can be: the server's name; without one,
 /// the server's address, port and protocol; where the device is the server itself, the device, its port and
 /// protocol. `addresses` are those of the flow's device.
@@ -219,7 +223,8 @@ pub fn conditions_like(flow: &FlowSummary, addresses: &[IpAddr], scope: RuleScop
     }
     let protocol = Some(flow.key.protocol());
     let only = |port| PortRange::new(port, port);
-    if local == flow.initiator || flow.device.is_none() || own.port == 0 {
+    let serves = local != flow.initiator && (1..FIRST_EPHEMERAL).contains(&own.port);
+    if flow.device.is_none() || !serves {
         return Conditions {
             server: Some(AddressBlock::single(server.address)),
             protocol,
@@ -393,7 +398,9 @@ mod tests {
         check_like("zoom.us", laptop, server, mac, RuleScope::Device, "server name zoom.us, device a4:5e:60:00:00:01");
         check_like("", laptop, server, mac, RuleScope::Everybody, "server 203.0.113.7, udp port 8801");
         // Somebody from outside talks to a server of ours.
-        check_like("", server, laptop, mac, RuleScope::Everybody, "udp port 50000, device a4:5e:60:00:00:01");
+        let own = "192.168.1.20:8123";
+        check_like("", server, own, mac, RuleScope::Everybody, "udp port 8123, device a4:5e:60:00:00:01");
+        check_like("", server, laptop, mac, RuleScope::Everybody, "server 203.0.113.7, udp port 8801");
         // What was asked of a name server.
         check_like("zoom.us", laptop, "9.9.9.9:53", mac, RuleScope::Everybody, "server 9.9.9.9, udp port 53");
         check_like("", laptop, server, None, RuleScope::Device, "server 203.0.113.7, udp port 8801");
