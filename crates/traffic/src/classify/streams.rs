@@ -83,6 +83,9 @@ pub(crate) fn announce(view: &View<'_>, announce: &mut dyn FnMut(Announced)) {
     };
     tell(b"client_port=", viewer);
     tell(b"server_port=", server);
+    // AirPlay's sound has two more ports of whoever writes them (RAOP).
+    tell(b"control_port=", here);
+    tell(b"timing_port=", here);
 }
 
 fn stream(view: &View<'_>) -> Finding {
@@ -307,6 +310,10 @@ mod tests {
         check(
             "RTSP/1.0 200 OK\r\nTransport: RTP/AVP;unicast;client_port=4588-4589;server_port=6256-6257\r\n\r\n",
             &["198.51.100.7 4588", "198.51.100.7 4589", "192.0.2.9 6256", "192.0.2.9 6257"],
+        );
+        check(
+            "SETUP rtsp://example.com/a RTSP/1.0\r\nTransport: RTP/AVP/UDP;control_port=6001;timing_port=6002\r\n\r\n",
+            &["192.0.2.9 6001", "192.0.2.9 6002"],
         );
         check("PLAY rtsp://example.com/a RTSP/1.0\r\nSession: 4\r\n\r\n", &[]);
     }
