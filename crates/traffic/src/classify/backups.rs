@@ -25,6 +25,9 @@ fn stream(view: &View<'_>) -> Finding {
     if bytes.starts_with(b"Amanda ") && near(bytes, b" HANDLE ") {
         return found("Amanda", Backup, "a request to back up");
     }
+    if bytes.starts_with(b"DRPC!!!1") {
+        return found("Storj", Backup, "a greeting to Storj");
+    }
     // NDMP (its specification, 3.1): a record mark, a sequence, a time, request or answer, a message of 0x0100
     // to 0x0c00.
     if view.port(10_000)

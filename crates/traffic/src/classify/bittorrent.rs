@@ -49,8 +49,8 @@ fn stream(view: &View<'_>) -> Finding {
         }
         // Who wants what from whom: messages of one byte, with others behind.
         (0..=3, 1) => match messages(bytes) {
-            0 => Finding::No,
-            1 => likely("BitTorrent", Download, 62, "a message between peers of a torrent"),
+            // One alone could be anybody's.
+            0 | 1 => Finding::No,
             _ => likely("BitTorrent", Download, 88, "messages between peers of a torrent"),
         },
         _ => Finding::No,

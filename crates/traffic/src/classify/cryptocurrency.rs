@@ -22,6 +22,8 @@ fn stream(view: &View<'_>) -> Finding {
     match bytes.first() {
         // Levin, between nodes of CryptoNote (Monero's source, levin_base.h).
         Some(1) if bytes.starts_with(b"\x01\x21\x01\x01\x01\x01\x01\x01") => found("Monero", Backup, WHY),
+        // JSON: text is searched only where it looks like some.
+        Some(b'{') if !matches!(bytes.get(1), Some(b'"' | b' ' | b'\r' | b'\n' | b'\t')) => Finding::No,
         Some(b'{') if is_mining(bytes) => found("Mining", Backup, "a message to a mining pool"),
         Some(b'{') if near(bytes, b"\"server.version\"") || near(bytes, b"\"blockchain.") => {
             found("Electrum", Backup, "a wallet asks a crypto-currency server")

@@ -97,6 +97,14 @@ fn stream(view: &View<'_>) -> Finding {
     if view.port(3260) && bytes.len() >= 48 {
         return likely("iSCSI", Download, 88, "a command to a disk in the network");
     }
+    // NVMe over TCP (its transport specification, 3.6.2.2): a request of 128 bytes without data.
+    if matches!(bytes, [0 | 1, 0, 128, 0, 128, 0, 0, 0, ..]) && bytes.len() == 128 {
+        return found("NVMe/TCP", Download, "a greeting of a disk in the network");
+    }
+    // DRBD: the magics of its three headers (its source, drbd_protocol.h).
+    if matches!(be32(bytes, 0), Some(0x8374_0267 | 0x8620_ec20)) && bytes.len() >= 8 {
+        return found("DRBD", Download, "a copy of a disk in the network");
+    }
     if bytes.starts_with(b"NBDMAGIC") {
         return found("NBD", Download, "a greeting of a disk in the network");
     }
@@ -177,6 +185,8 @@ mod tests {
                 (Stream, 9_000, "13 00 00 00 64 ff ff 00 20 00 00 06 00 '9P2000'", "9P download"),
                 (Stream, 3260, "43 87 00*46 'InitiatorName=iqn.2001-04.org.example' 00", "iSCSI download"),
                 (Stream, 10_809, "'NBDMAGICIHAVEOPT' 00 03", "NBD download"),
+                (Stream, 4420, "00 00 80 00 80 00*123", "NVMe/TCP download"),
+                (Stream, 7789, "83 74 02 67 00 fe 00 50 00*80", "DRBD download"),
                 (Stream, 6789, "'ceph v2' 0a 10 00", "Ceph download"),
                 (Stream, 988, "63 69 72 45 01 00 00 00 01 02 a8 c0 00 00 02 00", "Lustre download"),
                 (Stream, 8020, "'hrpc' 09 00 00", "HDFS download"),

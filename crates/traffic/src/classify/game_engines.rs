@@ -67,6 +67,10 @@ fn datagram(view: &View<'_>) -> Finding {
         0xfe if matches!(bytes, [_, 0xfd, 0 | 9, ..]) && (bytes.len() == 7 || matches!(bytes.len(), 10..=15)) => {
             return found("GameSpy", Gaming, "a query to a game server of GameSpy's kind");
         }
+        // GameSpy's way through NATs.
+        0xfd if bytes.starts_with(&[0xfd, 0xfc, 0x1e, 0x66, 0x6a, 0xb2]) => {
+            return found("GameSpy", Gaming, "players look for a direct way");
+        }
         b'E' if bytes.starts_with(b"EYE1") => return found("All-Seeing Eye", Gaming, "an answer about a game server"),
         // BattlEye (its RCon protocol): two letters, a sum, ones, a kind.
         b'B' if matches!(bytes, [_, b'E', _, _, _, _, 0xff, 0..=2, ..]) => {
@@ -228,6 +232,7 @@ mod tests {
                 (Datagram, 9_000, "00 'NETCODE 1.02' 00 aa*40", "Yojimbo gaming"),
                 (Datagram, 7787, "5c 'status' 5c", "GameSpy gaming"),
                 (Datagram, 9_000, "fe fd 09 01 02 03 04", "GameSpy gaming"),
+                (Datagram, 27_901, "fd fc 1e 66 6a b2 03 00", "GameSpy gaming"),
                 (Datagram, 9_000, "'BE' aa*4 ff 00 'password'", "BattlEye gaming"),
                 (Datagram, 22_023, "08 00 01 00 80 d9 02 03 04 'name'", "Among Us gaming"),
                 (Datagram, 22_023, "08 00 01 00 80 d9 ff 03 04 'name'", ""),

@@ -26,6 +26,21 @@ fn stream(view: &View<'_>) -> Finding {
         _ if bytes.get(4..12) == Some(b"Terraria") && fills(le16(bytes, 0), 0, bytes) && bytes[2] == 1 => {
             return found("Terraria", Gaming, "a Terraria greeting");
         }
+        // Final Fantasy XIV: the same sixteen bytes before every message.
+        0x52 if bytes.starts_with(&[0x52, 0x52, 0xa0, 0x41, 0xff, 0x5d, 0x46, 0xe2, 0x7f, 0x2a, 0x64, 0x4d]) => {
+            return found("Final Fantasy XIV", Gaming, "a message of Final Fantasy");
+        }
+        // RetroArch plays over the network (its source, netplay.h), BZFlag (its protocol.txt).
+        b'R' if bytes.starts_with(b"RANP") && bytes.len() >= 16 => {
+            return found("RetroArch", Gaming, "a RetroArch greeting");
+        }
+        b'B' if bytes.starts_with(b"BZFLAG\r\n\r\n") || bytes.starts_with(b"BZFS0") => {
+            return found("BZFlag", Gaming, "a BZFlag greeting");
+        }
+        // KingsIsle: a mark, the length of the rest.
+        0x0d if bytes.starts_with(&[0x0d, 0xf0]) && fills(le16(bytes, 2), 4, bytes) => {
+            return found("Wizard101", Gaming, "a message of a game of KingsIsle's");
+        }
         // Path of Exile: fixed bytes around the name of the one who plays.
         0 if (26..50).contains(&bytes.len())
             && be16(bytes, 1) == Some(0x0300)
@@ -141,6 +156,23 @@ fn datagram(view: &View<'_>) -> Finding {
             return found("Gaijin", Gaming, "a report of a game of Gaijin's");
         }
         b'V' if bytes.starts_with(b"VELOREN") => return found("Veloren", Gaming, "a Veloren greeting"),
+        // San Andreas for many: a question names the server's address, port and what is asked.
+        b'S' if bytes.starts_with(b"SAMP")
+            && matches!(bytes.get(10), Some(b'i' | b'r' | b'c' | b'd' | b'p' | b'x' | b'o')) =>
+        {
+            return found("SA-MP", Gaming, "a query to a game server of San Andreas");
+        }
+        // EverQuest, PlanetSide and kin: a request, a size of sums, a number, the usual buffer (Daybreak's library).
+        0 if bytes.len() >= 14
+            && be16(bytes, 0) == Some(1)
+            && be32(bytes, 2).is_some_and(|size| (1..=4).contains(&size))
+            && be32(bytes, 10) == Some(512) =>
+        {
+            return found("EverQuest", Gaming, "the opening of a game of Daybreak's");
+        }
+        b'H' if bytes.starts_with(b"HELLO0.8") && bytes.len() <= 12 => {
+            return found("Kaillera", Gaming, "a Kaillera greeting");
+        }
         _ => {}
     }
     // miHoYo's KCP has a second number before the command: 28 bytes, then the length (compare KCP's 24).
@@ -188,6 +220,12 @@ fn by_datagram_port(view: &View<'_>) -> Finding {
     }
     if view.port(34_197) && bytes.len() >= 3 {
         return likely("Factorio", Gaming, 75, "the port of Factorio");
+    }
+    if view.any_port(&[6672, 61_455, 61_456, 61_457, 61_458]) && bytes.len() >= 8 {
+        return likely("Rockstar Games", Gaming, 72, "a port of Rockstar's games");
+    }
+    if view.any_port(&[4950, 4955]) && bytes.len() >= 4 && view.number >= 2 {
+        return likely("Warframe", Gaming, 62, "a port of Warframe");
     }
     if view.port(3659) && bytes.len() >= 4 {
         return likely("Electronic Arts", Gaming, 78, "the port of games of Electronic Arts");
@@ -280,6 +318,13 @@ mod tests {
                 (Stream, 9_000, "00 00 00 41 78 01 aa*62", ""),
                 (Stream, 14_004, "'VELOREN' 00 00 00 01", "Veloren gaming"),
                 (Stream, 5555, "'HG' 00", "Dofus gaming"),
+                (Stream, 55_006, "52 52 a0 41 ff 5d 46 e2 7f 2a 64 4d 7b 99 c4 75 00*24", "Final Fantasy XIV gaming"),
+                (Stream, 55_435, "'RANP' 00*20", "RetroArch gaming"),
+                (Stream, 5154, "'BZFLAG' 0d 0a 0d 0a", "BZFlag gaming"),
+                (Stream, 12_000, "0d f0 03 00 01 02 03", "Wizard101 gaming"),
+                (Datagram, 7777, "'SAMP' c0 00 02 01 61 1e 'i'", "SA-MP gaming"),
+                (Datagram, 9_000, "00 01 00 00 00 02 aa*4 00 00 02 00", "EverQuest gaming"),
+                (Datagram, 27_888, "'HELLO0.83' 00", "Kaillera gaming"),
                 (Stream, 8484, "0e 00 53 00 01 00 '1' aa*8 08", "MapleStory gaming"),
                 (Stream, 9339, "27 74 00 00 04 00 00 01 02 03 04", "Supercell gaming"),
                 (Stream, 26_000, "05 00 00 00 7e 00 00 00 00", "EVE Online gaming"),

@@ -4,7 +4,7 @@
 use super::fields::{begins_with, fills, le32, near};
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::be16;
-use vocab::TrafficClass::{Backup, Download};
+use vocab::TrafficClass::{Backup, Download, Update};
 
 pub(crate) fn inspect(view: &View<'_>) -> Finding {
     match view.layer {
@@ -60,6 +60,10 @@ fn words(view: &View<'_>) -> Option<Finding> {
             of("StealthNet", "a StealthNet greeting")
         }
         0x0e if bytes.starts_with(b"\x0ePando protocol") => of("Pando", "a Pando handshake"),
+        // Windows shares its updates in the form of BitTorrent ("Delivery Optimization", port 7680).
+        0x0e if bytes.starts_with(b"\x0eSwarm protocol") => {
+            Some(found("Windows Update", Update, "a device shares updates with another"))
+        }
         // libp2p agrees on a protocol (multiformats, multistream-select): chains and shared files do so.
         0x13 if bytes.starts_with(b"\x13/multistream/1.0.0\n") => {
             Some(if view.any_port(&[30_333, 30_334, 9_000, 13_000]) {
@@ -176,6 +180,7 @@ mod tests {
                 (Stream, 411, "'$Lock EXTENDEDPROTOCOL' 7c", "Direct Connect download"),
                 (Stream, 9_000, "'HSUP ADBASE ADTIGR' 0a", "Direct Connect download"),
                 (Stream, 9_000, "'LARS REGENSBURGER' 27 'S FILE SHARING PROTOCOL'", "StealthNet download"),
+                (Stream, 7680, "0e 'Swarm protocol' 00*8 aa*40", "Windows Update update"),
                 (Stream, 4001, "13 '/multistream/1.0.0' 0a", "libp2p download"),
                 (Stream, 30_333, "13 '/multistream/1.0.0' 0a", "libp2p backup"),
                 (

@@ -107,6 +107,11 @@ fn datagram(view: &View<'_>) -> Finding {
     {
         return found("RMCP", Interactive, "a request to a machine's controller (IPMI)");
     }
+    // Six ones, then an address sixteen times (AMD, "Magic Packet Technology").
+    if bytes.len() >= 102 && bytes[..6] == [0xff; 6] && bytes[6..12] == bytes[12..18] && bytes[12..90] == bytes[18..96]
+    {
+        return found("Wake-on-LAN", Interactive, "a call to wake a machine");
+    }
     if view.port(5938) && bytes.len() > 12 {
         return likely("TeamViewer", Interactive, 85, "a TeamViewer message");
     }
@@ -187,6 +192,8 @@ mod tests {
                 (Stream, 513, "00 'me' 00 'you' 00 'xterm/9600' 00", "rlogin interactive"),
                 (Stream, 514, "'1022' 00 'me' 00 'you' 00 'uptime' 00", "RSH interactive"),
                 (Datagram, 623, "06 00 ff 07 00*9 09 20 18 c8 81 00 38 8e 04 b5", "RMCP interactive"),
+                (Datagram, 9, "ff*6 01 02 03 04 05 06 01 02 03 04 05 06 01*84", ""),
+                (Datagram, 9, "ff*6 07*96", "Wake-on-LAN interactive"),
                 (Datagram, 50_001, "3e d1 03 01 aa*12", "AnyDesk interactive"),
                 (Datagram, 60_004, "80 00*6 01 aa*40", "Mosh interactive"),
                 (Datagram, 60_004, "80 01 00*5 01 aa*40", ""),

@@ -103,6 +103,9 @@ fn datagram(view: &View<'_>) -> Finding {
     if (10_000..=10_010).contains(&view.responder_port()) && bytes == b"P" {
         return likely("Mudfish", Work, 75, "a detour for games");
     }
+    if is_zerotier_hello(bytes) {
+        return found("ZeroTier", Work, "a ZeroTier hello");
+    }
     // ZeroTier: a packet's number, two addresses of five bytes, flags (its documentation, "packet format").
     if view.port(9993) && length >= 28 {
         return likely("ZeroTier", Work, 85, "a ZeroTier packet");
@@ -118,10 +121,26 @@ fn datagram(view: &View<'_>) -> Finding {
     {
         return likely("n2n", Work, 82, "an n2n packet");
     }
+    // Palo Alto's GlobalProtect carries IPsec's data on a port of its own, Check Point, too.
+    let indexed = be32(bytes, 0).is_some_and(|index| index > 255) && length >= 28;
+    if indexed && view.port(4501) {
+        return likely("GlobalProtect", Work, 80, "the port of GlobalProtect");
+    }
+    if indexed && view.port(2746) {
+        return likely("Check Point VPN", Work, 78, "the port of Check Point's VPN");
+    }
     if view.port(17_771) {
         return likely("Hamachi", Work, 75, "the port of Hamachi");
     }
     Finding::No
+}
+
+/// ZeroTier's hello, the one message that it sends in the clear (its source, Packet.hpp): no cipher, verb 1, a
+/// version of the protocol and of the program, a moment in milliseconds between 2004 and 2106.
+fn is_zerotier_hello(bytes: &[u8]) -> bool {
+    bytes.get(18).is_some_and(|flags| flags & 0x38 == 0)
+        && matches!(bytes.get(27..31), Some([verb, 4..=20, 1 | 2, 0..=30]) if verb & 0x1f == 1)
+        && bytes.get(33..36) == Some(&[0, 0, 1])
 }
 
 /// The desktop's greeting has a number of 32 bits in 8 bytes.
@@ -162,6 +181,9 @@ mod tests {
                 (Datagram, 5004, "00 00 00 04 00 00 00 0a 'host_name' 00 00 00 02 aa*80", "SoftEther work"),
                 (Datagram, 6_000, "00 6e 5d 03 00 04 aa*4", "LagoFast work"),
                 (Datagram, 9993, "aa*40", "ZeroTier work"),
+                (Datagram, 35_000, "aa*18 00 bb*8 01 0b 01 0c 00 02 00 00 01 8b cc*60", "ZeroTier work"),
+                (Datagram, 35_000, "aa*18 08 bb*8 01 0b 01 0c 00 02 00 00 01 8b cc*60", ""),
+                (Datagram, 4501, "c0 01 02 03 aa*40", "GlobalProtect work"),
             ],
         );
     }
