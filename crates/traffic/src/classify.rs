@@ -404,6 +404,8 @@ pub(crate) struct Evidence {
     pub(crate) behavior: Option<Signature>,
     /// What people said: no witness is heard against it.
     pub(crate) rule: Option<Ruled>,
+    /// Whose address the server's is.
+    pub(crate) address: Option<Service>,
     /// What the ports say: the weakest witness.
     pub(crate) port: Option<Signature>,
 }
@@ -437,6 +439,7 @@ pub(crate) enum Why {
     Signature(&'static str),
     Service(&'static str),
     Name(&'static str),
+    Address(&'static str),
     Behavior(&'static str),
     Port(&'static str),
     Elephant(&'static str),
@@ -501,7 +504,7 @@ pub(crate) fn weigh(evidence: &Evidence, moved: Moved) -> Weighed {
         let only_shown = *source != NameSource::DnsAnswer && carrier.is_none() && own.is_some();
         // That a service is web is no evidence against what its content shows.
         let most = if service.class == TrafficClass::Web { WEB_SERVICE } else { u8::MAX };
-        let confidence = source.confidence().min(most);
+        let confidence = source.confidence().min(most).min(service.confidence);
         (!only_shown).then(|| of_service(service, confidence, Why::Service(source.place())))
     });
     let by_behavior = evidence.behavior.map(|behavior| Weighed {
@@ -509,8 +512,13 @@ pub(crate) fn weigh(evidence: &Evidence, moved: Moved) -> Weighed {
         application: carrier.map_or(behavior.application, |carrier| carrier.application),
         ..of(behavior, behavior.confidence, Why::Behavior(behavior.why))
     });
+    // Of an address that carries all sorts, only its owner is known.
+    let by_address = evidence
+        .address
+        .filter(|service| service.class != TrafficClass::Web)
+        .map(|service| of_service(service, service.confidence, Why::Address(service.application)));
     let by_port = evidence.port.map(|port| of(port, port.confidence, Why::Port(port.why)));
-    let surest = [own, by_name, by_behavior, by_port]
+    let surest = [own, by_name, by_address, by_behavior, by_port]
         .into_iter()
         .flatten()
         .reduce(|best, other| if other.confidence > best.confidence { other } else { best });
@@ -543,6 +551,7 @@ pub(crate) fn words(weighed: Weighed, name: &str) -> String {
         Why::Nothing => "nothing is known about it yet".to_owned(),
         Why::Signature(why) | Why::Behavior(why) | Why::Port(why) => why.to_owned(),
         Why::Service(place) => format!("server name {name} {place}"),
+        Why::Address(owner) => format!("an address of {owner}"),
         Why::Name(place) => format!("{} to {name}, {place}", weighed.application),
         Why::Rule(_) => "your rule".to_owned(),
         Why::Elephant(why) if name.is_empty() => why.to_owned(),

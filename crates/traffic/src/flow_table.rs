@@ -19,8 +19,8 @@ use crate::rules::Rules;
 use crate::{Fragment, Locality, Packet, Transport};
 use flow::Flow;
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 use fragments::Fragments;
+use hashbrown::HashTable;
 use order::{Fate, NONE, Queue, Queues};
 use probe::{LISTEN, Probe, READ, WATCH, inspect_datagram, inspect_stream, view};
 pub use ruled::Revised;
@@ -528,6 +528,10 @@ impl FlowTable {
         let announced = self.announced.find(&key, self.now);
         let Some(flow) = self.flows.get_mut(slot) else { return };
         flow.evidence.port = classify::ports::guess(&key, responder);
+        // Whoever began, one of the two may be a server of somebody's.
+        flow.evidence.address = [key.end(responder), key.end(responder.opposite())]
+            .into_iter()
+            .find_map(|end| self.services.by_address(end.address, key.protocol(), end.port));
         if let Some((name, source)) = name {
             flow.evidence.learn_name(name, source, &self.services);
         }

@@ -111,7 +111,6 @@ impl Services {
 
     /// The service at an address of a flow, as its address block says, for that end's `port`: weaker than any
     /// name, stronger than the port alone.
-    #[allow(dead_code, reason = "until evidence asks for it")]
     pub(crate) fn by_address(&self, address: Address, protocol: IpProtocol, port: u16) -> Option<Service> {
         self.0.addresses.find(address, protocol, port)
     }
