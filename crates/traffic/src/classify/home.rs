@@ -25,7 +25,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         [0xd0, 0xf2, 0x80..=0xaf, ..] if view.layer == Layer::Datagram => {
             return found("TP-Link smart home", Update, "a message to a smart plug");
         }
-        [0, 0, _, _, 0xd0, 0xf2 | 0xad | 0xd0, ..] => {
+        [0, 0, _, _, 0xd0, 0xf2 | 0xad | 0xd0, ..] if view.port(9999) || fills(be32(bytes, 0), 4, bytes) => {
             return found("TP-Link smart home", Update, "a message to a smart plug");
         }
         // Midea's air conditioners: 5a5a or 8370.
