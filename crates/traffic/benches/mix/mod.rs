@@ -288,7 +288,7 @@ fn is_private(address: Address) -> bool {
 
 /// Where the innermost IP header, its transport and its payload's end stand in `frame`.
 fn layout(frame: &[u8], packet: &Packet<'_>) -> Option<(usize, usize, usize)> {
-    if packet.fragment == Fragment::Later {
+    if matches!(packet.fragment, Fragment::Later { .. }) {
         return None;
     }
     let payload = (packet.payload.as_ptr() as usize).checked_sub(frame.as_ptr() as usize)?;
