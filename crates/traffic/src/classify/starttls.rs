@@ -23,8 +23,11 @@ struct Request {
 }
 
 pub(crate) fn inspect(view: &View<'_>) -> Finding {
-    if view.layer != Layer::Stream || view.sender != Sender::Initiator {
+    if view.layer != Layer::Stream {
         return Finding::No;
+    }
+    if view.sender == Sender::Responder {
+        return granted(view);
     }
     let Some(request) = request(&view.bytes[..view.bytes.len().min(MOST_BEFORE)]) else { return Finding::No };
     let signature = Signature {
@@ -41,6 +44,32 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         Finding::Found(found) => Finding::Found(Found { signature, ..found }),
         Finding::More => Finding::Found(waiting),
         Finding::No => Finding::Found(Found { next: Next::Settle, ..waiting }),
+    }
+}
+
+/// The answering end's side of an upgrade: what it said in the clear, then its own hello, perhaps with a certificate.
+fn granted(view: &View<'_>) -> Finding {
+    let before = &view.bytes[..view.bytes.len().min(MOST_BEFORE)];
+    let (application, class) = match before {
+        [b'2', b'2', b'0', ..] => ("SMTPS", Work),
+        [b'*', b' ', ..] => ("IMAPS", Work),
+        [b'+', b'O', b'K', ..] => ("POPS", Work),
+        [b'<', ..] => ("XMPP", Interactive),
+        [b'S', 22, ..] => ("PostgreSQL", Interactive),
+        _ => return Finding::No,
+    };
+    // A record of the handshake whose message is a hello of a server.
+    let Some(at) = memchr::memmem::find_iter(before, &[22, 3]).find(|&at| view.bytes.get(at + 5) == Some(&2)) else {
+        return Finding::No;
+    };
+    let (application, class) = if view.port(21) { ("FTPS", Interactive) } else { (application, class) };
+    match tls::inspect(&View { bytes: &view.bytes[at..], ..*view }) {
+        Finding::Found(found) => {
+            let why = "it began in the clear and turned to TLS";
+            let signature = Signature { application, class, names: Names::Adorn, confidence: 95, why };
+            Finding::Found(Found { signature, ..found })
+        }
+        finding => finding,
     }
 }
 
@@ -170,6 +199,37 @@ mod tests {
         check(b"\0\0\0\x08\x04\xd2\x16\x2f", Some(("PostgreSQL", Interactive)));
         check(b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037", Some(("LDAP", Interactive)));
         check(&[&[32, 0, 0, 1, 5, 0x0a][..], &[0; 30]].concat(), Some(("MySQL", Interactive)));
+    }
+
+    #[test]
+    fn the_certificate_behind_the_grant_is_read() {
+        let name = b"\x55\x04\x03\x0c\x0amx.example";
+        let inside = [&[0x30, 0x82, 1, 1][..], name, name].concat();
+        let length = [0, 0, inside.len() as u8];
+        let listed = [&[11, 0, 0, inside.len() as u8 + 6, 0, 0, inside.len() as u8 + 3][..], &length, &inside].concat();
+        let hello = [&[2, 0, 0, 38, 3, 3][..], &[7; 32], &[0, 0xc0, 0x2f, 0]].concat();
+        let record = |body: &[u8]| [&[22, 3, 3, 0, body.len() as u8][..], body].concat();
+        for (before, application) in [
+            (&b"220 mx.example ESMTP\r\n250 STARTTLS\r\n220 go on\r\n"[..], "SMTPS"),
+            (b"* OK ready\r\na1 OK begin\r\n", "IMAPS"),
+            (b"S", "PostgreSQL"),
+        ] {
+            let bytes = [before, &record(&hello), &record(&listed)].concat();
+            let finding = inspect(&View {
+                layer: Layer::Stream,
+                bytes: &bytes,
+                sender: Sender::Responder,
+                source: vocab::Address::default(),
+                destination: vocab::Address::default(),
+                source_port: 40_000,
+                destination_port: 50_000,
+                number: 0,
+                heard: &[],
+            });
+            let Finding::Found(found) = finding else { panic!("{application}") };
+            let name = found.name.map(|(name, _)| String::from(name));
+            assert_eq!((found.signature.application, name.as_deref()), (application, Some("mx.example")));
+        }
     }
 
     #[test]

@@ -366,7 +366,10 @@ pub(crate) fn inside(port: u16) -> Option<Signature> {
         2484 => ("Oracle", Interactive, Names::Adorn),
         3389 => ("RDP", Interactive, Names::Adorn),
         5061 => ("SIP", Voice, Names::Adorn),
-        5222 | 5223 | 5269 => ("XMPP", Interactive, Names::Refine),
+        5222 | 5269 => ("XMPP", Interactive, Names::Refine),
+        5223 => ("Apple push", Interactive, Names::Refine),
+        // Its documentation: control of players from the same network.
+        1443 => ("Sonos", TrafficClass::Streaming, Names::Refine),
         5349 => ("TURN", Call, Names::Refine),
         5432 => ("PostgreSQL", Interactive, Names::Adorn),
         3306 => ("MySQL", Interactive, Names::Adorn),
