@@ -1,8 +1,8 @@
 //! Which rule speaks of a flow: the first that fits, found without asking all of them.
 //!
 //! What goes in: the operator's rules in their order, and what is known of a flow. What comes out: the place of
-//! the first rule whose conditions all hold. Each rule stands in one list, under the condition that fewest flows
-//! fulfil; a lookup reads the lists that a flow can be in, and asks each rule there in full.
+//! the first rule whose conditions all hold. Each rule is listed under the condition that fewest flows fulfil; a
+//! lookup reads the lists that a flow can be in, and asks each rule there in full.
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -52,7 +52,9 @@ pub(crate) struct Rules {
     /// In lower case.
     applications: Index<Box<str>>,
     marks: Index<u8>,
-    /// Ranges of ports, protocols alone: asked of every flow.
+    /// Ranges of ports, by the upper byte of each port in them.
+    ranges: Index<u8>,
+    /// Protocols alone: asked of every flow.
     others: Vec<Place>,
 }
 
@@ -68,7 +70,16 @@ impl Rules {
             let colon = if rule.comment().is_empty() { ":" } else { "" };
             rules.words.push(format!("your rule{colon} {}", rule.words(name)));
             rules.rules.push(rule.clone());
-            rules.list_of(rule.conditions()).push(place);
+            match rule.conditions() {
+                &Conditions { port: Some(range), name: None, server: None, address: None, device: None, .. }
+                    if range.single().is_none() && rule.conditions().application.is_none() =>
+                {
+                    for block in range.first().to_be_bytes()[0]..=range.last().to_be_bytes()[0] {
+                        rules.ranges.entry(block).or_default().push(place);
+                    }
+                }
+                conditions => rules.list_of(conditions).push(place),
+            }
         }
         rules
     }
@@ -161,6 +172,7 @@ impl Rules {
         }
         for end in [subject.key.low(), subject.key.high()] {
             ask(self.ports.get(&end.port));
+            ask(self.ranges.get(&end.port.to_be_bytes()[0]));
         }
         if let Some(mark) = subject.dscp {
             ask(self.marks.get(&mark.number()));
@@ -325,7 +337,7 @@ mod tests {
             maybe(parsed(&["zoom.us", "us", "us04.zoom.us", "us04.*", "a.example"])),
             maybe(parsed(&blocks)),
             maybe(parsed(&blocks)),
-            maybe(parsed(&["443", "8801", "8000-9000", "50000"])),
+            maybe(parsed(&["443", "8801", "8000-9000", "200-60000", "50000"])),
             maybe(parsed(&["tcp", "udp"])),
         );
         let of_others = (

@@ -160,6 +160,16 @@ impl PortRange {
         (first > 0 && first <= last).then_some(PortRange { first, last })
     }
 
+    /// The smallest.
+    pub fn first(self) -> u16 {
+        self.first
+    }
+
+    /// The largest.
+    pub fn last(self) -> u16 {
+        self.last
+    }
+
     /// The one port that it holds, if it is one.
     pub fn single(self) -> Option<u16> {
         (self.first == self.last).then_some(self.first)
