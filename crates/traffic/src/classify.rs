@@ -406,8 +406,6 @@ pub(crate) struct Evidence {
     pub(crate) rule: Option<Ruled>,
     /// Whose address the server's is.
     pub(crate) address: Option<Service>,
-    /// What the ports say: the weakest witness.
-    pub(crate) port: Option<Signature>,
 }
 
 impl Evidence {
@@ -474,8 +472,9 @@ const WEB_SERVICE: u8 = 90;
 ///
 /// A protocol that is its own purpose (DNS, SSH, RTP) is as sure as its signature. A carrier (TLS, HTTP,
 /// QUIC) is only a hint of web: the service behind the name decides, else whoever the address belongs to, else
-/// how the flow moves. What it was taken for then has to agree with its volume.
-pub(crate) fn weigh(evidence: &Evidence, moved: Moved) -> Weighed {
+/// how the flow moves. The ports are asked only where nobody surer speaks. What a flow was taken for then has to
+/// agree with its volume.
+pub(crate) fn weigh(evidence: &Evidence, ports: impl FnOnce() -> Option<Signature>, moved: Moved) -> Weighed {
     let carrier = evidence.signature.filter(|signature| signature.names == Names::Refine);
     // Over the web's own protocols, meetings and games only sign in and signal; their media goes elsewhere.
     let of_service = |service: Service, confidence: u8, why: Why| {
@@ -517,9 +516,12 @@ pub(crate) fn weigh(evidence: &Evidence, moved: Moved) -> Weighed {
         .address
         .filter(|service| service.class != TrafficClass::Web)
         .map(|service| of_service(service, service.confidence, Why::Address(service.application)));
-    let by_port = evidence.port.map(|port| of(port, port.confidence, Why::Port(port.why)));
-    let surest = [own, by_name, by_address, by_behavior, by_port]
+    let witnesses = [own, by_name, by_address, by_behavior];
+    let surer = witnesses.iter().flatten().any(|witness| witness.confidence >= ports::CONFIDENCE);
+    let by_port = if surer { None } else { ports() }.map(|port| of(port, port.confidence, Why::Port(port.why)));
+    let surest = witnesses
         .into_iter()
+        .chain([by_port])
         .flatten()
         .reduce(|best, other| if other.confidence > best.confidence { other } else { best });
     let weighed = downgrade_elephant(surest.unwrap_or(Weighed::UNKNOWN), moved);

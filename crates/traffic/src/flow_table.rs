@@ -353,7 +353,6 @@ impl FlowTable {
                 };
                 let slot = self.open(*key, responder.opposite());
                 let flow = self.flow_mut(slot);
-                flow.evidence.port = classify::ports::guess(key, responder);
                 flow.doubts = true;
                 (slot, true)
             }
@@ -527,7 +526,6 @@ impl FlowTable {
         let name = self.names.name(device, server, self.now).map(|(name, source)| (Box::from(name), source));
         let announced = self.announced.find(&key, self.now);
         let Some(flow) = self.flows.get_mut(slot) else { return };
-        flow.evidence.port = classify::ports::guess(&key, responder);
         // Whoever began, one of the two may be a server of somebody's.
         flow.evidence.address = [key.end(responder), key.end(responder.opposite())]
             .into_iter()

@@ -14,6 +14,9 @@ struct Ports {
     class: TrafficClass,
 }
 
+/// A number says little: whatever runs there, less than half of it is what it was registered for.
+pub(crate) const CONFIDENCE: u8 = 40;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Over {
     Tcp,
@@ -989,7 +992,7 @@ pub(crate) fn guess(key: &FlowKey, responder: Side) -> Option<Signature> {
         application: port.application,
         class: port.class,
         names: Names::Refine,
-        confidence: 40,
+        confidence: CONFIDENCE,
         why: "its well-known port, nothing better is known",
     })
 }

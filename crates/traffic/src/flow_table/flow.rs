@@ -87,7 +87,10 @@ impl Flow {
 
     /// Weighs what is known of it.
     pub(super) fn weigh(&mut self) {
-        self.weighed = classify::weigh(&self.evidence, self.moved());
+        self.weighed = {
+            let ports = || classify::ports::guess(&self.key, self.initiator.opposite());
+            classify::weigh(&self.evidence, ports, self.moved())
+        };
         self.class = self.weighed.class;
     }
 
