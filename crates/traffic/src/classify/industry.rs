@@ -132,7 +132,8 @@ fn datagram(view: &View<'_>) -> Finding {
     view.at_ports(|port| match port {
         502 if modbus(bytes) => found("Modbus", Update, "a Modbus message"),
         2222 if bytes.len() >= 18 => likely("EtherNet/IP", Update, 75, "an EtherNet/IP message"),
-        34_962..=34_964 => found("PROFINET", Update, "a PROFINET message"),
+        34_962..=34_964 if bytes[0] == 4 => found("PROFINET", Update, "a PROFINET message"),
+        34_962..=34_964 => likely("PROFINET", Update, 65, "a message on the port of PROFINET"),
         // FINS over UDP (Omron W342): a command or response, reserved, hops.
         9600 if matches!(bytes, [0x80 | 0x81 | 0xc0 | 0xc1, 0, 0..=7, ..]) && bytes.len() >= 12 => {
             found("FINS", Update, "a message to an Omron controller")

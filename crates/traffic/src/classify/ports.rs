@@ -959,26 +959,31 @@ fn lookup(number: u16, protocol: IpProtocol) -> Option<&'static Ports> {
         .find(|row| number <= row.last && (row.protocol == Over::Both || row.protocol == over))
 }
 
+/// Linux chooses ports from here on (net.ipv4.ip_local_port_range); RFC 6335 begins higher.
+const DYNAMIC: u16 = 32_768;
+
 /// How much a port looks like the one that answers; ports of the dynamic range of any system are last
-/// (RFC 6335; Linux begins at 32768).
+/// (RFC 6335).
 #[inline]
 pub(crate) fn rank(number: u16) -> u8 {
     match number {
         0 => 0,
         _ if is_known(number) => 3,
         1..1024 => 2,
-        1024..32_768 => 1,
-        32_768.. => 0,
+        1024..DYNAMIC => 1,
+        DYNAMIC.. => 0,
     }
 }
 
 impl View<'_> {
-    /// What `at` says of the port of either end, the responder's first.
+    /// What `at` says of the port of either end, the responder's first. A port of the dynamic range counts only
+    /// where it answers: the other end got its own by chance.
     #[inline]
     pub(crate) fn at_ports(&self, at: impl Fn(u16) -> Finding) -> Finding {
         let responder = self.responder_port();
+        let other = if responder == self.source_port { self.destination_port } else { self.source_port };
         match at(responder) {
-            Finding::No => at(if responder == self.source_port { self.destination_port } else { self.source_port }),
+            Finding::No if other < DYNAMIC => at(other),
             known => known,
         }
     }
