@@ -35,15 +35,7 @@ pub(crate) fn of_list(body: &[u8]) -> Option<String> {
 
 /// Looks for the object identifiers instead of walking ASN.1: the name is evidence, not authentication.
 fn name(certificate: &[u8], whole: bool) -> Option<String> {
-    // id-ce-subjectAltName (2.5.29.17): the first dNSName [2] close behind it.
-    let alternative = || {
-        let at = memchr::memmem::find(certificate, &[0x55, 0x1d, 0x11])?;
-        let names = certificate.get(at + 3..(at + 40).min(certificate.len()))?;
-        let tag = names.iter().position(|&byte| byte == 0x82)?;
-        let start = at + 3 + tag + 2;
-        let length = usize::from(*certificate.get(start - 1)?);
-        valid_name(certificate.get(start..start + length)?)
-    };
+    let alternative = || alternative(certificate.get(memchr::memmem::find(certificate, &[0x55, 0x1d, 0x11])? + 3..)?);
     // id-at-commonName (2.5.4.3): the issuer's stands first, the subject's behind it.
     let common = || {
         let mut names = memchr::memmem::find_iter(certificate, &[0x55, 0x04, 0x03]);
@@ -65,6 +57,40 @@ fn name(certificate: &[u8], whole: bool) -> Option<String> {
     (plain || purpose(&name).is_some()).then_some(name)
 }
 
+/// The first dNSName behind the identifier of subjectAltName (RFC 5280, 4.2.1.6): perhaps a mark that it is critical, an
+/// octet string, a sequence, names under their tags.
+fn alternative(mut rest: &[u8]) -> Option<&str> {
+    const BOOLEAN: u8 = 0x01;
+    const DNS_NAME: u8 = 0x82;
+    if rest.first() == Some(&BOOLEAN) {
+        rest = rest.get(3..)?;
+    }
+    for wrapper in [0x04, 0x30] {
+        rest = element(rest).filter(|&(tag, ..)| tag == wrapper).map(|(_, body, _)| body)?;
+    }
+    for _ in 0..8 {
+        let (tag, body, length) = element(rest)?;
+        if tag == DNS_NAME && body.len() == length {
+            return valid_name(body);
+        }
+        let header = 2 + usize::from(length > 127) + usize::from(length > 255);
+        rest = rest.get(header + body.len()..)?;
+    }
+    None
+}
+
+/// Tag, body as far as it is here, and stated length of the element (X.690, 8.1) that `bytes` begin with.
+fn element(bytes: &[u8]) -> Option<(u8, &[u8], usize)> {
+    let (start, length) = match *bytes.get(1)? {
+        0x81 => (3, usize::from(*bytes.get(2)?)),
+        0x82 => (4, usize::from(be16(bytes, 2)?)),
+        short @ 0..=0x7f => (2, usize::from(short)),
+        _ => return None,
+    };
+    let body = bytes.get(start..)?;
+    Some((bytes[0], &body[..body.len().min(length)], length))
+}
+
 /// Programs that make their own certificates under a fixed name.
 pub(crate) fn purpose(name: &str) -> Option<Signature> {
     let (application, class): (_, TrafficClass) = match name {
@@ -81,4 +107,25 @@ pub(crate) fn purpose(name: &str) -> Option<Signature> {
         _ => return None,
     };
     Some(Signature { application, class, names: Names::Adorn, confidence: 93, why: WHY })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(extension: &[u8], expected: Option<&str>) {
+        assert_eq!(alternative(extension), expected, "{extension:02x?}");
+    }
+
+    #[test]
+    fn alternative_names_are_found_behind_lengths_of_any_form() {
+        check(b"\x04\x0d\x30\x0b\x82\x09a.example", Some("a.example"));
+        check(b"\x01\x01\xff\x04\x0d\x30\x0b\x82\x09a.example", Some("a.example"));
+        check(b"\x04\x81\xc0\x30\x81\xbd\x82\x09a.example\x82\x30", Some("a.example"));
+        check(b"\x04\x82\x02\x88\x30\x82\x02\x84\x82\x09a.example", Some("a.example"));
+        check(b"\x04\x13\x30\x11\x87\x04\x7f\0\0\x01\x82\x09a.example", Some("a.example"));
+        check(b"\x04\x0d\x30\x0b\x82\x09a.exam", None);
+        check(b"\x04\xff\x30", None);
+        check(b"", None);
+    }
 }
