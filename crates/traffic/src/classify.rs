@@ -275,7 +275,7 @@ pub(crate) fn likely(application: &'static str, class: TrafficClass, confidence:
     })
 }
 
-type Inspect = fn(&View<'_>) -> Finding;
+pub(crate) type Inspect = fn(&View<'_>) -> Finding;
 
 /// Who looks at the beginning of TCP streams, in order: exact signatures first.
 pub(crate) const TCP: &[Inspect] = &[

@@ -3,7 +3,9 @@
 use super::side_index;
 use super::stream::{MOST, Readable, Stream};
 use crate::Packet;
-use crate::classify::{self, Finding, Found, Layer, Next, Sender, View, behavior, handshake::Handshake, ja4::Ja4, rtp};
+use crate::classify::{
+    self, Finding, Found, Inspect, Layer, Next, Sender, View, behavior, handshake::Handshake, ja4::Ja4, rtp,
+};
 use vocab::Side;
 
 /// After this many packets with a payload a verdict is settled as it stands.
@@ -87,6 +89,27 @@ pub(super) fn view<'a>(packet: &'a Packet<'_>, sender: Sender, number: u16, hear
     }
 }
 
+/// Sure enough that nobody else is asked.
+const SURE: u8 = 90;
+
+/// Asks the inspectors in turn until one is sure; of those that are not, the surest is believed.
+fn ask(inspectors: &[Inspect], view: &View<'_>, wants_more: &mut bool) -> Option<Found> {
+    let mut best: Option<Found> = None;
+    for inspect in inspectors {
+        match inspect(view) {
+            Finding::No => {}
+            Finding::More => *wants_more = true,
+            Finding::Found(found) if found.signature.confidence >= SURE => return Some(found),
+            Finding::Found(found) => {
+                if best.as_ref().is_none_or(|best| best.signature.confidence < found.signature.confidence) {
+                    best = Some(found);
+                }
+            }
+        }
+    }
+    best
+}
+
 /// What the beginning of one side of a stream says, after a segment of it.
 pub(super) fn inspect_stream(
     probe: &mut Probe,
@@ -116,14 +139,7 @@ pub(super) fn inspect_stream(
                 number,
                 heard: probe.openings[side_index(side.opposite())].heard(),
             };
-            let found = classify::TCP.iter().find_map(|inspect| match inspect(&view) {
-                Finding::No => None,
-                Finding::More => {
-                    wants_more = true;
-                    None
-                }
-                Finding::Found(found) => Some(found),
-            });
+            let found = ask(classify::TCP, &view, &mut wants_more);
             if found.is_some() && sender == Sender::Initiator && probe.ja4.is_none() {
                 probe.ja4 = classify::tls::fingerprint(bytes);
             }
@@ -171,11 +187,7 @@ pub(super) fn inspect_datagram(
         rtp::Heard::Other => {}
     }
     let view = view(packet, sender, number, probe.openings[side_index(side.opposite())].heard());
-    let known = classify::DATAGRAM.iter().find_map(|inspect| match inspect(&view) {
-        Finding::Found(found) => Some(found),
-        Finding::No | Finding::More => None,
-    });
-    if let Some(found) = known {
+    if let Some(found) = ask(classify::DATAGRAM, &view, &mut false) {
         probe.media.learn(&found.signature);
         return Finding::Found(found);
     }
