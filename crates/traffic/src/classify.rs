@@ -409,6 +409,11 @@ pub(crate) struct Evidence {
 }
 
 impl Evidence {
+    /// Whether how it moves may say more than what was read: nothing was, or a carrier of anything.
+    pub(crate) fn wants_behavior(&self) -> bool {
+        self.signature.is_none_or(|signature| signature.names == Names::Refine)
+    }
+
     /// Takes in a conclusion; a weaker one never replaces a stronger one.
     pub(crate) fn add(&mut self, found: Found, services: &Services) {
         if self.signature.is_none_or(|known| known.confidence <= found.signature.confidence) {

@@ -649,6 +649,11 @@ impl FlowTable {
             flow.evidence.add(found, &self.services);
             flow.doubts = true;
         }
+        // What nothing names may show itself by how it moves: early, and again when it is surer.
+        if classify::behavior::DUE.contains(&payloads) && flow.evidence.wants_behavior() {
+            flow.evidence.behavior = probe.behavior.conclude(&flow.key, flow.initiator);
+            flow.doubts = true;
+        }
         if settle {
             self.settle(slot);
         }
@@ -663,7 +668,7 @@ impl FlowTable {
         flow.settlement = Settlement::Settled;
         if let Some(mut probe) = flow.probe.take() {
             self.counters.reassembly_bytes -= probe.held as u64;
-            if flow.evidence.signature.is_none() {
+            if flow.evidence.wants_behavior() {
                 flow.evidence.behavior = probe.behavior.conclude(&flow.key, flow.initiator);
             }
             if self.spare.len() < SPARE {

@@ -58,6 +58,7 @@ pub const FAMILIES: &[Family] = &[
     family(Web, "tls-pages", 3.0, turns::tls_pages),
     family(Web, "plain-pages", 1.5, turns::plain_pages),
     family(Web, "quic-pages", 2.0, turns::quic_pages),
+    family(Web, "quic-calls", 1.2, turns::quic_calls),
     family(Web, "api-calls", 1.5, turns::api_calls),
     family(Streaming, "segments-tcp", 2.5, bulk::segments_stream),
     family(Streaming, "segments-quic", 1.5, bulk::segments_quic),

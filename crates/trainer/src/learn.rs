@@ -9,7 +9,7 @@ use traffic::behavior::{CLASSES, FEATURES, HIDDEN, Parameters, WEIGHTS};
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Pace {
     /// Rounds of fresh examples at most
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 36)]
     rounds: usize,
     /// Examples in a round
     #[arg(long, default_value_t = 60_000)]

@@ -23,9 +23,11 @@ pub const PACKETS: usize = 30;
 /// Before this many there is no verdict: a handshake looks like any other.
 pub const FEWEST: usize = 10;
 
-/// How far behaviour speaks at most, in hundredths: less than the weakest of names, which DNS gave (75). On
-/// captures of others it is right far less often than on what it learnt from (docs/behavior-model.md).
+/// How far behaviour speaks at most, in hundredths: less than a name that DNS gave (75). On captures of others
+/// it is right far less often than on what it learnt from (docs/behavior-model.md).
 const STRONGEST: u8 = 74;
+/// The same for what much moves like: less than a carrier without a name (60) and than the weakest of names.
+const WEAKER: u8 = 56;
 /// When an open verdict asks for an opinion, in packets with a payload; and when it closes.
 pub(crate) const DUE: [u16; 2] = [FEWEST as u16, 20];
 
@@ -134,7 +136,8 @@ impl Behavior {
             return None;
         }
         let (application, why) = describe(opinion.class)?;
-        let confidence = (u16::from(opinion.confidence) * u16::from(STRONGEST) / 100) as u8;
+        let most = if is_telling(opinion.class) { STRONGEST } else { WEAKER };
+        let confidence = (u16::from(opinion.confidence) * u16::from(most) / 100) as u8;
         Some(Signature { application, class: opinion.class, names: Names::Adorn, confidence, why })
     }
 
@@ -220,6 +223,23 @@ impl std::fmt::Display for Rhythm {
             (None, Some(one)) => write!(f, "{one} bytes, only from the one that was asked"),
             (None, None) => write!(f, "nothing"),
         }
+    }
+}
+
+/// Whether few other things move like this class: paces and volumes do, dialogues do not.
+const fn is_telling(class: TrafficClass) -> bool {
+    match class {
+        TrafficClass::Voice
+        | TrafficClass::Call
+        | TrafficClass::Gaming
+        | TrafficClass::Streaming
+        | TrafficClass::Download
+        | TrafficClass::Backup => true,
+        TrafficClass::Interactive
+        | TrafficClass::Web
+        | TrafficClass::Work
+        | TrafficClass::Update
+        | TrafficClass::Unclassified => false,
     }
 }
 

@@ -349,6 +349,39 @@ pub(super) fn api_calls(talk: &mut Talk<'_>) {
     }
 }
 
+/// The same over QUIC, whose acknowledgements and credits are packets of their own (RFC 9000, 13.2 and 4.1).
+pub(super) fn quic_calls(talk: &mut Talk<'_>) {
+    talk.quic();
+    let (ask, answer) = (talk.chance.size(40, 1_600), talk.chance.size(50, 4_000));
+    let (near, far) = (talk.chance.between(0.2, 1.0), talk.chance.between(0.1, 1.0));
+    let ack = talk.chance.count(22, 55);
+    let pause = talk.chance.scale(5.0, 15_000.0);
+    while !talk.is_done() {
+        let (ask, answer) = (talk.chance.around(ask as f64, 0.6), talk.chance.around(answer as f64, 0.8));
+        talk.say(true, ask);
+        talk.far();
+        if talk.chance.is(far) {
+            let size = ack + talk.chance.count(0, 8);
+            talk.packet(false, size);
+            talk.person(0.1, 60.0);
+        }
+        talk.say(false, answer);
+        if talk.chance.is(near) {
+            let late = talk.chance.scale(0.3, 30.0);
+            talk.wait(late);
+            let size = ack + talk.chance.count(0, 12);
+            talk.packet(true, size);
+        }
+        if talk.chance.is(0.2) {
+            talk.far();
+            let size = ack + talk.chance.count(0, 40);
+            talk.packet(false, size);
+        }
+        let pause = talk.chance.wait(pause);
+        talk.wait(pause);
+    }
+}
+
 /// Lines in turns, the server first (RFC 5321, RFC 1939, RFC 9051), then a message or some, either way.
 pub(super) fn mail(talk: &mut Talk<'_>) {
     let greeting = talk.chance.size(20, 150);

@@ -61,3 +61,35 @@ fn says_its_rhythm_in_words() {
         "61 packets/s of 1316 bytes, only from the one that was asked",
     );
 }
+
+#[test]
+fn knows_what_moves_like_a_textbook() {
+    let check = |what: &str, stream: bool, behavior: Behavior, class: Option<TrafficClass>| {
+        let said = behavior.opinion(&Model::built_in(), stream);
+        assert_eq!(
+            said.map(|opinion| opinion.class),
+            class,
+            "{what}: {:?}",
+            behavior.likeliest(&Model::built_in(), stream)
+        );
+    };
+    // G.711 in SRTP, 20 ms both ways (RFC 3551, RFC 3711).
+    let voice = moved((0..30).map(|n| (if n % 2 == 0 { 6_300 } else { 13_700 }, 182, n % 2 == 0)));
+    check("a voice", false, voice, Some(TrafficClass::Voice));
+    // A hello, the server's flight, then full segments up, a window of ten at a time (RFC 6928).
+    let hello = [(0, 517, true), (30_000, 1_448, false), (20, 1_448, false), (20, 900, false), (4_000, 80, true)];
+    let segments = (0..25).map(|n| (if n % 10 == 0 { 40_000 } else { 130 }, 1_448, true));
+    check("an upload", true, moved(hello.into_iter().chain(segments)), Some(TrafficClass::Backup));
+    // A register read every second over Modbus: 12 bytes, 29 bytes.
+    let polled = moved((0..30).map(|n| if n % 2 == 0 { (1_000_000, 12, true) } else { (4_000, 29, false) }));
+    check("a poll", true, polled, Some(TrafficClass::Update));
+    // Sizes and pauses without any order.
+    let random = |n: u64| {
+        let mixed = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        (mixed ^ (mixed >> 27)) >> 20
+    };
+    let noise =
+        moved((1..31).map(|n| (random(n) % 900_000, (random(n + 99) % 1_400) as usize, random(n + 7) % 2 == 0)));
+    check("noise", false, noise, None);
+}
