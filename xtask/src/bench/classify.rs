@@ -171,7 +171,7 @@ fn print(measured: &[Value]) {
             number(line, "peak") / 1e6
         );
     }
-    for line in of(measured, "ndpi") {
+    for line in of(measured, "ndpi").filter(|line| line["mix"] != "captures") {
         let flows = number(line, "flows");
         let held = number(line, "held");
         println!(

@@ -92,7 +92,7 @@ impl Trace {
         file.flush()
     }
 
-    fn push(&mut self, at: u64, piece: &Piece, copy: u32) {
+    fn push(&mut self, at: u64, piece: &Piece, copy: u32, devices: u32) {
         let start = self.bytes.len();
         // Locally administered stations; who they are does not matter here.
         let ethertype = if piece.is_v4() { [0x08, 0x00] } else { [0x86, 0xdd] };
@@ -102,11 +102,11 @@ impl Trace {
         self.bytes.extend_from_slice(&piece.ip);
         let bytes = &mut self.bytes[ip..];
         for (end, at) in piece.ends.into_iter().zip(piece.address_at()) {
-            if let Some(device) = end {
+            if let Some(device) = end.map(|device| copy * devices + device) {
                 if piece.is_v4() {
-                    bytes[at..at + 4].copy_from_slice(&device_v4(copy, device));
+                    bytes[at..at + 4].copy_from_slice(&device_v4(device));
                 } else {
-                    bytes[at + 8..at + 16].copy_from_slice(&(u64::from(copy) << 32 | u64::from(device)).to_be_bytes());
+                    bytes[at + 8..at + 16].copy_from_slice(&u64::from(device).to_be_bytes());
                 }
             }
         }
@@ -121,9 +121,9 @@ impl Trace {
     }
 }
 
-/// 10.0.0.0/8: twelve bits of the copy, twelve of the device.
-fn device_v4(copy: u32, device: u32) -> [u8; 4] {
-    let [_, a, b, c] = ((copy & 0xfff) << 12 | device & 0xfff).to_be_bytes();
+/// 10.0.0.0/8: sixteen million devices.
+fn device_v4(device: u32) -> [u8; 4] {
+    let [_, a, b, c] = device.to_be_bytes();
     [10, a, b, c]
 }
 
@@ -166,6 +166,7 @@ impl Piece {
 pub struct Template {
     pieces: Vec<Piece>,
     flows: usize,
+    devices: u32,
 }
 
 /// Pauses are cut to this, so that a flow of some packets lasts some seconds at most.
@@ -217,7 +218,7 @@ impl Template {
                 later: 0,
             });
         }
-        Template { flows: flows.len(), pieces }
+        Template { flows: flows.len(), devices: devices.len() as u32, pieces }
     }
 
     /// Only flows of at least `least` packets.
@@ -242,7 +243,7 @@ impl Template {
             counts[piece.flow] += 1;
             counts[piece.flow] <= most
         });
-        Template { pieces: pieces.cloned().collect(), flows: self.flows }
+        Template { pieces: pieces.cloned().collect(), flows: self.flows, devices: self.devices }
     }
 
     /// Each flow `length` packets long: cut, or its packets after the opening again and again, as new data.
@@ -274,7 +275,7 @@ impl Template {
         }
         let mut pieces: Vec<Piece> = flows.into_iter().flatten().collect();
         pieces.sort_by_key(|piece| piece.at);
-        Template { pieces, flows: self.flows }
+        Template { pieces, flows: self.flows, devices: self.devices }
     }
 }
 
@@ -366,12 +367,14 @@ pub fn long_flows(templates: Vec<Template>) -> Trace {
 
 /// Every flow of every capture once and whole, a capture after the other.
 pub fn once(templates: &[Template]) -> Trace {
+    /// More than any capture has.
+    const MOST_DEVICES: u32 = 1 << 14;
     let mut trace = Trace::default();
     let mut begin = 1_700_000_000_000_000_000;
     for (copy, template) in templates.iter().enumerate().filter(|(_, template)| template.flows > 0) {
         trace.captures += 1;
         trace.flows += template.flows;
-        template.pieces.iter().for_each(|piece| trace.push(begin + piece.at, piece, copy as u32));
+        template.pieces.iter().for_each(|piece| trace.push(begin + piece.at, piece, copy as u32, MOST_DEVICES));
         begin += template.pieces.last().map_or(0, |piece| piece.at) + 1_000_000_000;
     }
     trace
@@ -408,7 +411,7 @@ fn weave(templates: &[(Template, usize)], seconds: usize) -> Trace {
     order.sort_unstable();
     for (at, number, copy, piece) in order {
         let template = &templates[number as usize].0;
-        trace.push(1_700_000_000_000_000_000 + at, &template.pieces[piece as usize], copy);
+        trace.push(1_700_000_000_000_000_000 + at, &template.pieces[piece as usize], copy, template.devices);
     }
     trace
 }
