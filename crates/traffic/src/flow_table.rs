@@ -286,9 +286,6 @@ impl FlowTable {
             &complete
         };
         let (key, side) = packet.key();
-        if dns::is_port(packet.source.port) {
-            self.learn_names(packet);
-        }
         let (slot, opened) = match self.find_next(&key) {
             Some(slot) if !self.begins_anew(slot, packet) => (slot, false),
             Some(slot) => {
@@ -312,6 +309,11 @@ impl FlowTable {
                 flow.opening_seq = segment.seq;
             }
             self.first_evidence(slot, packet);
+        }
+        // An answer is learnt from who was asked; mDNS and LLMNR answer from elsewhere (RFC 6762, RFC 4795).
+        let port = packet.source.port;
+        if dns::is_port(port) && (port != dns::PORT || (!opened && self.flow(slot).initiator != side)) {
+            self.learn_names(packet);
         }
         let before = self.before(slot);
         self.tally(slot, side, counts);

@@ -19,6 +19,9 @@ const MOST_RECORDS: usize = 64;
 /// Aliases followed from the question.
 const MOST_ALIASES: usize = 16;
 
+/// Where resolvers answer.
+pub(crate) const PORT: u16 = 53;
+
 /// Whether packets on these ports are worth reading for answers.
 pub(crate) fn is_port(port: u16) -> bool {
     matches!(port, 53 | 5353 | 5355)

@@ -968,10 +968,10 @@ const DYNAMIC: u16 = 32_768;
 pub(crate) fn rank(number: u16) -> u8 {
     match number {
         0 => 0,
+        DYNAMIC.. => 0,
         _ if is_known(number) => 3,
         1..1024 => 2,
         1024..DYNAMIC => 1,
-        DYNAMIC.. => 0,
     }
 }
 

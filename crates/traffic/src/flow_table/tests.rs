@@ -165,15 +165,26 @@ fn a_hello_in_pieces_out_of_order_and_repeated_is_read() {
 #[test]
 fn a_name_from_dns_serves_where_the_flow_hides_its_own() {
     let (phone, server) = (end("192.168.1.20:50000"), end("203.0.113.9:443"));
-    let mut answer = vec![0x12, 0x34, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0];
-    answer.extend_from_slice(
-        b"\x03www\x07netflix\x03com\0\0\x01\0\x01\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\xcb\0\x71\x09",
-    );
-    let mut table = table();
-    table.observe(&packet(end("192.168.1.1:53"), end("192.168.1.20:41000"), Transport::Udp, &answer), None, at(0));
-    let observed = table.observe(&packet(phone, server, tcp(SYN, 0), &[]), None, at(9));
-    let verdict = table.get(observed.flow).unwrap().verdict;
-    assert_eq!((verdict.class, verdict.server_name.as_str()), (TrafficClass::Streaming, "www.netflix.com"));
+    for (asked, class, name) in [(true, TrafficClass::Streaming, "www.netflix.com"), (false, TrafficClass::Web, "")] {
+        let mut table = table();
+        resolve(&mut table, "www.netflix.com", asked);
+        let observed = table.observe(&packet(phone, server, tcp(SYN, 0), &[]), None, at(9));
+        let verdict = table.get(observed.flow).unwrap().verdict;
+        assert_eq!((verdict.class, verdict.server_name.as_str()), (class, name), "asked: {asked}");
+    }
+}
+
+/// The phone learns where `name` stands; or somebody says so without having been asked.
+fn resolve(table: &mut FlowTable, name: &str, asked: bool) {
+    let (phone, resolver) = (end("192.168.1.20:41000"), end("192.168.1.1:53"));
+    let answer = answer(name);
+    if asked {
+        let mut question = answer.clone();
+        question.truncate(answer.len() - 16);
+        question[2..8].copy_from_slice(&[1, 0, 0, 1, 0, 0]);
+        table.observe(&packet(phone, resolver, Transport::Udp, &question), None, at(0));
+    }
+    table.observe(&packet(resolver, phone, Transport::Udp, &answer), None, at(0));
 }
 
 /// What DNS answers a device: `name` (of three labels) stands at 203.0.113.9.
@@ -208,9 +219,7 @@ fn the_name_around_an_encrypted_hello_gives_way_to_what_the_device_asked_for() {
         let (phone, server) = (end("192.168.1.20:50000"), end("203.0.113.9:443"));
         let mut table = table();
         if let Some(told) = told {
-            let answer = answer(told);
-            let resolver = end("192.168.1.1:53");
-            table.observe(&packet(resolver, end("192.168.1.20:41000"), Transport::Udp, &answer), None, at(0));
+            resolve(&mut table, told, true);
         }
         let observed = table.observe(&packet(phone, server, tcp(ACK, 1), &encrypted_hello(outer)), None, at(9));
         let verdict = table.get(observed.flow).unwrap().verdict;
