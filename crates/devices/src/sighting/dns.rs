@@ -240,7 +240,7 @@ pub(super) fn parse_netbios(mac: MacAddress, source: IpAddr, payload: &[u8], at:
     let mut sighting = Sighting::of_station(Witness::Netbios, mac, Some(source), at)?;
     let claim = message.records.iter().find(|record| record.kind == NB)?;
     let claimed = take::<4>(claim.data, 2).map(|octets| IpAddr::from(Ipv4Addr::from(octets)));
-    let group = claim.data[0] & 0x80 != 0;
+    let group = claim.data.first()? & 0x80 != 0;
     if !group
         && claimed.and_then(usable) == usable(source)
         && let [encoded] = message.first_question.as_deref()?
