@@ -7,7 +7,7 @@ mod addresses;
 
 use addresses::Addresses;
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use std::sync::Arc;
 use vocab::{Address, IpProtocol, TrafficClass};
 
@@ -24,8 +24,16 @@ pub(crate) struct Service {
 const DOMAIN: u8 = 100;
 /// A first label is custom, not law.
 const LABEL: u8 = 92;
+/// The name of a service inside a content network's name: whose content it is, as its customer wrote it.
+const TENANT: u8 = 85;
 /// A word somewhere in a name that nobody listed.
 const TOKEN: u8 = 70;
+
+/// A shorter main label stands in names by chance.
+const TENANT_LENGTH: usize = 5;
+
+/// Main labels of listed domains that are ordinary words; its header says why.
+const ORDINARY: &str = include_str!("services/ordinary.txt");
 
 /// How many words of a name are tried as tokens: a name of 255 bytes must not cost a hundred lookups.
 const TOKENS_TRIED: usize = 12;
@@ -63,6 +71,8 @@ struct Tables {
     brands: HashMap<&'static str, Place, RandomState>,
     labels: HashMap<&'static str, Place, RandomState>,
     tokens: HashMap<&'static str, Place, RandomState>,
+    /// Main labels of listed domains.
+    tenants: HashMap<&'static str, Place, RandomState>,
     addresses: Addresses,
 }
 
@@ -70,6 +80,8 @@ impl Services {
     pub(crate) fn new() -> Services {
         let mut tables = Tables { addresses: Addresses::new(), ..Tables::default() };
         tables.domains.reserve(TABLE.len() / 25); // bytes per name, with its share of the row
+        let ordinary: HashSet<&str, RandomState> = ORDINARY.lines().skip(1).flat_map(str::split_whitespace).collect();
+        let is_tenant = |label: &str| label.len() >= TENANT_LENGTH && !ordinary.contains(label);
         for (application, class, names) in rows() {
             let row = Place::try_from(tables.rows.len()).expect("the table has fewer than 65,536 rows");
             tables.rows.push((application, class));
@@ -77,9 +89,17 @@ impl Services {
                 match Name::parse(name) {
                     Name::Domain(domain, holds) => {
                         tables.domains.insert(domain, Domain { row, holds });
+                        let label = domain.split('.').next().unwrap_or(domain);
+                        if holds == Holds::Own && registered(domain) == 0 && is_tenant(label) {
+                            // The table begins with what people use: of equal labels the first is meant.
+                            tables.tenants.entry(label).or_insert(row);
+                        }
                     }
                     Name::Brand(brand) => {
                         tables.brands.insert(brand, row);
+                        if is_tenant(brand) {
+                            tables.tenants.entry(brand).or_insert(row);
+                        }
                     }
                     Name::Label(label) => {
                         tables.labels.insert(label, row);
@@ -96,7 +116,8 @@ impl Services {
     /// The service of `name` (lower case).
     ///
     /// The longest listed domain decides. Where there is none, or it is only web (the operator's, for anything),
-    /// the first label may say more; where there is none, or it holds other people's names, tokens may.
+    /// the first label may say more; where there is none, or it holds other people's names, tokens may, and the main
+    /// label of another's domain before them.
     pub(crate) fn find(&self, name: &str) -> Option<Service> {
         let tables = &self.0;
         let name = name.trim_end_matches('.');
@@ -106,11 +127,15 @@ impl Services {
             return listed;
         }
         let length = domain.map_or(0, |(_, length)| length);
-        tables.label(name, length).or_else(|| tables.token(name, domain)).or(listed)
+        let tenant = tables.tenant(name, domain);
+        let telling = tenant.filter(|service| service.class != TrafficClass::Web);
+        let token = || tables.token(name, domain);
+        tables.label(name, length).or(telling).or_else(token).or(tenant).or(listed)
     }
 
     /// The service at an address of a flow, as its address block says, for that end's `port`: weaker than any
     /// name, stronger than the port alone.
+    #[allow(dead_code, reason = "until evidence asks for it")]
     pub(crate) fn by_address(&self, address: Address, protocol: IpProtocol, port: u16) -> Option<Service> {
         self.0.addresses.find(address, protocol, port)
     }
@@ -144,6 +169,16 @@ impl Tables {
             return None;
         }
         self.service(*self.labels.get(unnumbered(first))?, LABEL)
+    }
+
+    /// The service whose content a content network carries, where its name says so: a label, or a word of one, is
+    /// the main label of a listed domain.
+    fn tenant(&self, name: &str, domain: Option<(Domain, usize)>) -> Option<Service> {
+        let Some((Domain { holds: Holds::Others, .. }, length)) = domain else { return None };
+        let before = &name[..name.len() - length];
+        let labels = before.split('.').filter(|label| label.len() >= TENANT_LENGTH).take(TOKENS_TRIED);
+        let words = before.split(['.', '-', '_']).filter(|word| word.len() >= TENANT_LENGTH).take(TOKENS_TRIED);
+        self.service(*labels.chain(words).find_map(|word| self.tenants.get(unnumbered(word)))?, TENANT)
     }
 
     /// What a word of the name says, left of the domain that was registered or rented.
@@ -276,6 +311,27 @@ mod tests {
         check("dns.google", Some(("DNS over HTTPS", Interactive)));
         check("time.com", None);
         check("update.io", None);
+    }
+
+    #[test]
+    fn a_brand_speaks_inside_content_networks() {
+        check("pluralsight.imgix.net", Some(("Pluralsight", Streaming)));
+        check("netflix.akamaized.net", Some(("Netflix", Streaming)));
+        check("audio5-ak-spotify-com.akamaized.net", Some(("Spotify", Streaming)));
+        check("spotify.map.fastly.net", Some(("Spotify", Streaming)));
+        check("twitchcdn-eu.akamaized.net", Some(("Twitch", Streaming)));
+        check("disney-plus.example.cloudfront.net", Some(("Disney+", Streaming)));
+        check("dropbox2.b-cdn.net", Some(("Dropbox", Backup)));
+        check("guardian-vod.akamaized.net", Some(("Video", Streaming)));
+        check("wikipedia-images.akamaized.net", Some(("Wikipedia", Web)));
+        // An ordinary word, a part of a word, a short one, and the content network itself.
+        check("signal-weather.akamaized.net", Some(("Akamai", Web)));
+        check("notnetflixatall.akamaized.net", Some(("Akamai", Web)));
+        check("max.akamaized.net", Some(("Akamai", Web)));
+        check("netflix.com.example.org", None);
+        // What is listed is believed first.
+        check("netflix.spotify.map.fastly.net", Some(("Spotify", Streaming)));
+        check("netflix.youtube.com", Some(("YouTube", Streaming)));
     }
 
     #[test]
