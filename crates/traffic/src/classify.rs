@@ -391,7 +391,7 @@ pub(crate) const DATAGRAM: &[Inspect] = &[
 type Announce = fn(&View<'_>, announce: &mut dyn FnMut(Announced));
 
 /// Who reads announcements, in flows whose finding said [`Next::Listen`].
-pub(crate) const ANNOUNCERS: &[Announce] = &[ftp::announce, sdp::announce, streams::announce];
+pub(crate) const ANNOUNCERS: &[Announce] = &[ftp::announce, sdp::announce, streams::announce, calls::announce];
 
 /// All that is known about what one flow is for.
 #[derive(Clone, Debug, Default)]
@@ -493,7 +493,8 @@ pub(crate) fn weigh(evidence: &Evidence, ports: impl FnOnce() -> Option<Signatur
         confidence,
         why,
     };
-    let own = evidence.signature.map(|signature| match (signature.names, &evidence.name) {
+    let told = evidence.signature.map(|signature| of_its_service(signature, evidence.service));
+    let own = told.map(|signature| match (signature.names, &evidence.name) {
         (Names::Adorn, _) => of(signature, signature.confidence, Why::Signature(signature.why)),
         (Names::Refine, _) if signature.class != TrafficClass::Web => {
             of(signature, signature.confidence, Why::Signature(signature.why))
@@ -534,6 +535,17 @@ pub(crate) fn weigh(evidence: &Evidence, ports: impl FnOnce() -> Option<Signatur
         // Whoever wrote it knows better; what the application is called stays as it was recognised.
         Some(Ruled { place, class }) => Weighed { class, confidence: 100, why: Why::Rule(place), ..weighed },
         None => weighed,
+    }
+}
+
+/// What carries media of anybody's is for what its service is: a game that runs elsewhere comes as a call does.
+fn of_its_service(signature: Signature, service: Option<Service>) -> Signature {
+    let anybody = matches!(signature.application, "STUN" | "DTLS" | "RTP" | "RTCP") && is_live(signature.class);
+    match service {
+        Some(Service { application, class: class @ TrafficClass::Gaming, .. }) if anybody => {
+            Signature { application, class, why: "media of a service that streams games", ..signature }
+        }
+        _ => signature,
     }
 }
 

@@ -1,8 +1,10 @@
-//! Telephony that is neither SIP nor media: H.323, MGCP, Megaco, IAX, Skinny, UNISTIM, NOE.
+//! Telephony that is neither SIP nor media: H.323, MGCP, Megaco, IAX, Skinny, UNISTIM, NOE, ZRTP; and which ends
+//! of media H.323 and Skinny name.
 
-use super::{Announced, Finding, Found, Layer, Next, View, found, likely, sdp};
+use super::{Announced, Finding, Found, Layer, Names, Next, Signature, View, found, likely, sdp};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::Voice;
+use vocab::{Address, Endpoint, IpProtocol};
 
 /// Verbs of RFC 3435, 3.2.1.
 const MGCP_VERBS: [&[u8]; 9] =
@@ -47,15 +49,86 @@ fn with_media(view: &View<'_>, finding: Finding) -> Finding {
     let Finding::Found(found) = finding else { return finding };
     let mut announces: Vec<Announced> = Vec::new();
     sdp::announce(view, &mut |announced| announces.push(announced));
+    announce(view, &mut |announced| announces.push(announced));
     Finding::Found(Found { next: Next::Listen, announces, ..found })
+}
+
+/// More ends than a message of H.323 offers, with sound and video in some codecs each.
+const MOST_ENDS: usize = 16;
+
+/// Announces the ends that H.323 and Skinny name for media and for H.245.
+pub(crate) fn announce(view: &View<'_>, announce: &mut dyn FnMut(Announced)) {
+    let bytes = &view.bytes[..view.bytes.len().min(1_500)];
+    if view.layer == Layer::Stream || view.any_port(&[1_718, 1_719, 1_720, 2_000, 2_443]) || bytes.starts_with(&[3, 0])
+    {
+        match bytes.first() {
+            Some(3) if bytes.get(1) == Some(&0) => named_in_h323(view, bytes, announce),
+            Some(_) => named_in_skinny(bytes, announce),
+            None => {}
+        }
+    }
+}
+
+/// Addresses of either end with a port behind them: transport addresses are 6 bytes in a row in the packed
+/// encoding of both H.225.0 and H.245 (ITU-T X.691, 17.5 and 10.5: octet strings and numbers of fixed size).
+fn named_in_h323(view: &View<'_>, bytes: &[u8], announce: &mut dyn FnMut(Announced)) {
+    let mut left = MOST_ENDS;
+    for address in [view.source, view.destination] {
+        let [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, v4 @ ..] = address.0 else { continue };
+        for at in memchr::memmem::find_iter(bytes, &v4) {
+            let Some(port) = be16(bytes, at + 4).filter(|&port| port >= 1_024) else { continue };
+            let Some(less) = left.checked_sub(1) else { return };
+            left = less;
+            let end = Endpoint { address, port };
+            announce(Announced { end, protocol: IpProtocol::UDP, signature: named("RTP") });
+            announce(Announced { end, protocol: IpProtocol::TCP, signature: named("H.323") });
+        }
+    }
+}
+
+const fn named(application: &'static str) -> Signature {
+    let why = "a call's signalling named this end";
+    Signature { application, class: Voice, names: Names::Adorn, confidence: 88, why }
+}
+
+/// Skinny's OpenReceiveChannelAck and StartMediaTransmission, which name where sound is taken; from version 17 on
+/// with a kind and 16 bytes of address (Wireshark's description of the protocol, skinny.xml).
+fn named_in_skinny(bytes: &[u8], announce: &mut dyn FnMut(Announced)) {
+    let mut rest = bytes;
+    for _ in 0..16 {
+        let (Some(length), Some(version), Some(kind)) = (le32(rest, 0), le32(rest, 4), le32(rest, 8)) else { return };
+        if !is_skinny(length, version, kind) {
+            return;
+        }
+        let place = match kind {
+            0x22 => Some(16),
+            0x8a => Some(20),
+            _ => None,
+        };
+        let end = place.and_then(|at| {
+            let (address_at, port_at) = if version >= 17 { (at + 4, at + 20) } else { (at, at + 4) };
+            // The kind is 0 for version 4 of the Internet's protocol.
+            (version < 17 || le32(rest, at) == Some(0)).then_some(())?;
+            let port = u16::try_from(le32(rest, port_at)?).ok().filter(|&port| port >= 1_024)?;
+            Some(Endpoint { address: Address::from_v4(be32(rest, address_at)?.to_be_bytes()), port })
+        });
+        if let Some(end) = end {
+            announce(Announced { end, protocol: IpProtocol::UDP, signature: named("RTP") });
+        }
+        rest = usize::try_from(length).ok().and_then(|length| rest.get(length + 8..)).unwrap_or(&[]);
+    }
+}
+
+fn is_skinny(length: u32, version: u32, kind: u32) -> bool {
+    (4..=4_096).contains(&length) && matches!(version, 0 | 0x0a | 0x0b | 0x11..=0x16) && kind <= 0x8200
 }
 
 fn stream(view: &View<'_>) -> Finding {
     let bytes = view.bytes;
     match bytes.first() {
         // TPKT (RFC 1006): version 3, nothing, a length.
-        Some(3) if bytes.get(1) == Some(&0) => h323(view),
-        Some(_) => skinny(view),
+        Some(3) if bytes.get(1) == Some(&0) => with_media(view, h323(view)),
+        Some(_) => with_media(view, skinny(view)),
         None => Finding::No,
     }
 }
@@ -95,8 +168,7 @@ fn skinny(view: &View<'_>) -> Finding {
     let (Some(length), Some(version), Some(kind)) = (le32(bytes, 0), le32(bytes, 4), le32(bytes, 8)) else {
         return Finding::No;
     };
-    let fits = (4..=4_096).contains(&length) && matches!(version, 0 | 0x0a | 0x0b | 0x11..=0x16) && kind <= 0x8200;
-    if !fits {
+    if !is_skinny(length, version, kind) {
         return Finding::No;
     }
     // A telephone registers by its name (SEP and its hardware address); elsewhere only its port tells.
@@ -115,6 +187,10 @@ fn datagram(view: &View<'_>) -> Finding {
     match iax(view) {
         Finding::No => {}
         found => return found,
+    }
+    // ZRTP agrees on keys where the media will flow: its mark and that of its message (RFC 6189, 5).
+    if matches!(bytes, [0x10..=0x1f, 0, ..]) && be32(bytes, 4) == Some(0x5a52_5450) && be16(bytes, 12) == Some(0x505a) {
+        return keys("ends of a call agree on keys (ZRTP)");
     }
     // H.225.0's registration: with its object identifier, else on its ports.
     if view.any_port(&[1_718, 1_719]) && bytes.len() > 4 {
@@ -140,6 +216,14 @@ fn datagram(view: &View<'_>) -> Finding {
         return likely("NOE", Voice, 82, "a message to a telephone (NOE)");
     }
     Finding::No
+}
+
+/// Media follows in the same flow, and video may be in it.
+fn keys(why: &'static str) -> Finding {
+    match likely("ZRTP", Voice, 87, why) {
+        Finding::Found(found) => Finding::Found(Found { next: Next::Listen, ..found }),
+        other => other,
+    }
 }
 
 /// IAX2 (RFC 5456, 8.1): full frames with a type, mini frames of sound.
@@ -168,6 +252,11 @@ mod tests {
     use Layer::{Datagram, Stream};
 
     #[test]
+    fn chance_is_nothing() {
+        crate::classify::dialogue::check_chance(inspect);
+    }
+
+    #[test]
     fn signalling_is_found() {
         specimen::check(
             inspect,
@@ -192,7 +281,43 @@ mod tests {
                 (Datagram, 40_001, "00 01 12 34 07*33", ""),
                 (Datagram, 5_000, "ff ff ff ff 02 ff ff ff ff 9e 03 08", "UNISTIM voice"),
                 (Datagram, 32_512, "07 00 01 00 00", "NOE voice"),
+                (Datagram, 40_001, "10 00 12 34 'ZRTP' 00 00 00 01 50 5a 00 1d 'Hello   '", "ZRTP voice"),
+                (Datagram, 40_001, "10 00 12 34 'ZRTQ' 00 00 00 01 50 5a 00 1d 'Hello   '", ""),
             ],
         );
+    }
+
+    #[test]
+    fn the_ends_of_media_are_announced() {
+        let check = |notation: &str, expected: &[&str]| {
+            let message = specimen::bytes(notation);
+            let view = View {
+                layer: Stream,
+                bytes: &message,
+                sender: crate::classify::Sender::Initiator,
+                source: Address::from_v4([192, 0, 2, 9]),
+                destination: Address::from_v4([198, 51, 100, 7]),
+                source_port: 50_000,
+                destination_port: 2_000,
+                number: 0,
+                heard: &[],
+            };
+            let mut told = Vec::new();
+            announce(&view, &mut |announced| {
+                let Announced { end, protocol, .. } = announced;
+                told.push(format!("{} {} {}", protocol.0, end.address.ip(), end.port));
+            });
+            assert_eq!(told, expected);
+        };
+        // a transport address of the sender inside a message of H.245, twice offered ports below 1024
+        let h245 = "03 00 00 30 03 00 00 0d 00 05 00 0b c0 00 02 09 13 9c c0 00 02 09 00 50 c0 00 02 63 13 9c";
+        check(h245, &["17 192.0.2.9 5020", "6 192.0.2.9 5020"]);
+        // StartMediaTransmission behind a keep-alive, and OpenReceiveChannelAck of a later version
+        let old =
+            "04 00 00 00 00 00 00 00 00 00 00 00 14 00 00 00 00 00 00 00 8a 00 00 00 01*8 c6 33 64 63 9c 13 00 00";
+        check(old, &["17 198.51.100.99 5020"]);
+        let new = "24 00 00 00 11 00 00 00 22 00 00 00 00*4 00*4 c0 00 02 09 00*12 9c 13 00 00 01*4";
+        check(new, &["17 192.0.2.9 5020"]);
+        check("14 00 00 00 00 00 00 00 8b 00 00 00 01*8 c6 33 64 63 9c 13 00 00", &[]);
     }
 }

@@ -4,13 +4,14 @@ use super::ja4::{Carrier, Ja4};
 use super::tls::ClientHello;
 use super::{Finding, Found, Layer, NameSource, Names, Next, Signature, View, alpn, certificate};
 use crate::packet::be16;
-use vocab::TrafficClass::{self, Call, Interactive, Update, Work};
+use vocab::TrafficClass::{self, Call, Download, Interactive, Update, Work};
 
 const RECORD_HEADER: usize = 13;
 const MESSAGE_HEADER: usize = 12;
 const HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
 const CERTIFICATE: u8 = 11;
+const APPLICATION: u8 = 23;
 /// More than a hello, or the first certificate of a chain, in fragments: kept bytes per flow.
 const MOST_MESSAGE: usize = 4_096;
 const MOST_FRAGMENTS: usize = 16;
@@ -23,6 +24,23 @@ const DTLS: Signature = Signature {
     why: "a DTLS handshake",
 };
 
+/// Nothing but keys: whether a call, a game or a transfer follows, the way there (ICE) and the media tell.
+const KEYS: Signature = Signature { why: "a DTLS handshake that agrees on keys for media", ..DTLS };
+
+/// A record of application data that fills its datagram: SCTP's packets have 1,200 bytes at most in browsers
+/// (RFC 8831, 5); what is said beside a call is short.
+const LARGE: usize = 900;
+/// More large records than a handshake of data channels and a picture in a chat need.
+const TRANSFER: u8 = 10;
+/// Surer than the way to the other end (ICE); less than media that shows itself in the same flow.
+const TRANSFERS: Signature = Signature {
+    application: "WebRTC data channel",
+    class: Download,
+    confidence: 90,
+    why: "no media, but full records of data behind keys for media",
+    ..DTLS
+};
+
 /// A handshake message of one flow, put together from its fragments.
 #[derive(Default)]
 pub(crate) struct Assembly {
@@ -30,6 +48,10 @@ pub(crate) struct Assembly {
     message: (u8, u16),
     bytes: Vec<u8>,
     have: Vec<(u32, u32)>,
+    /// The hello agreed on keys for media.
+    media: bool,
+    /// Large records of application data so far.
+    large: u8,
 }
 
 impl Assembly {
@@ -51,6 +73,8 @@ impl Assembly {
             rest = &rest[RECORD_HEADER + record.body.len()..];
             let sealed_record = record.epoch > 0 || record.kind != HANDSHAKE;
             if sealed_record {
+                let large = record.kind == APPLICATION && record.body.len() >= LARGE;
+                self.large = self.large.saturating_add(u8::from(large));
                 continue;
             }
             let Some(fragment) = fragment(record.body) else {
@@ -64,7 +88,11 @@ impl Assembly {
             }
             self.read(&fragment, room, ja4, &mut conclusion);
         }
-        if conclusion.signature.names == Names::Refine && conclusion.signature.class == Interactive {
+        if self.media && self.large >= TRANSFER {
+            conclusion.signature = TRANSFERS;
+        }
+        let plain = conclusion.signature.class == Interactive && !self.media;
+        if conclusion.signature.names == Names::Refine && plain {
             conclusion.signature = by_port(view, conclusion.signature);
         }
         Finding::Found(conclusion)
@@ -94,15 +122,11 @@ impl Assembly {
                 if let Some(signature) = alpn::purpose(read.protocols) {
                     conclusion.signature = signature;
                 } else if read.srtp {
-                    conclusion.signature = Signature {
-                        class: Call,
-                        confidence: 85,
-                        why: "a DTLS handshake that agrees on keys for media",
-                        ..DTLS
-                    };
+                    conclusion.signature = KEYS;
                 }
                 // A cookie may be asked for: the next hello says the same.
-                let keeps = !hello.whole;
+                let (keeps, media) = (!hello.whole, read.srtp);
+                self.media |= media;
                 if !keeps {
                     self.forget();
                 }
@@ -148,7 +172,7 @@ impl Assembly {
     }
 
     fn forget(&mut self) {
-        *self = Assembly::default();
+        *self = Assembly { media: self.media, large: self.large, ..Assembly::default() };
     }
 
     /// Bytes kept for this flow.
@@ -300,7 +324,12 @@ mod tests {
         check(4_000, &fragments(1, &plain, &[(0, 40), (20, end), (0, 5)]), dtls);
         check(4_000, &fragments(1, &plain, &[(0, 30)]), Some(("DTLS", Interactive, "")));
         let media = hello(&[NAME, SRTP].concat());
-        check(4_000, &fragments(1, &media, &[(0, media.len())]), Some(("DTLS", Call, "a.b.exampl")));
+        check(4_000, &fragments(1, &media, &[(0, media.len())]), Some(("DTLS", Interactive, "a.b.exampl")));
+        let whole = fragments(1, &media, &[(0, media.len())]);
+        let data = |size: usize, count: usize| [whole.clone(), vec![datagram(1, 23, &vec![7; size]); count]].concat();
+        check(4_000, &data(1_100, 20), Some(("WebRTC data channel", Download, "a.b.exampl")));
+        check(4_000, &data(1_100, 9), Some(("DTLS", Interactive, "a.b.exampl")));
+        check(4_000, &data(300, 20), Some(("DTLS", Interactive, "a.b.exampl")));
         check(5_684, &fragments(1, &hello(&[]), &[(0, hello(&[]).len())]), Some(("CoAP", Update, "")));
     }
 

@@ -76,13 +76,48 @@ fn stream(view: &View<'_>) -> Finding {
         _ if bytes.len() == 64 && bytes[1..3] == [5, 0x0c] && bytes.get(50..54) == Some(b"@2&P") => {
             return found("Guild Wars", Gaming, "a Guild Wars greeting");
         }
+        // World of Kung Fu: a greeting of 16 bytes, three of them free.
+        0x0c if bytes.len() == 16
+            && be32(bytes, 0) == Some(0x0c00_0000)
+            && be32(bytes, 4) == Some(0xd200_0c00)
+            && bytes[9] == 0x16 =>
+        {
+            return found("World of Kung Fu", Gaming, "a World of Kung Fu greeting");
+        }
+        // Fiesta's server greets with 7 and 8; what answers has one of three forms.
+        3..=5
+            if matches!(view.heard, [4, 7, 8, _, 0 | 1])
+                && matches!(bytes, [3, 5, 0x0c, 1] | [4, 3, 0x0c, 1, 0] | [5, 0x0e, 8, 0x0b, _, _]) =>
+        {
+            return found("Fiesta", Gaming, "the answer to a Fiesta greeting");
+        }
         _ => {}
     }
+    // Florensia: a length of all, a kind; its ends greet each other so.
+    if florensia(bytes) && florensia(view.heard) {
+        return found("Florensia", Gaming, "both ends greet as in Florensia");
+    }
     // The Elder Scrolls Online: a length, and its world's name in the first message.
-    if be32(bytes, 0).is_some_and(|length| fills(Some(length), 4, bytes) && length > 500) && near(bytes, b"eso.live") {
+    // Or, where the name is another, its ticket: 128 bytes that zlib left as they are, behind both sizes.
+    let packed = [0, 0, 0, 0x80, 0, 0, 0, 0x8b, 0x78, 0x9c, 1, 0x80, 0, 0x7f, 0xff];
+    if be32(bytes, 0).is_some_and(|length| fills(Some(length), 4, bytes) && length > 500)
+        && (near(bytes, b"eso.live") || near(bytes, &packed))
+    {
         return found("TES Online", Gaming, "a login to The Elder Scrolls Online");
     }
     by_stream_port(view)
+}
+
+fn florensia(bytes: &[u8]) -> bool {
+    fills(le16(bytes, 0), 0, bytes)
+        && matches!(
+            bytes,
+            [5, 0, 0x65, _, 0xff]
+                | [12, 0, 3, 1, ..]
+                | [8, 0, 3, 2, 0xff, 0xff, 0xff, 0xff]
+                | [24, 0, 2, 2, .., 0xff, 0xff, 0xff, 0xff]
+                | [9..=255, 0, 2, 1, 0xff, 0xff, 0xff, 0xff, ..]
+        )
 }
 
 /// Where the port is half of the evidence.
@@ -169,6 +204,17 @@ fn datagram(view: &View<'_>) -> Finding {
             && be32(bytes, 10) == Some(512) =>
         {
             return found("EverQuest", Gaming, "the opening of a game of Daybreak's");
+        }
+        // Battlefield: the marks of its early engine, and its name behind five bytes.
+        0x11 if bytes.len() > 10
+            && be32(bytes, 0) == Some(0x1120_0001)
+            && be16(bytes, 4) == Some(0)
+            && matches!(be32(bytes, 6), Some(0x50b9_1011 | 0x30b9_1011 | 0xa098_0011)) =>
+        {
+            return found("Battlefield", Gaming, "a message of Battlefield");
+        }
+        _ if bytes.len() == 18 && bytes.ends_with(b"battlefield2\0") => {
+            return found("Battlefield", Gaming, "a Battlefield greeting");
         }
         b'H' if bytes.starts_with(b"HELLO0.8") && bytes.len() <= 12 => {
             return found("Kaillera", Gaming, "a Kaillera greeting");
@@ -341,6 +387,23 @@ mod tests {
                 (Datagram, 3074, "0d 02 aa*27", "Activision gaming"),
                 (Datagram, 9_000, "0d 02 aa*27", ""),
                 (Datagram, 7500, "aa*8 'ping'", "Call of Duty Mobile gaming"),
+                (Datagram, 9_000, "fe fd 02 11 22 'battlefield2' 00", "Battlefield gaming"),
+                (Datagram, 9_000, "11 20 00 01 00 00 50 b9 10 11 00", "Battlefield gaming"),
+                (Stream, 9_000, "0c 00 00 00 d2 00 0c 00 11 16 00 00 22 33 00 00", "World of Kung Fu gaming"),
+            ],
+        );
+        let ticket = |packed: &str| format!("00 00 02 54 00 01 00 01 00*100 {packed} 07*477");
+        let tes = |packed: &str, expected| specimen::check(inspect, &[(Stream, 24_120, &ticket(packed), expected)]);
+        tes("00 00 00 80 00 00 00 8b 78 9c 01 80 00 7f ff", "TES Online gaming");
+        tes("00 00 00 80 00 00 00 8b 78 9c 01 80 00 7f fe", "");
+        dialogue::check(
+            inspect,
+            Stream,
+            &[
+                (9_000, "04 07 08 33 00", "03 05 0c 01", "Fiesta gaming"),
+                (9_000, "04 07 09 33 00", "03 05 0c 01", ""),
+                (9_000, "05 00 65 01 ff", "0c 00 03 01 00*8", "Florensia gaming"),
+                (9_000, "05 00 65 01 fe", "0c 00 03 01 00*8", ""),
             ],
         );
         dialogue::check(

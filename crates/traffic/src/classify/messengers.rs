@@ -1,8 +1,9 @@
-//! Chat and push: XMPP, IRC, Telegram, WhatsApp, Viber, KakaoTalk, WeChat, QQ, OSCAR, MSN, Yahoo and kin.
+//! Chat and push: XMPP, IRC, Telegram, WhatsApp, KakaoTalk, WeChat, QQ, OSCAR, MSN, Yahoo, Paltalk and kin; and
+//! Viber's own flows, which signal its calls.
 
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
-use vocab::TrafficClass::Interactive;
+use vocab::TrafficClass::{Interactive, Voice};
 
 /// Commands that begin a flow of IRC (RFC 2812, 3.1; IRCv3 capability negotiation).
 const IRC_BEGINNINGS: [&[u8]; 9] =
@@ -88,7 +89,7 @@ fn words(view: &View<'_>) -> Finding {
         return found("WhatsApp", Interactive, "a WhatsApp handshake");
     }
     if begins(b"RHP\0") {
-        return likely("Viber", Interactive, 85, "a message to Viber");
+        return likely("Viber", Voice, 85, "a message to Viber");
     }
     Finding::No
 }
@@ -173,15 +174,29 @@ fn stream(view: &View<'_>, first: u8) -> Finding {
         let marked = (be16(bytes, 6) == Some(0xfcff) && bytes.get(9) == Some(&0x80))
             || (be16(bytes, 4) == Some(0x0380) && bytes.get(10) == Some(&0x0a));
         if marked {
-            return found("Viber", Interactive, "a message to Viber");
+            return found("Viber", Voice, "a message to Viber");
         }
     }
-    // QQ over TCP: a length, 0x02 … 0x03.
-    if fits16 && bytes.get(2) == Some(&2) && bytes.last() == Some(&3) {
-        return likely("QQ", Interactive, 85, "a QQ message");
+    // QQ over TCP: a length, 0x02, a version, a command of those that are in use, … 0x03.
+    if fits16 && bytes.get(2) == Some(&2) && bytes.last() == Some(&3) && length >= 12 {
+        let known = matches!(bytes.get(3..7), Some([0x09..=0x39, _, 0 | 8, _]));
+        let sure = if view.any_port(&[80, 443, 8_000, 8_080, 14_000]) { 85 } else { 72 };
+        if known {
+            return likely("QQ", Interactive, sure, "a QQ message");
+        }
     }
-    if view.any_port(&[4_244, 5_242]) && length > 8 {
-        return likely("Viber", Interactive, 70, "a message on the port of Viber");
+    // Paltalk: two of its messages by their fixed words.
+    let paltalk = match length {
+        20 => be32(bytes, 8) == Some(0x0002_0001) && be32(bytes, 16) == Some(0x5afd_ffff),
+        22 => be32(bytes, 2) == Some(0x24c2_e80b) && be32(bytes, 17) == Some(0x5b73_2b00),
+        _ => false,
+    };
+    if paltalk {
+        return found("Paltalk", Interactive, "a message to Paltalk");
+    }
+    // Viber support, "Ports".
+    if view.any_port(&[4_244, 5_242, 5_243, 7_985]) && length > 8 {
+        return likely("Viber", Voice, 70, "a message on the port of Viber");
     }
     if view.port(5_222) && first == 0 && length >= 6 {
         return likely("Messenger", Interactive, 60, "a message on the port of chat services");
@@ -194,6 +209,11 @@ mod tests {
     use super::*;
     use crate::classify::specimen;
     use Layer::{Datagram, Stream};
+
+    #[test]
+    fn chance_is_nothing() {
+        crate::classify::dialogue::check_chance(inspect);
+    }
 
     #[test]
     fn greetings_are_told_apart() {
@@ -221,8 +241,11 @@ mod tests {
                 (Stream, 8_080, "00 00 00 10 00 10 00 01 00 00 00 06 ff ff ff ff", "WeChat interactive"),
                 (Stream, 995, "00 01 00 00 0c 00 00 00 02 00 00 00 07*40", "KakaoTalk interactive"),
                 (Stream, 5_223, "01 00 00 00 00 00 'LOGINLIST' 00 00 00 02 00 00 00 07 07", "KakaoTalk interactive"),
-                (Stream, 40_001, "0c 00 01 00 05 00 fc ff 01 80 00 00", "Viber interactive"),
+                (Stream, 40_001, "0c 00 01 00 05 00 fc ff 01 80 00 00", "Viber voice"),
                 (Stream, 14_000, "00 0c 02 31 03 00 dd 00 00 00 00 03", "QQ interactive"),
+                (Stream, 14_000, "00 0c 02 31 03 77 dd 00 00 00 00 03", ""),
+                (Stream, 40_001, "00*8 00 02 00 01 00*4 5a fd ff ff", "Paltalk interactive"),
+                (Stream, 5_243, "07*20", "Viber voice"),
                 (Datagram, 8_000, "02 31 03 00 dd 00 00 00 00 00 00 03", "QQ interactive"),
                 (Stream, 8_074, "01 00 00 00 04 00 00 00 11 22 33 44", "Gadu-Gadu interactive"),
                 (Stream, 8_444, "e9 be b4 d9 'version' 00*5", "Bitmessage interactive"),

@@ -17,6 +17,8 @@ const MOST_SOUND: usize = 640;
 const SOURCES: usize = 4;
 /// A step of the sequence that loss may explain.
 const MOST_STEP: u16 = 64;
+/// Reports whose lengths fit before they are believed without media.
+const ENOUGH_REPORTS: u8 = 4;
 /// A telephone event or comfort noise is no more than this (RFC 4733, RFC 3389), header included.
 const MOST_EVENT: usize = 28;
 
@@ -56,6 +58,8 @@ pub(crate) struct Media {
     oldest: [u8; 2],
     /// Packets that are not RTP, per end.
     counted: [Counted; 2],
+    /// Reports so far (RTCP).
+    reports: u8,
     /// Whose call it is, where its signalling in this flow told.
     application: Option<&'static str>,
     /// Its signalling in this flow left no doubt that it is a call.
@@ -149,8 +153,12 @@ impl Media {
 }
 
 impl Media {
-    /// Takes in a datagram that is no RTP: LINE's calls begin with four packets each way that count.
+    /// Takes in a datagram that is no RTP: reports, or the beginning of LINE's calls, four packets each way that
+    /// count.
     fn count(&mut self, end: usize, datagram: &[u8]) -> Heard {
+        if is_rtcp(datagram) {
+            return self.report();
+        }
         let (Some(&first), Some(&number)) = (datagram.first(), datagram.get(3)) else { return Heard::Other };
         let Some(counted) = self.counted.get_mut(end) else { return Heard::Other };
         let goes_on = datagram.len() > 10 && counted.run > 0 && number == counted.last.wrapping_add(1);
@@ -168,6 +176,19 @@ impl Media {
             });
         }
         Heard::Other
+    }
+}
+
+impl Media {
+    /// Takes in a report. Several before any media are a call that is silent so far; its media may yet show more.
+    fn report(&mut self) -> Heard {
+        self.reports = self.reports.saturating_add(1);
+        let media = self.ends.iter().flatten().any(|source| source.good >= 2);
+        if self.reports < ENOUGH_REPORTS || media || self.sure {
+            return Heard::Other;
+        }
+        let signature = Signature { application: self.application.unwrap_or("RTCP"), ..REPORTED };
+        Heard::Clear(Found { signature, name: None, next: Next::Listen, announces: Vec::new() })
     }
 }
 
@@ -346,6 +367,9 @@ pub(crate) fn is_rtcp(datagram: &[u8]) -> bool {
     }
 }
 
+/// As sure as that it is RTCP at all: above what a way to the other end (ICE) tells.
+const REPORTED: Signature = media("RTCP", Voice, 82, "RTCP: reports, and no media so far");
+
 pub(crate) const RTCP: Signature = media("RTCP", Voice, 75, "RTCP: reports about a flow of media");
 
 /// RTP in TCP, each packet behind its length (RFC 4571): two packets of one source in sequence.
@@ -498,6 +522,16 @@ mod tests {
             }
         }
         assert_eq!(last.map(|signature| (signature.application, signature.class)), Some(("WhatsApp", Voice)));
+    }
+
+    #[test]
+    fn reports_alone_are_a_silent_call() {
+        let report = [&[0x80, 201, 0, 1][..], &[7; 18]].concat();
+        assert_eq!(conclusion(vec![report.clone(); 3]), None);
+        assert_eq!(conclusion(vec![report.clone(); 4]), Some(("RTCP", Voice)));
+        // what its media shows is surer
+        let video = (0..6).map(|n| packet(96, 9, n, 3_000, 1_180));
+        assert_eq!(conclusion(vec![report; 4].into_iter().chain(video)), Some(("RTP", Call)));
     }
 
     #[test]

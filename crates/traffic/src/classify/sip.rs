@@ -1,7 +1,7 @@
 //! SIP (RFC 3261), MSRP (RFC 4975) and BFCP (RFC 8855): how telephones and conferences call each other.
 
 use super::{Announced, Finding, Found, Layer, Next, View, found, likely, sdp};
-use crate::packet::be16;
+use crate::packet::{be16, be32};
 use vocab::TrafficClass::{Call, Voice};
 
 /// Methods of IANA's "SIP Methods".
@@ -30,8 +30,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         Layer::Stream => view.bytes.trim_ascii_start(),
         Layer::Datagram => view.bytes,
     };
-    let Some(first) = bytes.first() else { return keep_alive(view) };
-    if first.is_ascii_uppercase() {
+    if bytes.first().is_some_and(u8::is_ascii_uppercase) {
         if is_sip(bytes) {
             return call(view);
         }
@@ -39,7 +38,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
             return found("MSRP", Voice, "a message inside a call (MSRP)");
         }
     }
-    if view.layer == Layer::Datagram && is_bfcp(bytes) {
+    if is_bfcp(view.bytes, view.layer) || answers_bfcp(view) {
         return likely("BFCP", Call, 85, "floor control of a conference");
     }
     keep_alive(view)
@@ -76,13 +75,29 @@ fn keep_alive(view: &View<'_>) -> Finding {
     Finding::No
 }
 
+/// Two messages of one conference, transaction and user, whatever length they state: some count it wrong.
+fn answers_bfcp(view: &View<'_>) -> bool {
+    let begins = |bytes: &[u8]| matches!(bytes, [0x20 | 0x40, 1..=18, 0, _, ..]) && be32(bytes, 4) != Some(0);
+    let said = view.bytes.get(4..12);
+    begins(view.bytes) && begins(view.heard) && said.is_some() && view.heard.get(4..12) == said
+}
+
 /// Version 1 or 2, a primitive of 1 to 18, a length in words that fits, a conference (RFC 8855, 5.1).
-fn is_bfcp(bytes: &[u8]) -> bool {
+fn is_bfcp(bytes: &[u8], layer: Layer) -> bool {
     let Some(&[first, primitive, ..]) = bytes.first_chunk::<12>() else { return false };
-    let words = usize::from(be16(bytes, 2).unwrap_or(u16::MAX));
-    // Reserved bits are zero; attributes have a length of two at least and end with the message.
-    let fits = matches!(first, 0x20 | 0x40) && (1..=18).contains(&primitive) && 12 + words * 4 == bytes.len();
-    let mut rest = bytes.get(12..).unwrap_or(&[]);
+    let length = 12 + usize::from(be16(bytes, 2).unwrap_or(u16::MAX)) * 4;
+    // Reserved bits are zero; attributes have a length of two at least and end with the message. A stream has
+    // version 1, and may go on with the next message.
+    let fits = match layer {
+        Layer::Datagram => matches!(first, 0x20 | 0x40) && length == bytes.len(),
+        Layer::Stream => {
+            first == 0x20 && (length == bytes.len() || matches!(bytes.get(length..), Some([0x20, 1..=18, ..])))
+        }
+    };
+    if !fits || !(1..=18).contains(&primitive) {
+        return false;
+    }
+    let mut rest = bytes.get(12..length).unwrap_or(&[]);
     let mut attributes = 0;
     while let (Some(&kind), Some(&length)) = (rest.first(), rest.get(1)) {
         if length < 2 || kind >> 1 == 0 || kind >> 1 > 20 || attributes > 32 {
@@ -91,14 +106,19 @@ fn is_bfcp(bytes: &[u8]) -> bool {
         rest = rest.get(usize::from(length).next_multiple_of(4)..).unwrap_or(&[]);
         attributes += 1;
     }
-    fits
+    true
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::classify::specimen;
+    use crate::classify::{dialogue, specimen};
     use Layer::{Datagram, Stream};
+
+    #[test]
+    fn chance_is_nothing() {
+        crate::classify::dialogue::check_chance(inspect);
+    }
 
     #[test]
     fn signalling_is_found() {
@@ -120,6 +140,19 @@ mod tests {
                 // FloorRequest with a floor (RFC 8855, 5.3.1)
                 (Datagram, 40_001, "20 01 00 01 00 00 00 01 00 02 00 03 04 04 00 01", "BFCP call"),
                 (Datagram, 40_001, "20 01 00 02 00 00 00 01 00 02 00 03 04 04 00 01", ""),
+                // Hello (5.3.11) in a stream, alone and before its next message
+                (Stream, 5_070, "20 0b 00 00 00 00 00 01 00 02 00 03", "BFCP call"),
+                (Stream, 40_001, "20 0b 00 00 00 00 00 01 00 02 00 03 20 01 00 01 00*12", "BFCP call"),
+                (Stream, 40_001, "20 0b 00 00 00 00 00 01 00 02 00 03 07*4", ""),
+            ],
+        );
+        let asked = "20 03 00 01 00 00 00 01 00 02 00 03";
+        dialogue::check(
+            inspect,
+            Stream,
+            &[
+                (5_070, asked, "20 04 00 01 00 00 00 01 00 02 00 03", "BFCP call"),
+                (5_070, asked, "20 04 00 01 00 00 00 01 00 03 00 03", ""),
             ],
         );
     }

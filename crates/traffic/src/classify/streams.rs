@@ -194,6 +194,24 @@ fn datagram(view: &View<'_>) -> Finding {
         }
         _ => {}
     }
+    // Kontiki's deliveries: a message whole, and the ends of two others.
+    let kontiki = match bytes.len() {
+        4 => be32(bytes, 0) == Some(0x0201_0100),
+        20 => first == 2 && be32(bytes, 16) == Some(0x0204_0100),
+        16 => first == 2 && be32(bytes, 12) == Some(0x0000_04e4),
+        _ => false,
+    };
+    if kontiki {
+        return likely("Kontiki", Streaming, 84, "a message between viewers of Kontiki");
+    }
+    // RIST's main profile (VSF TR-06-2, 5): GRE in UDP with a sequence, its own two protocols.
+    if first & 0xcf == 0
+        && matches!(be16(bytes, 2), Some(0x88b5 | 0x88b6))
+        && bytes.get(1).is_some_and(|second| second & 0x87 == 0)
+        && bytes.len() >= 12
+    {
+        return likely("RIST", Streaming, if view.port(1_968) { 88 } else { 74 }, "media in the form of RIST");
+    }
     if sopcast(bytes) {
         return likely("SopCast", Streaming, 75, "a message between viewers of SopCast");
     }
@@ -253,6 +271,11 @@ mod tests {
     use Layer::{Datagram, Stream};
 
     #[test]
+    fn chance_is_nothing() {
+        crate::classify::dialogue::check_chance(inspect);
+    }
+
+    #[test]
     fn streams_are_told_apart() {
         specimen::check(
             inspect,
@@ -279,6 +302,10 @@ mod tests {
                 (Datagram, 16_600, "1c 40 60 00 44 74 71 00*40 'PPStream' 00*41", "iQIYI streaming"),
                 (Datagram, 4_000, "e9 03 41 01 98 ab 01 02 00*8", "PPLive streaming"),
                 (Datagram, 7_359, "'Who is JellyfinServer?'", "Jellyfin streaming"),
+                (Datagram, 1_000, "02 01 01 00", "Kontiki streaming"),
+                (Datagram, 1_000, "02 01 01 01", ""),
+                (Datagram, 1_968, "10 08 88 b6 00 00 00 01 00 01 00 02 80 21", "RIST streaming"),
+                (Datagram, 1_968, "10 08 08 00 00 00 00 01 45 00 00 02 80 21", ""),
             ],
         );
     }

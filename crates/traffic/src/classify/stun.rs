@@ -3,7 +3,7 @@
 
 use super::{Announced, Finding, Found, Layer, Names, Next, Sender, Signature, View};
 use crate::packet::{be16, be32};
-use vocab::TrafficClass::{self, Call, Gaming, Interactive, Work};
+use vocab::TrafficClass::{self, Call, Gaming, Interactive, Voice, Work};
 use vocab::{Address, Endpoint, IpProtocol};
 
 /// Fixed since RFC 5389.
@@ -16,7 +16,8 @@ const GOOGLE_PORTS: std::ops::RangeInclusive<u16> = 19_302..=19_309;
 /// More attributes than any message has.
 const MOST_ATTRIBUTES: usize = 64;
 
-/// A call whose media alone tells sound from video: people call each other with it either way.
+/// A call whose media alone tells sound from video: people call each other with it either way. Until then it is
+/// taken for what most of that messenger's calls are.
 const MESSENGER: u8 = 86;
 /// Meetings are calls whatever they carry.
 const MEETING: u8 = 93;
@@ -31,10 +32,11 @@ const WORDS: &[(&[u8], &str, TrafficClass, u8)] = &[
     (b"facebook", "Messenger", Call, MESSENGER),
     (b"instagram", "Instagram", Call, MESSENGER),
     (b"messenger", "Messenger", Call, MESSENGER),
-    (b"viber", "Viber", Call, MESSENGER),
-    (b"kakao", "KakaoTalk", Call, MESSENGER),
-    (b"line-apps", "LINE", Call, MESSENGER),
-    (b"linecorp", "LINE", Call, MESSENGER),
+    (b"viber", "Viber", Voice, MESSENGER),
+    (b"kakao", "KakaoTalk", Voice, MESSENGER),
+    (b"line-apps", "LINE", Voice, MESSENGER),
+    (b"linecorp", "LINE", Voice, MESSENGER),
+    (b"imo.im", "imo", Voice, MESSENGER),
     (b"tango.me", "Tango", Call, MESSENGER),
     (b"threema", "Threema", Call, MESSENGER),
     (b"wire.com", "Wire", Call, MESSENGER),
@@ -134,7 +136,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         signature("STUN", Interactive, 66, "an end asks for its own address in STUN's first form")
     };
     let mut announces = Vec::new();
-    if matches!(found.class, Call | Gaming) {
+    if matches!(found.class, Voice | Call | Gaming) {
         announces = told.peers;
         let own = own_end(view);
         // Whatever else this socket talks to belongs to the same call.
@@ -283,6 +285,11 @@ mod tests {
     use super::*;
     use crate::classify::specimen;
     use Layer::{Datagram, Stream};
+
+    #[test]
+    fn chance_is_nothing() {
+        crate::classify::dialogue::check_chance(inspect);
+    }
 
     #[test]
     fn messages_are_told_apart() {

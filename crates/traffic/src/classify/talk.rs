@@ -175,6 +175,11 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
+    fn chance_is_nothing() {
+        crate::classify::dialogue::check_chance(inspect);
+    }
+
+    #[test]
     fn voices_are_found() {
         specimen::check(
             inspect,

@@ -1,7 +1,7 @@
 //! Zoom's framing of media (Michel et al., "Enabling Passive Measurement of Zoom Performance in Production
 //! Networks", IMC 2022, section 4): a frame of its servers, then a frame of the media, then RTP or RTCP.
 
-use super::{Finding, Layer, View, likely};
+use super::{Finding, Layer, View, likely, rtp};
 use crate::packet::be32;
 use vocab::TrafficClass::Call;
 
@@ -48,9 +48,9 @@ fn greets(bytes: &[u8]) -> bool {
     end.and_then(|end| end.checked_add(4)) == Some(bytes.len()) && bytes.ends_with(&[0; 4])
 }
 
-/// RTCP with one of its own kinds (RFC 3550, 12.1).
+/// RTCP whose length fits (RFC 3550, 6.4).
 fn reports_at(bytes: &[u8], at: usize) -> bool {
-    bytes.get(at).is_some_and(|first| first & 0xc0 == 0x80) && matches!(bytes.get(at + 1), Some(200..=207))
+    bytes.get(at..).is_some_and(|packet| matches!(packet.first(), Some(0x80..=0xbf)) && rtp::is_rtcp(packet))
 }
 
 /// RTP where the kind of media puts it, with one of the payload types that Zoom uses.
@@ -73,6 +73,11 @@ mod tests {
     use Layer::Datagram;
 
     #[test]
+    fn chance_is_nothing() {
+        crate::classify::dialogue::check_chance(inspect);
+    }
+
+    #[test]
     fn its_frames_are_found() {
         specimen::check(
             inspect,
@@ -80,9 +85,11 @@ mod tests {
                 (Datagram, 8_801, "01 00 03 07*40", "Zoom call"),
                 (Datagram, 8_805, "05 10 01 00*4 04 0f 00*18 90 70", "Zoom call"),
                 (Datagram, 40_001, "05 10 01 00*4 04 0f 00*18 90 70 00*20", "Zoom call"),
-                (Datagram, 40_001, "05 10 01 00*4 04 21 00*15 80 c8 00*30", "Zoom call"),
+                (Datagram, 40_001, "05 10 01 00*4 04 21 00*15 80 c8 00 06 00*24", "Zoom call"),
                 (Datagram, 40_001, "1f 02 01 07*60", "Zoom call"),
                 (Datagram, 40_001, "05 10 01 00*4 04 07 00*18 90 70 00*20", ""),
+                (Datagram, 40_001, "05 10 01 00*4 04 21 00*15 80 c8 00 07 00*24", ""),
+                (Datagram, 40_001, "21 00*15 80 c8 00 06 00*24", "Zoom call"),
                 (Datagram, 40_001, "05 07*60", ""),
             ],
         );
