@@ -1,12 +1,14 @@
 //! Shared disks and folders: SMB, NFS, AFP, 9P, AFS, iSCSI, NBD, Ceph, Lustre, Gluster, HDFS.
 
 use super::fields::{begins, fills, le32};
-use super::{Finding, Layer, View, found, likely};
+use super::{Finding, Layer, View, found, likely, rpc};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::{Download, Interactive};
 
 pub(crate) fn inspect(view: &View<'_>) -> Finding {
-    if let Some(finding) = remote_procedure(view) {
+    if let Some(asked) = rpc::asked(view)
+        && let Some(finding) = program(asked)
+    {
         return finding;
     }
     match view.layer {
@@ -15,44 +17,22 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
     }
 }
 
-/// Sun's remote procedure calls (RFC 5531, 9); over TCP behind a fragment's length (11).
-fn remote_procedure(view: &View<'_>) -> Option<Finding> {
-    let skip = match view.layer {
-        Layer::Stream => {
-            let mark = be32(view.bytes, 0)?;
-            let sane = mark & 0x8000_0000 != 0 && begins(Some(mark & 0x7fff_ffff), 24, 4 << 20);
-            sane.then_some(4)?
-        }
-        Layer::Datagram => 0,
-    };
-    let (call, heard) = (view.bytes.get(skip..)?, view.heard.get(skip..).unwrap_or(&[]));
-    match be32(call, 4)? {
-        // A call: version 2, a program, its version.
-        0 if be32(call, 8) == Some(2) && be32(call, 16).is_some_and(|version| version < 64) => program(be32(call, 12)?),
-        // A reply, accepted or denied, to the call that the other end began with.
-        1 if matches!(be32(call, 8), Some(0 | 1)) && be32(call, 0) == be32(heard, 0) && be32(heard, 8) == Some(2) => {
-            program(be32(heard, 12)?)
-        }
-        1 if matches!(be32(call, 8), Some(0 | 1)) && view.port(2049) && call.len() >= 24 => program(100_003),
-        _ => None,
-    }
+/// Programs by number (IANA "Remote Procedure Call Program Numbers"; Gluster's from its source, rpc/protocol). Who
+/// asks the portmapper where a file server listens does it to read files.
+fn program(asked: rpc::Asked) -> Option<Finding> {
+    Some(match asked {
+        rpc::Asked::Program(number) if is_nfs(number) => found("NFS", Download, "a call to a file server"),
+        rpc::Asked::Port(number) if is_nfs(number) => found("NFS", Download, "a question where a file server listens"),
+        rpc::Asked::Program(
+            1_298_437 | 14_398_633 | 14_398_634 | 24_121_990 | 34_123_456 | 52_743_234 | 123_451_501 | 123_452_501,
+        ) => found("GlusterFS", Download, "a call to a file server"),
+        rpc::Asked::Program(_) | rpc::Asked::Port(_) => return None,
+    })
 }
 
-/// Programs by number (IANA "Remote Procedure Call Program Numbers"; Gluster's from its source, rpc/protocol).
-fn program(number: u32) -> Option<Finding> {
-    Some(match number {
-        100_003 | 100_005 | 100_011 | 100_021 | 100_024 | 100_227 | 400_122 => {
-            found("NFS", Download, "a call to a file server")
-        }
-        100_000 => found("Portmapper", Interactive, "a question for an RPC port"),
-        100_004 | 100_007 | 100_009 => found("NIS", Interactive, "a call to a directory"),
-        1_298_437 | 14_398_633 | 14_398_634 | 24_121_990 | 34_123_456 | 52_743_234 | 123_451_501 | 123_452_501 => {
-            found("GlusterFS", Download, "a call to a file server")
-        }
-        // The rest of the assigned numbers, and those that sites give themselves.
-        100_001..=100_300 | 300_000..=400_200 => found("RPC", Interactive, "a remote procedure call"),
-        _ => return None,
-    })
+/// NFS and what goes with it: mounts, quotas, locks, their state, access lists, callbacks.
+fn is_nfs(program: u32) -> bool {
+    matches!(program, 100_003 | 100_005 | 100_011 | 100_021 | 100_024 | 100_227 | 400_122)
 }
 
 fn stream(view: &View<'_>) -> Finding {
@@ -173,7 +153,19 @@ mod tests {
                 (Stream, 139, "00 00 00 40 ff 'SMB' 72 00*59", "SMB interactive"),
                 (Stream, 9_000, "81 00 00 44 20 45*32 00 20 46*32 00", "NetBIOS interactive"),
                 (Stream, 2049, "80 00 00 28 11 22 33 44 00*4 00*3 02 00 01 86 a3 00*3 03 00*20", "NFS download"),
-                (Datagram, 111, "11 22 33 44 00*4 00*3 02 00 01 86 a0 00*3 02 00*20", "Portmapper interactive"),
+                (
+                    Datagram,
+                    111,
+                    "11 22 33 44 00*4 00*3 02 00 01 86 a0 00*3 02 00*3 03 00*16 00 01 86 a5 00*3 03 00*3 11 00*4",
+                    "NFS download",
+                ),
+                (
+                    Datagram,
+                    111,
+                    "11 22 33 44 00*4 00*3 02 00 01 86 a0 00*3 02 00*3 03 00*3 01 00*3 04 'ab' 00*2 00*8 00 01 86 a3 00*12",
+                    "NFS download",
+                ),
+                (Datagram, 111, "11 22 33 44 00*4 00*3 02 00 01 86 a0 00*3 02 00*3 04 00*16", ""),
                 (Datagram, 9_000, "11 22 33 44 00*4 00*3 02 00 01 86 a5 00*3 03 00*20", "NFS download"),
                 (
                     Stream,

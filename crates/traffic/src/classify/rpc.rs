@@ -15,7 +15,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         if compact_thrift(bytes) {
             return likely("Thrift", Update, 82, "a Thrift message");
         }
-        return onc_rpc(view, bytes);
+        return onc_rpc(view);
     }
     match bytes {
         // GIOP (CORBA 3.3, 9.4.1): its name, version 1.0 to 1.3, flags, a message type.
@@ -58,12 +58,8 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
     if strict_thrift(bytes) || bytes.get(4..).is_some_and(|framed| strict_thrift(framed) || compact_thrift(framed)) {
         return likely("Thrift", Update, 88, "a Thrift message");
     }
-    // A record mark, then the call (RFC 5531, 11).
-    if let Some(message) = bytes.get(4..)
-        && be32(bytes, 0).is_some_and(|mark| mark >> 31 == 1 && mark & 0x7fff_ffff <= 1 << 20)
-        && let Finding::Found(known) = onc_rpc(view, message)
-    {
-        return Finding::Found(known);
+    if let known @ Finding::Found(_) = onc_rpc(view) {
+        return known;
     }
     view.at_ports(|port| match port {
         1098 | 1099 => likely("RMI", Update, 75, "a message on the port of Java RMI"),
@@ -83,29 +79,75 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
     })
 }
 
-/// A call (RFC 5531, 9): message type 0, RPC version 2, a program, a version of it. File servers' programs are
-/// told elsewhere.
-fn onc_rpc(view: &View<'_>, bytes: &[u8]) -> Finding {
-    let call =
-        be32(bytes, 4) == Some(0) && be32(bytes, 8) == Some(2) && be32(bytes, 16).is_some_and(|version| version < 20);
-    if !call {
-        // A reply: message type 1, accepted or denied.
-        let reply = be32(bytes, 4) == Some(1) && be32(bytes, 8).is_some_and(|state| state <= 1);
-        return if reply && view.port(111) {
-            found("Portmapper", Interactive, "an answer where a program listens")
-        } else {
-            Finding::No
-        };
+/// What a remote procedure call of Sun's is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// A call to this program, or its answer.
+    Program(u32),
+    /// A question to the portmapper where this program listens.
+    Port(u32),
+}
+
+const PORTMAPPER: u32 = 100_000;
+
+/// Sun's remote procedure calls (RFC 5531, 9); over TCP behind a fragment's length (11).
+pub(crate) fn asked(view: &View<'_>) -> Option<Asked> {
+    let skip = match view.layer {
+        Layer::Stream => {
+            let mark = be32(view.bytes, 0)?;
+            let sane = mark & 0x8000_0000 != 0 && (24..=4 << 20).contains(&(mark & 0x7fff_ffff));
+            sane.then_some(4)?
+        }
+        Layer::Datagram => 0,
+    };
+    let (call, heard) = (view.bytes.get(skip..)?, view.heard.get(skip..).unwrap_or(&[]));
+    match be32(call, 4)? {
+        // A call: version 2, a program, its version, a procedure; then who calls, and what it says.
+        0 if be32(call, 8) == Some(2) && be32(call, 16)? < 64 && be32(call, 20)? < 4_096 => {
+            let program = be32(call, 12)?;
+            match wanted(call) {
+                // GETPORT and GETADDR are procedure 3, calls by way of the portmapper 5 (RFC 1833, 2.2.1 and 3.2).
+                Some(wanted) if program == PORTMAPPER && matches!(be32(call, 20), Some(3 | 5)) => {
+                    Some(Asked::Port(wanted))
+                }
+                _ => Some(Asked::Program(program)),
+            }
+        }
+        // A reply, accepted or denied, to the call that the other end began with.
+        1 if be32(call, 8)? <= 1 && be32(call, 0) == be32(heard, 0) && be32(heard, 8) == Some(2) => {
+            Some(Asked::Program(be32(heard, 12)?))
+        }
+        1 if be32(call, 8)? <= 1 && view.port(111) => Some(Asked::Program(PORTMAPPER)),
+        1 if be32(call, 8)? <= 1 && view.port(2049) && call.len() >= 24 => Some(Asked::Program(NFS)),
+        _ => None,
     }
-    match be32(bytes, 12) {
-        Some(100_000) => found("Portmapper", Interactive, "a question where a program listens"),
-        Some(100_004 | 100_007 | 100_009 | 100_028 | 100_029) => found("NIS", Interactive, "a question to a directory"),
+}
+
+const NFS: u32 = 100_003;
+
+/// The first word of a call's arguments, behind its credentials and verifier (a kind, a length, bytes).
+fn wanted(call: &[u8]) -> Option<u32> {
+    let credentials = be32(call, 28).filter(|length| *length <= 400)? as usize;
+    let verifier = be32(call, 36 + credentials.next_multiple_of(4)).filter(|length| *length <= 400)? as usize;
+    be32(call, 40 + credentials.next_multiple_of(4) + verifier.next_multiple_of(4))
+}
+
+/// File servers' programs are told in their own file.
+fn onc_rpc(view: &View<'_>) -> Finding {
+    match asked(view) {
+        Some(Asked::Port(_) | Asked::Program(PORTMAPPER)) => {
+            found("Portmapper", Interactive, "a question where a program listens")
+        }
+        Some(Asked::Program(100_004 | 100_007 | 100_009 | 100_028 | 100_029)) => {
+            found("NIS", Interactive, "a question to a directory")
+        }
         // VXI-11's core, abort and interrupt channels.
-        Some(395_183..=395_185) => found("VXI-11", Update, "a message to an instrument"),
-        Some(
-            100_001 | 100_002 | 100_008 | 100_012 | 100_024 | 100_068 | 100_083 | 100_221 | 100_229 | 100_232 | 391_002,
-        ) => found("Sun RPC", Interactive, "a call from program to program"),
-        _ => Finding::No,
+        Some(Asked::Program(395_183..=395_185)) => found("VXI-11", Update, "a message to an instrument"),
+        // The rest of the assigned numbers, and those that sites give themselves.
+        Some(Asked::Program(100_001..=100_300 | 300_000..=400_200)) => {
+            found("Sun RPC", Interactive, "a call from program to program")
+        }
+        Some(Asked::Program(_)) | None => Finding::No,
     }
 }
 
@@ -179,7 +221,13 @@ mod tests {
                     "80 00 00 28 12 34 56 78 00 00 00 00 00 00 00 02 00 06 07 af 00 00 00 01 00*20",
                     "VXI-11 update",
                 ),
-                (Datagram, 2049, "12 34 56 78 00 00 00 00 00 00 00 02 00 01 86 a3 00 00 00 03 00*20", ""),
+                (
+                    Datagram,
+                    111,
+                    "11 22 33 44 00*4 00*3 02 00 01 86 a0 00*3 02 00*3 03 00*16 00 01 86 b8 00*3 01 00*3 11 00*4",
+                    "Portmapper interactive",
+                ),
+                (Datagram, 9_000, "11 22 33 44 00*4 00*3 02 00 01 86 a4 00*3 02 00*3 01 00*16", "NIS interactive"),
             ],
         );
     }
