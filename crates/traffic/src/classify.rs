@@ -598,6 +598,15 @@ pub mod parsers {
         }
     }
 
+    /// The inspector at a place of the list of streams or datagrams, on one message; whether it was its own. None
+    /// behind the last.
+    pub fn inspector(place: usize, is_stream: bool, bytes: &[u8], port: u16) -> Option<bool> {
+        let (inspectors, layer) =
+            if is_stream { (super::TCP, Layer::Stream) } else { (super::DATAGRAM, Layer::Datagram) };
+        let finding = inspectors.get(place)?(&view(bytes, layer, Sender::Initiator, port));
+        Some(!matches!(finding, super::Finding::No))
+    }
+
     /// A DNS message over UDP and over TCP, read and remembered; returns how many answers it held.
     pub fn dns(bytes: &[u8]) -> usize {
         let mut answers = 0;

@@ -2,7 +2,7 @@
 //!
 //! Where an input holds several messages, `0xff 0xfe 0xfd` stands between them.
 
-pub use crate::classify::parsers::{dns, dtls, http, quic, stun_rtp, tls};
+pub use crate::classify::parsers::{dns, dtls, http, inspector, quic, stun_rtp, tls};
 
 use crate::classify::{self, Finding, Layer, Sender, View, bittorrent, certificate, sip};
 use crate::{Counts, FlowLimits, FlowTable, Fragment, Locality, Packet, TcpFlags, TcpSegment, Transport};

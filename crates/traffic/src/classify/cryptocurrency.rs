@@ -1,6 +1,6 @@
 //! Nodes of crypto-currencies: Bitcoin and kin, Ethereum, Monero, Nano, Cardano, EOS, ZUG; and miners (Stratum).
 
-use super::fields::{begins, fills, le32, near};
+use super::fields::{begins, fills, le32};
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::Backup;
@@ -24,10 +24,7 @@ fn stream(view: &View<'_>) -> Finding {
         Some(1) if bytes.starts_with(b"\x01\x21\x01\x01\x01\x01\x01\x01") => found("Monero", Backup, WHY),
         // JSON: text is searched only where it looks like some.
         Some(b'{') if !matches!(bytes.get(1), Some(b'"' | b' ' | b'\r' | b'\n' | b'\t')) => Finding::No,
-        Some(b'{') if is_mining(bytes) => found("Mining", Backup, "a message to a mining pool"),
-        Some(b'{') if near(bytes, b"\"server.version\"") || near(bytes, b"\"blockchain.") => {
-            found("Electrum", Backup, "a wallet asks a crypto-currency server")
-        }
+        Some(b'{') => json(bytes),
         // Nano (its node's source, message header): R, the network's letter, three versions, a kind.
         Some(b'R') => match bytes {
             &[_, b'A' | b'B' | b'C' | b'X', most, using @ 15..=40, least, kind, ..]
@@ -108,21 +105,33 @@ fn bitcoin(bytes: &[u8]) -> Option<Finding> {
     }
 }
 
-/// Stratum and its kin: JSON with the words of one of them (Stratum's documentation; EIP-1571; xmrig's STRATUM.md).
-fn is_mining(bytes: &[u8]) -> bool {
-    let words: [&[u8]; 9] = [
-        b"\"mining.",
-        b"\"eth_submit",
-        b"\"eth_getWork\"",
-        b"\"eth_login\"",
-        b"\"worker\"",
-        b"\"job_id\"",
-        b"\"blob\"",
-        b"\"client.get_version\"",
-        b"\"keepalived\"",
-    ];
-    words.iter().any(|word| near(bytes, word))
-        || near(bytes, b"\"login\"") && (near(bytes, b"\"method\"") || near(bytes, b"\"agent\""))
+/// Stratum and its kin, and wallets: JSON with the words of one of them (Stratum's documentation; EIP-1571; xmrig's
+/// STRATUM.md; the Electrum protocol's methods).
+fn json(bytes: &[u8]) -> Finding {
+    let beginning = &bytes[..bytes.len().min(200)];
+    let (mut signs_in, mut asks) = (false, false);
+    // In one pass: what is quoted begins with one of the words.
+    for at in memchr::memchr_iter(b'"', beginning) {
+        let quoted = &beginning[at + 1..];
+        let is = |words: &[&[u8]]| words.iter().any(|word| quoted.starts_with(word));
+        match quoted.first() {
+            Some(b'm') if is(&[b"mining."]) => return mining(),
+            Some(b'e') if is(&[b"eth_submit", b"eth_getWork\"", b"eth_login\""]) => return mining(),
+            Some(b'w' | b'j' | b'k') if is(&[b"worker\"", b"job_id\"", b"keepalived\""]) => return mining(),
+            Some(b'b' | b'c') if is(&[b"blob\"", b"client.get_version\""]) => return mining(),
+            Some(b's' | b'b') if is(&[b"server.version\"", b"blockchain."]) => {
+                return found("Electrum", Backup, "a wallet asks a crypto-currency server");
+            }
+            Some(b'l') if is(&[b"login\""]) => signs_in = true,
+            Some(b'm' | b'a') if is(&[b"method\"", b"agent\""]) => asks = true,
+            _ => {}
+        }
+    }
+    if signs_in && asks { mining() } else { Finding::No }
+}
+
+fn mining() -> Finding {
+    found("Mining", Backup, "a message to a mining pool")
 }
 
 fn datagram(view: &View<'_>) -> Finding {

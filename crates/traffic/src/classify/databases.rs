@@ -144,7 +144,7 @@ fn by_beginning(view: &View<'_>) -> Finding {
             found("Redis", Interactive, "a Redis reply")
         }
         [b'P', ..] if bytes == b"PING\r\n" && view.port(6379) => found("Redis", Interactive, "a Redis command"),
-        [0x80 | 0x81, ..] if memcached(bytes) => likely("Memcached", Interactive, 86, "a memcached request"),
+        [0x80 | 0x81, ..] if is_memcached(bytes) => likely("Memcached", Interactive, 86, "a memcached request"),
         [b's' | b'g' | b'V' | b'S' | b'd', ..] if memcached_text(bytes) => {
             let confidence = if view.port(11_211) { 95 } else { 80 };
             likely("Memcached", Interactive, confidence, "a memcached command")
@@ -186,7 +186,13 @@ fn postgres_startup(bytes: &[u8]) -> bool {
     let (Some(length), Some(code)) = (be32(bytes, 0), be32(bytes, 4)) else { return false };
     match code {
         0x0002_0000 => length == 296,
-        0x0003_0000..=0x0003_0002 => (9..10_000).contains(&length) && bytes.len() as u64 <= u64::from(length),
+        // Names and values of settings, each with a zero behind, and another zero.
+        0x0003_0000..=0x0003_0002 => {
+            (9..10_000).contains(&length)
+                && (bytes.len() as u64) <= u64::from(length)
+                && matches!(bytes.get(8), Some(b'a'..=b'z' | b'_'))
+                && (bytes.ends_with(&[0, 0]) || !fills(Some(length), 0, bytes))
+        }
         80_877_103 | 80_877_104 => length == 8,
         80_877_102 => length == 16,
         _ => false,
@@ -254,41 +260,69 @@ fn memcached(bytes: &[u8]) -> bool {
     else {
         return false;
     };
-    let fits = u64::from(body) + 24 >= bytes.len() as u64 && body >= u32::from(key) + u32::from(extras);
-    let known = operation <= 0x3d || operation >= 0x40;
-    bytes.len() >= 24
-        && data_type <= 7
-        && extras <= 20
-        && key <= 250
-        && body < 1 << 24
-        && fits
-        && known
-        && (bytes[0] == 0x81 || be16(bytes, 6).is_some_and(|bucket| bucket < 1_024))
+    let lengths = u64::from(body) >= u64::from(key) + u64::from(extras) && key <= 250 && body < 1 << 24;
+    // Its own operations, and those that Couchbase added.
+    let known = matches!(operation, 0..=0x3d | 0x40..=0x4f | 0x50..=0x5f | 0x80..=0xc7 | 0xf0..=0xfe);
+    let (request, state) = (bytes[0] == 0x80, be16(bytes, 6));
+    let sane = if request { state < Some(1_024) } else { state < Some(0xa0) };
+    bytes.len() >= 24 && data_type <= 7 && extras <= 24 && known && lengths && state.is_some() && sane
+}
+
+/// As [`memcached`] without its port: memcached's own operations, each with what it carries (its "BinaryProtocolRevamped",
+/// 4), and no more than stated.
+fn is_memcached(bytes: &[u8]) -> bool {
+    let (Some(&[magic, operation, _, _, extras, data_type]), Some(key), Some(body)) =
+        (bytes.first_chunk::<6>(), be16(bytes, 2), be32(bytes, 8))
+    else {
+        return false;
+    };
+    let carries = match (magic, operation) {
+        // Get and its kin, delete, append and prepend: a key.
+        (0x80, 0 | 4 | 9 | 0x0c..=0x0f | 0x14 | 0x19 | 0x1a) => extras == 0 && key > 0,
+        // Set, add and replace: flags and a time.
+        (0x80, 1..=3 | 0x11..=0x13) => extras == 8 && key > 0,
+        // Increment and decrement.
+        (0x80, 5 | 6 | 0x15 | 0x16) => extras == 20 && key > 0,
+        // Quit, no operation, version: nothing.
+        (0x80, 7 | 0x0a | 0x0b | 0x17) => body == 0,
+        // Flush, statistics, SASL.
+        (0x80, 8 | 0x10 | 0x18 | 0x20..=0x22) => matches!(extras, 0 | 4),
+        (0x81, 0..=0x22) => matches!(extras, 0 | 4),
+        _ => false,
+    };
+    carries && data_type == 0 && fills(Some(body), 24, bytes) && memcached(bytes) && be16(bytes, 6) < Some(0x90)
 }
 
 /// "set key flags time length", "get key", "VALUE key flags length", "stats".
 fn memcached_text(bytes: &[u8]) -> bool {
-    let line = bytes[..bytes.len().min(270)].split(|&byte| byte == b'\r').next().unwrap_or(&[]);
-    let words = line.split(|&byte| byte == b' ').count();
-    let number = line.rsplit(|&byte| byte == b' ').next().is_some_and(|word| word.iter().all(u8::is_ascii_digit));
-    match line {
-        [b's', b'e', b't', b' ', ..] => words >= 5 && number,
-        [b'V', b'A', b'L', b'U', b'E', b' ', ..] => words >= 4 && number,
-        [b'S', b'T', b'A', b'T', b' ', ..] => words >= 3,
-        _ => false,
+    if !begins_with(bytes, &[b"set ", b"VALUE ", b"STAT "]) {
+        return false;
+    }
+    let Some(end) = memchr::memchr(b'\r', &bytes[..bytes.len().min(270)]) else { return false };
+    let mut words = bytes[..end].split(|&byte| byte == b' ').filter(|word| !word.is_empty()).skip(2);
+    let mut number = || words.next().is_some_and(|word| word.iter().all(u8::is_ascii_digit));
+    match bytes[0] {
+        b's' => number() && number() && number() && words.next().is_none_or(|word| word == b"noreply"),
+        b'V' => number() && number(),
+        _ => words.next().is_some() && words.next().is_none(),
     }
 }
 
-/// The header of MongoDB's wire protocol: a length, ids, a known operation; a request answers nothing.
+/// The header of MongoDB's wire protocol ("MongoDB Wire Protocol"): a length, ids, a known operation; a request answers
+/// nothing; what follows fits the operation.
 fn mongo(bytes: &[u8]) -> bool {
     let (Some(length), Some(answers), Some(operation)) = (le32(bytes, 0), le32(bytes, 8), le32(bytes, 12)) else {
         return false;
     };
-    let fits = (16..=48_000_000).contains(&length) && length as usize >= bytes.len().min(26);
+    let fits = |least: u32| (least..=48_000_000).contains(&length);
     match operation {
-        1 => fits && length >= 36 && answers != 0,
-        2001..=2007 => fits && answers == 0,
-        2010..=2013 => fits && length >= 21,
+        1 => fits(36) && answers != 0 && le32(bytes, 16).is_some_and(|flags| flags < 16),
+        2001..=2007 => fits(20) && answers == 0,
+        2010 | 2011 => fits(21),
+        // What is inside, compressed.
+        2012 => fits(25) && matches!(le32(bytes, 16), Some(1 | 2001..=2011 | 2013)),
+        // Known flags, a section of a known kind.
+        2013 => fits(21) && le32(bytes, 16).is_some_and(|flags| flags & !0x1_0003 == 0) && bytes.get(20) <= Some(&2),
         _ => false,
     }
 }
@@ -317,7 +351,8 @@ mod tests {
             inspect,
             &[
                 (Stream, 15_432, "00 00 00 08 04 d2 16 2f", "PostgreSQL interactive"),
-                (Stream, 15_432, "00 00 00 14 00 03 00 00 'user' 00 'joe' 00 00 00", "PostgreSQL interactive"),
+                (Stream, 15_432, "00 00 00 12 00 03 00 00 'user' 00 'joe' 00 00", "PostgreSQL interactive"),
+                (Stream, 15_432, "00 00 00 12 00 03 00 00 01 02 03 04 00*6", ""),
                 (Stream, 5432, "'Q' 00 00 00 0d 'select 1' 00", "PostgreSQL interactive"),
                 (Stream, 13_306, "4a 00 00 00 0a '8.0.36' 00 0b 00 00 00 11*58", "MySQL interactive"),
                 (Stream, 13_306, "45 00 00 00 ff 6a 04 'Host blocked'", ""),
@@ -339,9 +374,12 @@ mod tests {
                 (Stream, 7777, "'*1' 0d 0a '$4' 0d 0a 'PING' 0d 0a", "Redis interactive"),
                 (Stream, 6379, "'+OK' 0d 0a", "Redis interactive"),
                 (Stream, 11_211, "'get key' 0d 0a", "Memcached interactive"),
+                (Stream, 12_000, "'set the table for 6' 0d 0a", ""),
+                (Stream, 12_000, "'STAT pid 162' 0d 0a", "Memcached interactive"),
+                (Stream, 12_000, "80 00 00 05 00 00 00 00 00 00 00 06 00*12 'hello'", ""),
                 (Stream, 12_000, "'set key 0 60 5' 0d 0a 'hello' 0d 0a", "Memcached interactive"),
                 (Stream, 12_000, "80 00 00 05 00 00 00 00 00 00 00 05 00*12 'hello'", "Memcached interactive"),
-                (Stream, 11_210, "80 1f 00 00 00 00 00 00 00 00 00 00 00*12", "Memcached interactive"),
+                (Stream, 11_210, "80 1f 00 00 00 00 00 00 00 00 00 00 00*12", "Couchbase interactive"),
                 (Datagram, 11_211, "00 01 00 00 00 01 00 00 'stats' 0d 0a", "Memcached interactive"),
                 (Stream, 30_017, "1a 00 00 00 01 00 00 00 00 00 00 00 dd 07 00 00 00*10", "MongoDB interactive"),
                 (Stream, 9042, "04 00 00 00 05 00 00 00 00", "Cassandra interactive"),

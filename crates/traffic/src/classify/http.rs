@@ -123,6 +123,10 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
     if stream && (begins_answer(bytes) || http2::may_begin(bytes)) {
         return Finding::More;
     }
+    // A method is a word of capitals.
+    if bytes.get(1).is_some_and(|byte| !byte.is_ascii_uppercase() && *byte != b'-') {
+        return source(view);
+    }
     let Some(method) = METHODS.iter().find(|method| bytes.starts_with(method)) else {
         let begins = METHODS.iter().any(|method| method.starts_with(bytes));
         return if begins && stream { Finding::More } else { source(view) };

@@ -2,7 +2,7 @@
 //! instruments, and the programming ports of many vendors.
 
 use super::fields::{begins, fills, le16, le32};
-use super::{Finding, Layer, View, found, likely};
+use super::{Finding, Layer, Sender, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::Update;
 
@@ -58,7 +58,7 @@ fn stream(view: &View<'_>) -> Finding {
     if modbus(bytes) {
         return if view.port(502) {
             found("Modbus", Update, "a Modbus message")
-        } else if fills(be16(bytes, 4), 6, bytes) {
+        } else if modbus_content(view) {
             likely("Modbus", Update, 80, "a message that reads as Modbus")
         } else {
             Finding::No
@@ -192,6 +192,39 @@ fn modbus(bytes: &[u8]) -> bool {
         && bytes.get(7).is_some_and(
             |function| matches!(function & 0x7f, 1..=8 | 11 | 12 | 15..=17 | 20..=24 | 43 | 90 | 100 | 125 | 126),
         )
+}
+
+/// As [`modbus`] without its port: one message whose content is as long as its function has it (Modbus application
+/// protocol, 6), and an answer to the request before it.
+fn modbus_content(view: &View<'_>) -> bool {
+    let bytes = view.bytes;
+    let Some(&[function, ref content @ ..]) = bytes.get(7..) else { return false };
+    let counted = |at: usize| content.get(at).is_some_and(|&count| content.len() == at + 1 + usize::from(count));
+    let request = match function {
+        1..=6 | 8 => content.len() == 4,
+        15 | 16 => counted(4),
+        22 => content.len() == 6,
+        23 => counted(8),
+        7 | 11 | 12 | 17 => content.is_empty(),
+        20 | 21 => counted(0),
+        43 => matches!(content, [14, 1..=4, _]),
+        _ => false,
+    };
+    let answer = match function {
+        1..=4 | 17 | 20 | 21 | 23 => counted(0),
+        5 | 6 | 8 | 15 | 16 => content.len() == 4,
+        0x81..=0x97 => matches!(content, [1..=11]),
+        _ => false,
+    };
+    fills(be16(bytes, 4), 6, bytes)
+        && match view.sender {
+            Sender::Initiator => request,
+            Sender::Responder => {
+                answer
+                    && view.heard.get(..4) == bytes.get(..4)
+                    && view.heard.get(7).is_some_and(|asked| *asked == function & 0x7f)
+            }
+        }
 }
 
 /// The checksum of serial Modbus (over serial line, 6.2.2): polynomial 0xa001, low byte first.

@@ -78,6 +78,9 @@ fn holds(bytes: &[u8], text: &[u8]) -> bool {
 
 /// What the answering end says first, or in between.
 fn greeting(view: &View<'_>, bytes: &[u8]) -> Option<Finding> {
+    if !matches!(bytes[0], b'2'..=b'5' | b'*' | b'+' | b'-' | b'"') {
+        return None;
+    }
     let (smtp_port, imap_port, pop_port) =
         (view.any_port(&SMTP_PORTS), view.any_port(&[143, 993]), view.any_port(&[110, 995]));
     match bytes {
@@ -123,6 +126,13 @@ fn greeting(view: &View<'_>, bytes: &[u8]) -> Option<Finding> {
 
 /// What the end that began asks for.
 fn command(view: &View<'_>, bytes: &[u8]) -> Option<Finding> {
+    // Commands are words of letters, perhaps behind a tag.
+    let may_be = bytes.get(1).is_some_and(|byte| byte.is_ascii_graphic() || *byte == b' ')
+        && bytes.get(2).is_some_and(|byte| byte.is_ascii_graphic() || *byte == b' ')
+        && bytes[0].is_ascii_alphanumeric();
+    if !may_be {
+        return None;
+    }
     let (smtp_port, imap_port, pop_port) =
         (view.any_port(&SMTP_PORTS), view.any_port(&[143, 993]), view.any_port(&[110, 995]));
     let hello = (begins(bytes, b"EHLO ") || begins(bytes, b"HELO ")) && bytes.len() > 6;
@@ -145,27 +155,27 @@ fn command(view: &View<'_>, bytes: &[u8]) -> Option<Finding> {
     if let Some(next) = imap(bytes, imap_port) {
         return conclude(Signature { why: "an IMAP command", ..IMAP }, next);
     }
-    let pop = POP_COMMANDS.iter().find(|word| begins(bytes, word));
-    let known = pop_port || begins(view.heard, b"+OK");
-    match pop {
-        Some(word) if known => {
-            let next = if matches!(*word, b"CAPA" | b"STLS") { Next::Read } else { Next::Settle };
-            conclude(Signature { why: "a POP3 command", ..POP }, next)
-        }
-        _ => None,
+    if !pop_port && !begins(view.heard, b"+OK") {
+        return None;
     }
+    let word = POP_COMMANDS.iter().find(|word| begins(bytes, word))?;
+    let next = if matches!(*word, b"CAPA" | b"STLS") { Next::Read } else { Next::Settle };
+    conclude(Signature { why: "a POP3 command", ..POP }, next)
 }
 
 /// A tag, then a command (RFC 9051, 2.2.1); off its port the tag holds a digit and the line ends as it must.
 fn imap(bytes: &[u8], on_port: bool) -> Option<Next> {
     let space = memchr::memchr(b' ', &bytes[..bytes.len().min(20)])?;
     let (tag, rest) = (&bytes[..space], &bytes[space + 1..]);
+    if !on_port && !tag.iter().any(u8::is_ascii_digit) {
+        return None;
+    }
     let sane =
         !tag.is_empty() && tag.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
     let end = rest.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(rest.len());
     let word = &rest[..end];
     let ended = matches!(rest.get(end), Some(b'\r' | b'\n' | b' '));
-    let tagged = tag.iter().any(u8::is_ascii_digit) && tag.iter().any(u8::is_ascii_alphabetic);
+    let tagged = tag.iter().any(u8::is_ascii_alphabetic);
     if !sane || !ended || !(on_port || tagged) {
         return None;
     }

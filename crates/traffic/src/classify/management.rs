@@ -39,7 +39,7 @@ fn stream(view: &View<'_>) -> Finding {
         [b'*', ..] if bytes.starts_with(b"*KISMET: ") => {
             return found("Kismet", Interactive, "a banner of a radio monitor");
         }
-        [b'<', ..] if near(bytes, b"urn:ietf:params:xml:ns:netconf:base:1.0") => {
+        [b'<', b'?' | b'h' | b'r' | b'n', ..] if near(bytes, b"urn:ietf:params:xml:ns:netconf:base:1.0") => {
             return found("NETCONF", Interactive, "a NETCONF message");
         }
         // libvirt (its rpc.html): a length, its program number, version 1.

@@ -106,6 +106,9 @@ fn collectd(bytes: &[u8]) -> bool {
 /// "name:value|type" with one of the known types (StatsD, metric types; DogStatsD's d and tags).
 fn statsd(bytes: &[u8]) -> bool {
     let line = &bytes[..bytes.len().min(200)];
+    if !line.iter().take(3).all(|byte| byte.is_ascii_graphic()) {
+        return false;
+    }
     let line = line.split(|&byte| byte == b'\n').next().unwrap_or(line);
     let Some(colon) = line.iter().position(|&byte| byte == b':') else { return false };
     let Some(bar) = line[colon..].iter().position(|&byte| byte == b'|') else { return false };

@@ -88,7 +88,12 @@ fn request(bytes: &[u8]) -> Option<Request> {
         [0x30, length @ 0x1d..=0x1f, 2, ..] if memchr::memmem::find(bytes, b"1.3.6.1.4.1.1466.20037").is_some() => {
             ask("LDAP", Interactive, 2 + usize::from(*length))
         }
-        [b'<', ..] => {
+        [b'<', b'?' | b's', ..] => {
+            // A stream of XMPP, perhaps behind the line that says that it is XML.
+            let behind = if bytes[1] == b'?' { memchr::memchr(b'>', &bytes[..bytes.len().min(100)])? + 1 } else { 0 };
+            if !bytes[behind..].trim_ascii_start().starts_with(b"<stream:") {
+                return None;
+            }
             let at = memchr::memmem::find(bytes, b"<starttls")?;
             let end = at + memchr::memchr(b'>', &bytes[at..])? + 1;
             let behind = if bytes[end..].starts_with(b"</starttls>") { end + 11 } else { end };
@@ -99,6 +104,26 @@ fn request(bytes: &[u8]) -> Option<Request> {
     }
 }
 
+/// Whether a flow that turns to TLS may begin with this line: with a known command, or one behind a tag.
+fn may_lead(line: &[u8]) -> bool {
+    let mut words = line.splitn(3, |&byte| byte == b' ');
+    let (first, second) = (words.next().unwrap_or(&[]), words.next().unwrap_or(&[]));
+    let is = |word: &[u8], known: &[&[u8]]| known.iter().any(|known| word.eq_ignore_ascii_case(known));
+    let tagged = || first.len() <= 20 && is(second, &[b"CAPABILITY", b"ID", b"NOOP", b"STARTTLS"]);
+    let alone = match first.first().map(u8::to_ascii_uppercase) {
+        Some(b'A') => is(first, &[b"AUTH"]),
+        Some(b'C') => is(first, &[b"CAP", b"CAPA", b"CAPABILITIES", b"CAPABILITY", b"CLNT"]),
+        Some(b'E' | b'H' | b'L') => is(first, &[b"EHLO", b"HELO", b"LHLO", b"HOST", b"HELP", b"LANG"]),
+        Some(b'F' | b'M' | b'N' | b'O') => is(first, &[b"FEAT", b"MODE", b"NICK", b"NOOP", b"OPTS"]),
+        Some(b'P' | b'Q' | b'R' | b'S') => {
+            is(first, &[b"PASS", b"PBSZ", b"QUIT", b"RSET", b"STARTTLS", b"STLS", b"SYST"])
+        }
+        Some(b'U') => is(first, &[b"USER", b"UTF8"]),
+        _ => false,
+    };
+    alone || tagged()
+}
+
 /// Line by line: the command that asks, perhaps behind a tag.
 fn lines(bytes: &[u8], ask: impl Fn(&'static str, TrafficClass, usize) -> Option<Request>) -> Option<Request> {
     let mut at = 0;
@@ -107,6 +132,9 @@ fn lines(bytes: &[u8], ask: impl Fn(&'static str, TrafficClass, usize) -> Option
         let rest = bytes.get(at..)?;
         let length = memchr::memchr(b'\n', &rest[..rest.len().min(300)])?;
         let line = rest[..length].trim_ascii();
+        if at == 0 && !may_lead(line) {
+            return None;
+        }
         at += length + 1;
         let is = |word: &[u8]| line.eq_ignore_ascii_case(word);
         let begins = |word: &[u8]| line.len() >= word.len() && line[..word.len()].eq_ignore_ascii_case(word);
