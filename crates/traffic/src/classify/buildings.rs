@@ -1,6 +1,7 @@
 //! Buildings and stages: BACnet, KNXnet/IP, LonWorks, Niagara Fox, M-Bus, Art-Net, sACN, OSC.
 
 use super::fields::{begins_with, fills};
+use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::be16;
 use vocab::TrafficClass::Update;
@@ -48,7 +49,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         }
         // CEA-852: a length that fits, a version.
         1628 | 1629 if fills(be16(bytes, 0), 0, bytes) => found("CEA-852", Update, "a message to building controls"),
-        1628 | 1629 => likely("CEA-852", Update, 75, "a message on the port of building controls"),
+        1628 | 1629 => likely("CEA-852", Update, ONLY_PORT, "a message on the port of building controls"),
         1911 | 3011 | 4911 if begins_with(bytes, &[b"fox "]) => found("Niagara Fox", Update, "a building's controller"),
         // Crestron's control protocol: a type, a length.
         41_794 if fills(be16(bytes, 1), 3, bytes) => found("Crestron", Update, "a room controller"),

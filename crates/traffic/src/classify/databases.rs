@@ -2,6 +2,7 @@
 //! Cassandra, Elasticsearch, ClickHouse, Neo4j, ZooKeeper and kin.
 
 use super::fields::{begins, begins_with, fills, is_text, le16, le32, near};
+use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::Interactive;
@@ -30,7 +31,7 @@ fn datagram(view: &View<'_>) -> Finding {
         1434 if bytes[0] == 5 && fills(le16(bytes, 1), 3, bytes) => {
             found("TDS", Interactive, "an answer where a database listens")
         }
-        54_327 => likely("Hazelcast", Interactive, 75, "a member of a data grid is looked for"),
+        54_327 => likely("Hazelcast", Interactive, ONLY_PORT, "a member of a data grid is looked for"),
         _ => Finding::No,
     })
 }
@@ -76,23 +77,23 @@ fn stream(view: &View<'_>) -> Finding {
         // Aerospike: version 2, an information or data message, six bytes of length.
         3000 if matches!(bytes, [2, 1 | 3 | 4, 0, 0, ..]) => found("Aerospike", Interactive, "an Aerospike message"),
         // Vertica begins as PostgreSQL does, on a port of its own.
-        5433 => likely("Vertica", Interactive, 70, "a message on the port of Vertica"),
+        5433 => likely("Vertica", Interactive, ONLY_PORT, "a message on the port of Vertica"),
         // SAP HANA's first packet is fourteen bytes with a version.
         30_013 | 30_015 | 30_041 if bytes.starts_with(&[0xff; 4]) => found("SAP HANA", Interactive, "a HANA greeting"),
-        30_013 | 30_015 | 30_017 => likely("SAP HANA", Interactive, 70, "a message on the port of SAP HANA"),
+        30_013 | 30_015 | 30_017 => likely("SAP HANA", Interactive, ONLY_PORT, "a message on the port of SAP HANA"),
         // Teradata: version 3, request or response, a length.
         1025 if matches!(bytes, [3, 1 | 2, ..]) && bytes.len() >= 52 => {
             found("Teradata", Interactive, "a Teradata message")
         }
-        7210 => likely("MaxDB", Interactive, 75, "a message on the port of MaxDB"),
+        7210 => likely("MaxDB", Interactive, ONLY_PORT, "a message on the port of MaxDB"),
         8087 if begins(be32(bytes, 0), 1, 1 << 20) => likely("Riak", Interactive, 80, "a Riak message"),
         10_800 if le32(bytes, 0).is_some_and(|n| n >= 8) && bytes.get(4) == Some(&1) => {
             found("Ignite", Interactive, "an Ignite handshake")
         }
         11_222 if matches!(bytes[0], 0xa0 | 0xa1) => found("Hot Rod", Interactive, "a data grid is asked"),
         9001 if bytes.starts_with(b"<SQL") => likely("HSQLDB", Interactive, 70, "a HSQLDB message"),
-        1972 => likely("InterSystems", Interactive, 75, "a message on the port of InterSystems"),
-        5003 => likely("FileMaker", Interactive, 60, "a message on the port of FileMaker"),
+        1972 => likely("InterSystems", Interactive, ONLY_PORT, "a message on the port of InterSystems"),
+        5003 => likely("FileMaker", Interactive, ONLY_PORT, "a message on the port of FileMaker"),
         _ => Finding::No,
     })
 }

@@ -2,6 +2,7 @@
 //! question-and-answer services of the early Internet.
 
 use super::fields::{be24, begins, ber, fills, is_text, le16, near};
+use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::{Interactive, Update};
@@ -49,10 +50,10 @@ fn stream(view: &View<'_>) -> Finding {
         _ => {}
     }
     view.at_ports(|port| match port {
-        88 | 464 if bytes.len() > 5 => likely("Kerberos", Interactive, 75, "a message on the port of Kerberos"),
+        88 | 464 if bytes.len() > 5 => likely("Kerberos", Interactive, ONLY_PORT, "a message on the port of Kerberos"),
         389 | 3268 if bytes[0] == 0x30 => likely("LDAP", Interactive, 80, "a message on the port of LDAP"),
         2083 if radius(bytes) => found("RADIUS", Interactive, "a RADIUS message"),
-        3868 if bytes[0] == 1 => likely("Diameter", Interactive, 75, "a message on the port of Diameter"),
+        3868 if bytes[0] == 1 => likely("Diameter", Interactive, ONLY_PORT, "a message on the port of Diameter"),
         43 | 4343 if is_text(line(bytes)) => likely("Whois", Interactive, 85, "a question about a name or network"),
         79 if is_text(line(bytes)) => likely("Finger", Interactive, 80, "a question about a user"),
         113 if ident(bytes) => likely("Ident", Interactive, 85, "a question whose a flow is"),
@@ -63,7 +64,7 @@ fn stream(view: &View<'_>) -> Finding {
         }
         // Initialize request and response of Z39.50 are context tags 20 and 21 (ISO 23950, annex 1).
         210 if matches!(bytes[0], 0xb4 | 0xb5) => found("Z39.50", Interactive, "a question to a library"),
-        7 => likely("Echo", Interactive, 60, "a message on the port of Echo"),
+        7 => likely("Echo", Interactive, ONLY_PORT, "a message on the port of Echo"),
         13 if bytes.len() < 100 && is_text(bytes) => likely("Daytime", Interactive, 80, "the time as text"),
         17 if bytes.len() <= 512 && is_text(bytes) => likely("QOTD", Interactive, 75, "the quote of the day"),
         19 if near(bytes, b"0123456789:;<=>?@ABCDEF") => found("Chargen", Interactive, "the rotating test text"),
@@ -104,10 +105,10 @@ fn datagram(view: &View<'_>) -> Finding {
         1812 | 1813 | 1645 | 1646 | 3799 if fills(be16(bytes, 2), 0, bytes) => {
             found("RADIUS", Interactive, "a RADIUS message")
         }
-        7 => likely("Echo", Interactive, 60, "a message on the port of Echo"),
+        7 => likely("Echo", Interactive, ONLY_PORT, "a message on the port of Echo"),
         13 if bytes.len() < 100 && is_text(bytes) => likely("Daytime", Interactive, 80, "the time as text"),
         17 if bytes.len() <= 512 && is_text(bytes) => likely("QOTD", Interactive, 75, "the quote of the day"),
-        19 => likely("Chargen", Interactive, 70, "a message on the port of Chargen"),
+        19 => likely("Chargen", Interactive, ONLY_PORT, "a message on the port of Chargen"),
         37 if bytes.len() == 4 => likely("Time", Interactive, 85, "the time as a number"),
         _ => Finding::No,
     })

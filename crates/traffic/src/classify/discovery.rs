@@ -2,6 +2,7 @@
 //! discovery of many vendors.
 
 use super::fields::{be24, fills, near};
+use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::{Interactive, Streaming, Update};
@@ -14,7 +15,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
     if view.layer == Layer::Stream {
         return view.at_ports(|port| match port {
             427 if slp(bytes) => found("SLP", Update, "a question for a service"),
-            427 => likely("SLP", Update, 75, "a message on the port of SLP"),
+            427 => likely("SLP", Update, ONLY_PORT, "a message on the port of SLP"),
             2190 if bytes.starts_with(b"TiVo") => found("TiVoConnect", Interactive, "a TiVo looks for others"),
             // Apple's base stations: "acpp" (the AirPort configuration protocol).
             5009 if bytes.starts_with(b"acp") => found("AirPort ACP", Interactive, "settings of a base station"),
@@ -70,14 +71,14 @@ fn at(port: u16, bytes: &[u8]) -> Finding {
             found("MNDP", Interactive, "a router looks for neighbours")
         }
         // Cisco LWAPP: a version, flags; CAPWAP's ancestor.
-        12_222 | 12_223 => likely("LWAPP", Interactive, 80, "an access point and its controller"),
+        12_222 | 12_223 => likely("LWAPP", Interactive, ONLY_PORT, "an access point and its controller"),
         // Aruba's PAPI: a magic number first.
         8211 if be16(bytes, 0) == Some(0x4972) => found("PAPI", Interactive, "an access point and its controller"),
         // CAPWAP (RFC 5415, 4.1): version 0, plain or DTLS, header length in words.
         5246 | 5247 if matches!(first, 0 | 1) && bytes.len() >= 8 => {
             found("CAPWAP", Interactive, "an access point and its controller")
         }
-        7351 => likely("Meraki cloud", Interactive, 80, "a report to a network controller"),
+        7351 => likely("Meraki cloud", Interactive, ONLY_PORT, "a report to a network controller"),
         // Hikvision's SADP and Dahua's discovery of cameras.
         37_020 if near(bytes, b"<?xml") => found("SADP", Interactive, "cameras are looked for"),
         37_810 if near(bytes, b"DHIP") || near(bytes, b"DHDiscover") => {
@@ -107,12 +108,12 @@ fn at(port: u16, bytes: &[u8]) -> Finding {
             found("Synology discovery", Interactive, "a storage is looked for")
         }
         // TP-Link's and Omada's controllers.
-        29_810 | 29_811 => likely("Omada", Interactive, 80, "an access point and its controller"),
+        29_810 | 29_811 => likely("Omada", Interactive, ONLY_PORT, "an access point and its controller"),
         20_002 if matches!(bytes, [1 | 2, 0, ..]) && bytes.len() >= 16 => {
             found("TP-Link discovery", Update, "a message to a smart plug")
         }
         // Plex media servers speak HTTP over UDP; the rest of their ports are the same search.
-        32_410 | 32_412..=32_414 => likely("Plex discovery", Interactive, 80, "a media server is looked for"),
+        32_410 | 32_412..=32_414 => likely("Plex discovery", Interactive, ONLY_PORT, "a media server is looked for"),
         // Apple Remote Desktop's net assistant.
         3283 if matches!(bytes, [0 | 1, 0x14, ..]) => {
             found("Apple Remote Desktop", Interactive, "a remote desktop is looked for")

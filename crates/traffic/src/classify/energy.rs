@@ -1,6 +1,7 @@
 //! Grids and meters: DNP3, IEC 60870-5-104, IEC 61850 (MMS), synchrophasors, DLMS, ANSI C12.22, tank gauges.
 
 use super::fields::{fills, near};
+use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::be16;
 use vocab::TrafficClass::Update;
@@ -49,13 +50,13 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         }
         // ANSI C12.22 (IEEE 1703): an association control.
         1153 if bytes.first() == Some(&0x60) => found("ANSI C12.22", Update, "a message to a meter"),
-        1153 => likely("ANSI C12.22", Update, 75, "a message on the port of meters"),
-        4059 => likely("DLMS", Update, 75, "a message on the port of meters"),
+        1153 => likely("ANSI C12.22", Update, ONLY_PORT, "a message on the port of meters"),
+        4059 => likely("DLMS", Update, ONLY_PORT, "a message on the port of meters"),
         // Sampled values and GOOSE over UDP (IEC 61850-90-5): session identifiers a0 to a3.
         102 if matches!(bytes, [1, 0x40, 0xa0..=0xa3, ..]) && view.layer == Layer::Datagram => {
             found("IEC 61850", Update, "an event of a substation")
         }
-        19_998 => likely("IEC 104", Update, 60, "a message on the port of IEC 104 in TLS"),
+        19_998 => likely("IEC 104", Update, ONLY_PORT, "a message on the port of IEC 104 in TLS"),
         _ => Finding::No,
     })
 }

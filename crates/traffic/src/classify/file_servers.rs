@@ -74,7 +74,12 @@ fn stream(view: &View<'_>) -> Finding {
     {
         return found("iSCSI", Download, "a login to a disk in the network");
     }
-    if view.port(3260) && bytes.len() >= 48 {
+    // Any other operation, without a further header.
+    if view.port(3260)
+        && bytes.len() >= 48
+        && matches!(first & 0x3f, 0..=6 | 0x10 | 0x1c..=0x1e | 0x20..=0x26 | 0x31 | 0x32 | 0x3f)
+        && bytes[4] == 0
+    {
         return likely("iSCSI", Download, 88, "a command to a disk in the network");
     }
     // NVMe over TCP (its transport specification, 3.6.2.2): a request of 128 bytes without data.

@@ -2,6 +2,7 @@
 //! vendors.
 
 use super::fields::{begins_with, fills, le16, near};
+use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::{Streaming, Update};
@@ -83,7 +84,7 @@ fn stream(port: u16, bytes: &[u8]) -> Finding {
         5577 if matches!(bytes[0], 0x81 | 0x31 | 0x71 | 0x61 | 0xb0) => {
             likely("Magic Home", Update, 85, "a message to a lamp")
         }
-        11_095 => likely("Nest", Update, 75, "a report of a Nest device"),
+        11_095 => likely("Nest", Update, ONLY_PORT, "a report of a Nest device"),
         62_910 if begins_with(bytes, &[b"H:", b"M:", b"C:", b"L:", b"s:", b"l:"]) => {
             found("MAX!", Update, "a message to a heating control")
         }
@@ -111,7 +112,6 @@ fn datagram(port: u16, bytes: &[u8]) -> Finding {
     let json = bytes[0] == b'{';
     match port {
         9999 if bytes[0] == 0xd0 => likely("TP-Link smart home", Update, 85, "a message to a smart plug"),
-        56_700 if bytes.len() >= 36 => likely("LIFX", Update, 85, "a message to a lamp"),
         6666..=6669 | 7000 if bytes.starts_with(&[0, 0, 0x55]) => {
             found("Tuya", Update, "a Tuya device announces itself")
         }
@@ -123,7 +123,7 @@ fn datagram(port: u16, bytes: &[u8]) -> Finding {
         // Matter (its specification, 4.4.1): version 0, session, security flags.
         5540 if bytes.len() >= 8 && bytes[0] >> 4 == 0 => likely("Matter", Update, 88, "a message to a Matter device"),
         // Weave, the older protocol of Nest's devices.
-        11_095 => likely("Nest", Update, 75, "a report of a Nest device"),
+        11_095 => likely("Nest", Update, ONLY_PORT, "a report of a Nest device"),
         23_272 if bytes.starts_with(b"eQ3Max") => found("MAX!", Update, "a heating control is looked for"),
         43_439 if bytes.starts_with(b"eQ3") => found("HomeMatic", Update, "a gateway is looked for"),
         30_050 if bytes.starts_with(b"DAIKIN") => found("Daikin", Update, "a message to an air conditioner"),
@@ -134,15 +134,15 @@ fn datagram(port: u16, bytes: &[u8]) -> Finding {
         }
         4048 if matches!(bytes[0] >> 6, 1) => found("DDP", Update, "colours for lamps"),
         21_324 if matches!(bytes[0], 0..=5) => likely("WLED", Update, 85, "colours for lamps"),
-        60_222 => likely("Nanoleaf", Update, 80, "colours for lamps"),
+        60_222 => likely("Nanoleaf", Update, ONLY_PORT, "colours for lamps"),
         5555 if bytes.ends_with(b"discover") => found("Twinkly", Update, "a lamp is looked for"),
-        9956 | 9955 if bytes.len() >= 12 => likely("AllJoyn", Update, 80, "a device is looked for"),
+        9956 | 9955 if bytes.len() >= 12 => likely("AllJoyn", Update, ONLY_PORT, "a device is looked for"),
         // Z-Wave over IP (Z/IP): command class 0x23.
         4123 | 41_230 if matches!(bytes, [0x23, 1..=3, ..]) => found("Z-Wave", Update, "a message to home devices"),
         2015 | 2018 if bytes.starts_with(&[0x3a, 0xcf, 0x87, 0x2a]) => {
             found("Reolink", Streaming, "a camera of Reolink")
         }
-        1982 => likely("Yeelight", Update, 80, "a lamp is looked for"),
+        1982 => likely("Yeelight", Update, ONLY_PORT, "a lamp is looked for"),
         _ => Finding::No,
     }
 }

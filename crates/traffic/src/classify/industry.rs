@@ -2,6 +2,7 @@
 //! instruments, and the programming ports of many vendors.
 
 use super::fields::{begins, fills, le16, le32};
+use super::ports::ONLY_PORT;
 use super::{Finding, Layer, Sender, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::Update;
@@ -92,7 +93,7 @@ fn stream(view: &View<'_>) -> Finding {
         1962 if matches!(bytes, [1 | 0x81, 1..=6, ..]) => found("PCWorx", Update, "a controller is programmed"),
         // Unitronics' PCOM over TCP: an id, ASCII (0x65) or binary (0x66).
         20_256 if matches!(bytes, [_, _, 0x65 | 0x66, 0, ..]) => found("PCOM", Update, "a message to a controller"),
-        1089..=1091 | 3622 => likely("FF HSE", Update, 80, "a message of a field bus"),
+        1089..=1091 | 3622 => likely("FF HSE", Update, ONLY_PORT, "a message of a field bus"),
         5007 | 5006 if bytes[0] == 0x50 => likely("MELSEC", Update, 85, "a message to a Mitsubishi controller"),
         // Rockwell's older CSP: a mode, a submode, a length.
         2222 if matches!(bytes, [1 | 2, 1 | 7, ..]) && bytes.len() >= 28 => {
@@ -104,7 +105,7 @@ fn stream(view: &View<'_>) -> Finding {
         30_001..=30_004 if bytes.len() >= 5 && begins(be32(bytes, 0), 5, 4_096) => {
             likely("UR", Update, 75, "the state of a robot")
         }
-        34_962..=34_964 => likely("PROFINET", Update, 80, "a PROFINET message"),
+        34_962..=34_964 => likely("PROFINET", Update, ONLY_PORT, "a PROFINET message"),
         _ => Finding::No,
     })
 }
@@ -131,9 +132,9 @@ fn datagram(view: &View<'_>) -> Finding {
     }
     view.at_ports(|port| match port {
         502 if modbus(bytes) => found("Modbus", Update, "a Modbus message"),
-        2222 if bytes.len() >= 18 => likely("EtherNet/IP", Update, 75, "an EtherNet/IP message"),
+        2222 if bytes.len() >= 18 => likely("EtherNet/IP", Update, ONLY_PORT, "an EtherNet/IP message"),
         34_962..=34_964 if bytes[0] == 4 => found("PROFINET", Update, "a PROFINET message"),
-        34_962..=34_964 => likely("PROFINET", Update, 65, "a message on the port of PROFINET"),
+        34_962..=34_964 => likely("PROFINET", Update, ONLY_PORT, "a message on the port of PROFINET"),
         // FINS over UDP (Omron W342): a command or response, reserved, hops.
         9600 if matches!(bytes, [0x80 | 0x81 | 0xc0 | 0xc1, 0, 0..=7, ..]) && bytes.len() >= 12 => {
             found("FINS", Update, "a message to an Omron controller")
@@ -149,16 +150,16 @@ fn datagram(view: &View<'_>) -> Finding {
         }
         // TriStation (Triconex): a type, a direction.
         1502 if matches!(bytes, [1..=6, 0, ..]) => likely("TriStation", Update, 85, "a message to a safety controller"),
-        1089..=1091 | 3622 => likely("FF HSE", Update, 80, "a message of a field bus"),
-        55_000..=55_003 => likely("FL-net", Update, 75, "a message of a field bus"),
+        1089..=1091 | 3622 => likely("FF HSE", Update, ONLY_PORT, "a message of a field bus"),
+        55_000..=55_003 => likely("FL-net", Update, ONLY_PORT, "a message of a field bus"),
         18_246 if matches!(bytes, [13, 1, ..]) => found("GE EGD", Update, "a message to a GE controller"),
         // EtherCAT in UDP (ETG.1000.4): a length of eleven bits, type 1, 4 or 5 above it.
         34_980 if le16(bytes, 0).is_some_and(|word| matches!(word >> 12, 1 | 4 | 5)) => {
             found("EtherCAT", Update, "a message of a field bus")
         }
-        3819 => likely("POWERLINK", Update, 80, "a message of a field bus"),
-        61_450 | 61_451 => likely("CC-Link IE", Update, 80, "a message of a field bus"),
-        5094..=5096 => likely("HART-IP", Update, 75, "a message to a field device"),
+        3819 => likely("POWERLINK", Update, ONLY_PORT, "a message of a field bus"),
+        61_450 | 61_451 => likely("CC-Link IE", Update, ONLY_PORT, "a message of a field bus"),
+        5094..=5096 => likely("HART-IP", Update, ONLY_PORT, "a message to a field device"),
         _ => Finding::No,
     })
 }

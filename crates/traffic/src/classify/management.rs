@@ -1,6 +1,7 @@
 //! How machines are managed: SNMP, syslog, flow exports, IPMI, OpenFlow, hypervisors, clusters, debuggers.
 
 use super::fields::{begins, ber, fills, is_text, le32, near};
+use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::Interactive;
@@ -62,14 +63,14 @@ fn stream(view: &View<'_>) -> Finding {
         514 | 601 if is_text(bytes) && bytes[0] == b'<' => found("Syslog", Interactive, "a syslog message"),
         // OpenFlow (its specification, 7.1): a version, a type, a length.
         6633 | 6653 if openflow(bytes) => found("OpenFlow", Interactive, "a message to a switch"),
-        902 | 903 | 912 => likely("VMware", Interactive, 80, "a message on the port of a hypervisor"),
-        8291 => likely("Winbox", Interactive, 85, "a MikroTik router is managed"),
+        902 | 903 | 912 => likely("VMware", Interactive, ONLY_PORT, "a message on the port of a hypervisor"),
+        8291 => likely("Winbox", Interactive, ONLY_PORT, "a MikroTik router is managed"),
         5666 if be16(bytes, 0).is_some_and(|version| (2..=4).contains(&version)) => {
             found("NRPE", Interactive, "a monitoring question")
         }
         // Members of clusters (memberlist): a type, then MessagePack; Serf and Consul.
-        7946 | 8301 | 8302 => likely("Serf", Interactive, 75, "a message between members of a cluster"),
-        8300 => likely("Consul", Interactive, 75, "a message between members of a cluster"),
+        7946 | 8301 | 8302 => likely("Serf", Interactive, ONLY_PORT, "a message between members of a cluster"),
+        8300 => likely("Consul", Interactive, ONLY_PORT, "a message between members of a cluster"),
         // OMAPI (ISC): version 100, header size 24.
         7911 if be32(bytes, 0) == Some(100) => found("OMAPI", Interactive, "a DHCP server is managed"),
         // NDMP (its version 4): a fragment, a sequence.
@@ -131,7 +132,7 @@ fn datagram(view: &View<'_>) -> Finding {
         177 if be16(bytes, 0) == Some(1) && fills(be16(bytes, 4), 6, bytes) => {
             found("XDMCP", Interactive, "a request for a display")
         }
-        902 => likely("VMware", Interactive, 85, "a heartbeat of a hypervisor"),
+        902 => likely("VMware", Interactive, ONLY_PORT, "a heartbeat of a hypervisor"),
         // Cisco's IP SLA control: a version first.
         1967 if matches!(bytes, [1..=3, _, ..]) => likely("IP SLA", Interactive, 80, "a measurement between routers"),
         // Linux-HA's heartbeat is text between marks; corosync's totem has a magic number.
@@ -139,9 +140,9 @@ fn datagram(view: &View<'_>) -> Finding {
         5404 | 5405 | 5407 if matches!(be16(bytes, 0), Some(0xc070 | 0x70c0)) || bytes.len() >= 60 => {
             likely("Corosync", Interactive, 80, "members of a cluster")
         }
-        7946 | 8301 | 8302 => likely("Serf", Interactive, 75, "a message between members of a cluster"),
+        7946 | 8301 | 8302 => likely("Serf", Interactive, ONLY_PORT, "a message between members of a cluster"),
         // Microsoft's cluster heartbeat.
-        3343 => likely("MS cluster", Interactive, 80, "members of a cluster"),
+        3343 => likely("MS cluster", Interactive, ONLY_PORT, "members of a cluster"),
         _ => Finding::No,
     })
 }

@@ -1,6 +1,7 @@
 //! Tests of a line: iperf, TWAMP and OWAMP, Ookla, the Brazilian EAQ, netperf, NDT.
 
 use super::fields::begins_with;
+use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::be32;
 use vocab::TrafficClass::Interactive;
@@ -38,7 +39,7 @@ fn stream(view: &View<'_>) -> Finding {
         861 | 862 if bytes.len() >= 64 && bytes[..12] == [0; 12] => {
             found("TWAMP", Interactive, "a measurement of delay")
         }
-        5001 | 5201 => likely("iperf", Interactive, 75, "a message on the port of a speed test"),
+        5001 | 5201 => likely("iperf", Interactive, ONLY_PORT, "a message on the port of a speed test"),
         12_865 if be32(bytes, 0).is_some_and(|kind| kind < 1_000) => {
             likely("netperf", Interactive, 80, "a speed test (netperf)")
         }
@@ -57,7 +58,9 @@ fn datagram(view: &View<'_>) -> Finding {
         return found("iperf", Interactive, "a speed test (iperf)");
     }
     view.at_ports(|port| match port {
-        5001 | 5201 if bytes.len() >= 4 => likely("iperf", Interactive, 75, "a message on the port of a speed test"),
+        5001 | 5201 if bytes.len() >= 4 => {
+            likely("iperf", Interactive, ONLY_PORT, "a message on the port of a speed test")
+        }
         // A number, then seconds and microseconds, then a word of flags (Anatel's measurement of lines).
         6000 if bytes.len() == 16
             && be32(bytes, 0).is_some_and(|number| number < 100_000)

@@ -1,6 +1,7 @@
 //! Middleware that passes messages between machines: MQTT, AMQP, Kafka, NATS, STOMP, ZeroMQ, Pulsar, DDS, ROS…
 
 use super::fields::{begins, begins_with, le32, near};
+use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::Update;
@@ -99,10 +100,10 @@ fn stream(view: &View<'_>) -> Finding {
         5552 if be16(bytes, 4).is_some_and(|key| key & 0x7fff <= 0x1d) && begins(be32(bytes, 0), 4, 1 << 20) => {
             found("RabbitMQ streams", Update, "a message stream")
         }
-        61_616 => likely("OpenWire", Update, 75, "a message on the port of ActiveMQ"),
-        1414 => likely("IBM MQ", Update, 70, "a message on the port of IBM MQ"),
+        61_616 => likely("OpenWire", Update, ONLY_PORT, "a message on the port of ActiveMQ"),
+        1414 => likely("IBM MQ", Update, ONLY_PORT, "a message on the port of IBM MQ"),
         55_555 if bytes[0] & 7 == 3 => likely("Solace", Update, 80, "a message bus"),
-        7447 => likely("Zenoh", Update, 75, "a message on the port of Zenoh"),
+        7447 => likely("Zenoh", Update, ONLY_PORT, "a message on the port of Zenoh"),
         _ => Finding::No,
     })
 }
@@ -131,13 +132,13 @@ fn datagram(view: &View<'_>) -> Finding {
         {
             likely("MQTT-SN", Update, 85, "an MQTT-SN message")
         }
-        7446 | 7447 => likely("Zenoh", Update, 75, "a message on the port of Zenoh"),
+        7446 | 7447 => likely("Zenoh", Update, ONLY_PORT, "a message on the port of Zenoh"),
         7500 if be32(bytes, 0).is_some_and(|word| word > 0) && bytes.len() > 40 => {
             likely("TIBCO Rendezvous", Update, 70, "a message bus")
         }
         7400..=7450 if bytes.starts_with(b"RTPS") => found("RTPS", Update, "a DDS message"),
         // Aeron (its transport protocol): a frame of a known type at 6.
-        40_123 | 20_121 | 40_456 if bytes.len() >= 12 => likely("Aeron", Update, 75, "a message bus"),
+        40_123 | 20_121 | 40_456 if bytes.len() >= 12 => likely("Aeron", Update, ONLY_PORT, "a message bus"),
         _ => Finding::No,
     })
 }

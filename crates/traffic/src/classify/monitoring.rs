@@ -1,6 +1,7 @@
 //! Reports of machines about themselves: Zabbix, Munin, Checkmk, collectd, StatsD, Graphite, Ganglia, Beats…
 
 use super::fields::{begins_with, is_text};
+use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::Update;
@@ -35,14 +36,14 @@ fn stream(view: &View<'_>) -> Finding {
         _ => {}
     }
     view.at_ports(|port| match port {
-        10_050 | 10_051 => likely("Zabbix", Update, 75, "a message on the port of Zabbix"),
+        10_050 | 10_051 => likely("Zabbix", Update, ONLY_PORT, "a message on the port of Zabbix"),
         4949 if begins_with(bytes, &[b"cap ", b"list", b"nodes", b"config ", b"fetch ", b"version", b"quit"]) => {
             found("Munin", Update, "a monitoring question")
         }
-        6556 => likely("Checkmk", Update, 75, "a message on the port of Checkmk"),
+        6556 => likely("Checkmk", Update, ONLY_PORT, "a message on the port of Checkmk"),
         2003 if graphite(bytes) => found("Graphite", Update, "measurements for Graphite"),
         8125 | 8126 if statsd(bytes) => found("StatsD", Update, "measurements for StatsD"),
-        5667 | 5668 if bytes.len() >= 4 => likely("NSCA", Update, 75, "a monitoring report"),
+        5667 | 5668 if bytes.len() >= 4 => likely("NSCA", Update, ONLY_PORT, "a monitoring report"),
         8649 | 8651 if begins_with(bytes, &[b"<?xml", b"<GANGLIA"]) => found("Ganglia", Update, "a monitoring report"),
         1514 if bytes[0] == b'!' || bytes.get(4) == Some(&b'!') => found("Wazuh", Update, "a report of an agent"),
         24_224 | 24_284 if matches!(bytes[0], 0x92..=0x94) => found("Fluentd", Update, "logs for Fluentd"),

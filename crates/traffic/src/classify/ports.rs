@@ -17,6 +17,10 @@ struct Ports {
 /// A number says little: whatever runs there, less than half of it is what it was registered for.
 pub(crate) const CONFIDENCE: u8 = 40;
 
+/// The same where an inspector found nothing against it in what the message holds, and nothing for it: less than any
+/// name, and less than what a flow's behaviour says where it is sure.
+pub(crate) const ONLY_PORT: u8 = 55;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Over {
     Tcp,

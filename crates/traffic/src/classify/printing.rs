@@ -1,6 +1,7 @@
 //! Printers and scanners: LPD, raw printing, CUPS, Canon's, Epson's and Brother's own ways, SANE.
 
 use super::fields::begins_with;
+use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::be32;
 use vocab::TrafficClass::Interactive;
@@ -40,7 +41,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         631 if bytes.first().is_some_and(u8::is_ascii_hexdigit) => {
             found("IPP", Interactive, "a printer announces itself")
         }
-        54_925 | 54_926 => likely("Brother", Interactive, 80, "a scanner was asked to scan"),
+        54_925 | 54_926 => likely("Brother", Interactive, ONLY_PORT, "a scanner was asked to scan"),
         161 if bytes.starts_with(b"MFG:") => found("Printing", Interactive, "a printer describes itself"),
         _ => Finding::No,
     })

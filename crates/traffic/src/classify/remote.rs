@@ -2,6 +2,7 @@
 //! rlogin, mosh), and the controllers that turn machines on.
 
 use super::fields::{begins_with, le32};
+use super::ports::ONLY_PORT;
 use super::{Finding, Layer, Sender, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::Interactive;
@@ -44,7 +45,7 @@ fn screens(view: &View<'_>) -> Option<Finding> {
         1 if begins_with(bytes, &[&[1, 0, 0, 0, 1, 0, 0, 0, 8, 8], &[1, 0, 0, 0, 5]]) => {
             Some(likely("Radmin", Interactive, 82, "a remote control message"))
         }
-        _ if view.port(4899) => Some(likely("Radmin", Interactive, 82, "a remote control message")),
+        _ if view.port(4899) => Some(likely("Radmin", Interactive, ONLY_PORT, "a remote control message")),
         // Synergy, and Barrier after it: a length, then the name (its source, ProtocolTypes.h).
         0 if matches!(bytes.get(4..11), Some(b"Synergy" | b"Barrier")) => text("Synergy", "a shared keyboard"),
         // Guacamole: "6.select,…;" (its manual, "Guacamole protocol").
@@ -62,8 +63,8 @@ fn screens(view: &View<'_>) -> Option<Finding> {
         {
             Some(likely("RustDesk", Interactive, 88, "a RustDesk message"))
         }
-        _ if view.any_port(&[1494, 2598]) => Some(likely("Citrix", Interactive, 75, "the port of Citrix")),
-        _ if view.port(4172) => Some(likely("PCoIP", Interactive, 80, "the port of PCoIP")),
+        _ if view.any_port(&[1494, 2598]) => Some(likely("Citrix", Interactive, ONLY_PORT, "the port of Citrix")),
+        _ if view.port(4172) => Some(likely("PCoIP", Interactive, ONLY_PORT, "the port of PCoIP")),
         _ if view.port(5631) && bytes.len() >= 2 => {
             Some(likely("pcAnywhere", Interactive, 75, "the port of pcAnywhere"))
         }

@@ -1,6 +1,7 @@
 //! What routers tell each other over UDP and TCP: BGP, LDP, RIP, HSRP, GLBP, BFD, OLSR, Babel, B.A.T.M.A.N. …
 
 use super::fields::{fills, le16};
+use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::Interactive;
@@ -26,14 +27,14 @@ fn stream(view: &View<'_>) -> Finding {
         return found("BGP", Interactive, "a BGP message");
     }
     view.at_ports(|port| match port {
-        179 => likely("BGP", Interactive, 75, "a message on the port of BGP"),
+        179 => likely("BGP", Interactive, ONLY_PORT, "a message on the port of BGP"),
         // LDP (RFC 5036, 3.1): version 1, a length, a router's address.
         646 if be16(bytes, 0) == Some(1) => found("LDP", Interactive, "an LDP message"),
-        646 => likely("LDP", Interactive, 75, "a message on the port of LDP"),
+        646 => likely("LDP", Interactive, ONLY_PORT, "a message on the port of LDP"),
         // MSDP (RFC 3618, 12): a type, a length.
         639 if matches!(bytes, [1..=7, _, _, ..]) => likely("MSDP", Interactive, 85, "a message between routers"),
         // DLEP (RFC 8175, 11.1): a message of a session on its port.
-        854 => likely("DLEP", Interactive, 75, "a message between router and modem"),
+        854 => likely("DLEP", Interactive, ONLY_PORT, "a message between router and modem"),
         // RPKI to router (RFC 8210, 5): version 0 or 1, a type.
         323 if matches!(bytes, [0 | 1, 0..=10, ..]) => found("RPKI", Interactive, "route origins for a router"),
         // PCEP (RFC 5440, 6.1): version 1, a type, a length that fits.
@@ -58,7 +59,9 @@ fn datagram(view: &View<'_>) -> Finding {
         }
         520 | 521 if matches!(first, 1..=12) => likely("RIP", Interactive, 75, "a message on the port of RIP"),
         // HSRP version 1 (RFC 2281, 5.1) and 2: an operation code, a state; or groups of type 1.
-        1985 | 2029 => found("HSRP", Interactive, "a message between routers"),
+        1985 | 2029 if matches!(bytes, [0, 0..=3, ..] | [1, 40, 2, ..] | [2..=4, _, ..]) => {
+            found("HSRP", Interactive, "a message between routers")
+        }
         3222 if matches!(first, 1) => found("GLBP", Interactive, "a message between routers"),
         // BFD (RFC 5880, 4.1): version 1, a length that fits; echo packets are the sender's own affair.
         3784 | 4784 | 6784 | 7784
@@ -66,7 +69,7 @@ fn datagram(view: &View<'_>) -> Finding {
         {
             found("BFD", Interactive, "a check between routers")
         }
-        3785 => likely("BFD", Interactive, 85, "an echo between routers"),
+        3785 => likely("BFD", Interactive, ONLY_PORT, "an echo between routers"),
         646 if be16(bytes, 0) == Some(1) => found("LDP", Interactive, "an LDP message"),
         // MPLS echo (RFC 8029, 3): version 1, no unknown flags, a message type.
         3503 if be16(bytes, 0) == Some(1) => found("LSP ping", Interactive, "a check between routers"),
@@ -75,9 +78,9 @@ fn datagram(view: &View<'_>) -> Finding {
         // Babel (RFC 8966, 4.2): magic 42, version 2.
         6696 if matches!(bytes, [42, 2, ..]) => found("Babel", Interactive, "a message between mesh routers"),
         4305 | 4306 if bytes.len() >= 12 => likely("B.A.T.M.A.N.", Interactive, 80, "a message between mesh routers"),
-        269 => likely("MANET", Interactive, 80, "a message between mesh routers"),
+        269 => likely("MANET", Interactive, ONLY_PORT, "a message between mesh routers"),
         // HNCP (RFC 7788, 13) and its kin.
-        8231 => likely("HNCP", Interactive, 75, "a message between home routers"),
+        8231 => likely("HNCP", Interactive, ONLY_PORT, "a message between home routers"),
         // Auto-RP (Cisco): a version and type, a hold time.
         496 if matches!(first, 0x11 | 0x12) => found("Auto-RP", Interactive, "a message between multicast routers"),
         // Automatic multicast tunnelling (RFC 7450, 5.1).

@@ -2,6 +2,7 @@
 //! HL7, FIX, SMPP.
 
 use super::fields::{begins, begins_with, fills, le16, near};
+use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::{Interactive, Update, Web};
@@ -62,7 +63,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         return known;
     }
     view.at_ports(|port| match port {
-        1098 | 1099 => likely("RMI", Update, 75, "a message on the port of Java RMI"),
+        1098 | 1099 => likely("RMI", Update, ONLY_PORT, "a message on the port of Java RMI"),
         // SAP instance 00 to 99: dispatcher and gateway.
         3200..=3299 if begins(be32(bytes, 0), 8, 1 << 24) => likely("SAP", Interactive, 85, "a message of SAP"),
         3300..=3399 if port != 3389 && fills(be32(bytes, 0), 4, bytes) => {

@@ -47,7 +47,6 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         return Finding::Found(known);
     }
     view.at_ports(|port| match port {
-        17_224 | 17_225 if bytes.len() >= 40 => likely("TRDP", Update, 90, "train data"),
         // Radar data (EUROCONTROL ASTERIX, 1): a category, a length.
         8600 if fills(be16(bytes, 1), 0, bytes) => found("ASTERIX", Update, "radar data"),
         // Logs of control units (AUTOSAR DLT): a header type of version 1, a length that fits.

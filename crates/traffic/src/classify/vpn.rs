@@ -2,6 +2,7 @@
 //! the detours that players buy for a shorter way.
 
 use super::fields::{begins_with, near};
+use super::ports::ONLY_PORT;
 use super::{Announced, Finding, Found, Layer, Names, Next, Signature, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::Work;
@@ -27,7 +28,7 @@ fn stream(view: &View<'_>) -> Finding {
             found("Mudfish", Work, "Mudfish looks for a way")
         }
         // Hamachi's service (LogMeIn's documentation names the port).
-        Some(_) if view.port(12_975) => likely("Hamachi", Work, 75, "the port of Hamachi"),
+        Some(_) if view.port(12_975) => likely("Hamachi", Work, ONLY_PORT, "the port of Hamachi"),
         // SoftEther's first request, where TLS is ended before us.
         Some(b'P') if bytes.starts_with(b"POST /vpnsvc/") => found("SoftEther", Work, "a SoftEther request"),
         _ => Finding::No,
