@@ -146,6 +146,87 @@ fn other_flows_of_a_call_are_known_from_their_first_packet() {
     assert_eq!(conclusion(&steps, segment), (TrafficClass::Streaming, "RTSP".to_owned()));
 }
 
+/// A question of DNS and its answer: `name` is at 203.0.113.9.
+fn asked(name: &str) -> [Step; 2] {
+    let mut bytes = vec![0, 1, 0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, 0];
+    for label in name.split('.') {
+        bytes.push(label.len() as u8);
+        bytes.extend_from_slice(label.as_bytes());
+    }
+    bytes.extend_from_slice(&[0, 0, 1, 0, 1]);
+    let question = bytes.clone();
+    bytes[2..4].copy_from_slice(&[0x81, 0x80]);
+    bytes[7] = 1;
+    bytes.extend_from_slice(&[0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 203, 0, 113, 9]);
+    const RESOLVER: &str = "192.168.1.1:53";
+    [(PHONE, RESOLVER, question), (RESOLVER, PHONE, bytes)]
+}
+
+/// A record of DTLS 1.2.
+fn record(epoch: u8, kind: u8, body: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![kind, 0xfe, 0xfd, 0, epoch, 0, 0, 0, 0, 0, 1];
+    bytes.extend_from_slice(&(body.len() as u16).to_be_bytes());
+    [&bytes[..], body].concat()
+}
+
+/// A hello of DTLS that offers keys for media (RFC 5764, 4.1.1).
+fn keys() -> Vec<u8> {
+    let mut hello = vec![0xfe, 0xfd];
+    hello.resize(34, 5);
+    hello.extend_from_slice(b"\0\0\0\x02\xc0\x2b\x01\0\0\x09\0\x0e\0\x05\0\x02\0\x01\0");
+    let length = hello.len() as u8;
+    record(0, 22, &[&[1, 0, 0, length, 0, 0, 0, 0, 0, 0, 0, length][..], &hello].concat())
+}
+
+#[test]
+fn the_name_of_who_sends_media_says_what_for() {
+    let ask = stun(0x0001, 0x0024, &[1, 2, 3, 4]);
+    let named = |name: &str, make: fn(u16) -> Vec<u8>| {
+        let mut steps = Vec::from(asked(name));
+        steps.extend([(PHONE, RELAY, ask.clone()), (PHONE, RELAY, keys())]);
+        steps.extend((0..8).map(|n| (RELAY, PHONE, make(n))));
+        steps
+    };
+    check(named("np-1.geforcenow.com", video), TrafficClass::Gaming, "GeForce NOW");
+    check(named("np-1.geforcenow.com", sound), TrafficClass::Gaming, "GeForce NOW");
+    check(named("media.example.com", video), TrafficClass::Call, "RTP");
+}
+
+#[test]
+fn full_records_without_media_are_a_transfer() {
+    let ask = stun(0x0001, 0x0024, &[1, 2, 3, 4]);
+    let with = |size: usize, count: usize| {
+        let mut steps = vec![(PHONE, PEER, ask.clone()), (PHONE, PEER, keys())];
+        steps.extend((0..count).map(|_| (PEER, PHONE, record(1, 23, &vec![7; size]))));
+        steps
+    };
+    check(with(1_150, 20), TrafficClass::Download, "WebRTC data channel");
+    check(with(1_150, 5), TrafficClass::Call, "STUN");
+    check(with(200, 20), TrafficClass::Call, "STUN");
+    // Media in the same flow is a call, whatever is sent beside it.
+    let mut both = with(1_150, 12);
+    both.extend((0..8).map(|n| (PEER, PHONE, video(n))));
+    check(both, TrafficClass::Call, "RTP");
+}
+
+#[test]
+fn telephones_name_the_ends_of_their_sound() {
+    let segment = Transport::Tcp(TcpSegment { seq: 1, ack: 1, flags: TcpFlags(0x18) });
+    let check = |port: &'static str, opening: Vec<u8>, named: Vec<u8>| {
+        let steps =
+            [(PHONE, port, opening), (PHONE, port, named), ("192.168.1.20:20000", "198.51.100.99:5020", opaque(5))];
+        assert_eq!(conclusion(&steps, segment), (TrafficClass::Voice, "RTP".to_owned()));
+    };
+    let skinny =
+        |kind: u8, body: &[u8]| [&[body.len() as u8 + 4, 0, 0, 0, 0, 0, 0, 0, kind, 0, 0, 0][..], body].concat();
+    let start = skinny(0x8a, &[1, 0, 0, 0, 1, 0, 0, 0, 198, 51, 100, 99, 0x9c, 0x13, 0, 0]);
+    check("203.0.113.9:2000", skinny(1, b"SEP001122334455\0"), start);
+    // Q.931's set-up, then an end of media in a message of H.245 inside it: 192.168.1.20:20000.
+    let setup = b"\x03\0\0\x0e\x08\x02\0\x01\x05\x04\x03\x88\x93\xa5".to_vec();
+    let opened = b"\x03\0\0\x12\x08\x02\0\x01\x07\0\xc0\xa8\x01\x14\x4e\x20\0\0".to_vec();
+    check("203.0.113.9:1720", setup, opened);
+}
+
 #[test]
 fn what_is_no_call_is_not_taken_for_one() {
     check(vec![(PHONE, RELAY, stun(0x0001, 0x8022, b"test"))], TrafficClass::Interactive, "STUN");

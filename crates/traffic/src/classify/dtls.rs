@@ -88,8 +88,12 @@ impl Assembly {
             }
             self.read(&fragment, room, ja4, &mut conclusion);
         }
-        if self.media && self.large >= TRANSFER {
-            conclusion.signature = TRANSFERS;
+        if self.media {
+            // What the keys are for comes behind the handshake.
+            conclusion.next = Next::Listen;
+            if self.large >= TRANSFER {
+                conclusion.signature = TRANSFERS;
+            }
         }
         let plain = conclusion.signature.class == Interactive && !self.media;
         if conclusion.signature.names == Names::Refine && plain {
