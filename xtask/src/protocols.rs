@@ -61,6 +61,8 @@ fn document() -> Result<String> {
     let mut services = Register::new();
     learn_names(&read(&folder.join("services.csv"))?, &mut services);
     learn_blocks(&read(&folder.join("services/addresses.csv"))?, &mut services);
+    let twice = spelt_twice(register.keys().chain(services.keys()));
+    ensure!(twice.is_empty(), "one spelling for one application: {}", twice.join(", "));
     let names: usize = services.values().map(|entry| entry.names.len()).sum();
     let blocks: usize = services.values().map(|entry| entry.blocks).sum();
     let all: BTreeSet<&String> = register.keys().chain(services.keys()).collect();
@@ -95,6 +97,17 @@ The names with their sources stand in `services.csv`, the address blocks in `ser
         services.len(),
         table_of_services(&services),
     ))
+}
+
+/// Applications whose names differ only in case, blanks or punctuation (but `RTL` and `RTL+`), as `UWSGI or uWSGI`.
+fn spelt_twice<'a>(applications: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut spellings: BTreeMap<String, BTreeSet<&String>> = BTreeMap::new();
+    for application in applications {
+        let letters = application.chars().filter(|c| c.is_alphanumeric() || *c == '+');
+        spellings.entry(letters.collect::<String>().to_lowercase()).or_default().insert(application);
+    }
+    let twice = spellings.values().filter(|spellings| spellings.len() > 1);
+    twice.map(|spellings| spellings.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(" or ")).collect()
 }
 
 fn table_of_protocols(register: &Register) -> String {
@@ -371,6 +384,12 @@ fn learn_blocks(table: &str, services: &mut Register) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_application_has_one_spelling() {
+        let names = ["uWSGI", "UWSGI", "RTL", "RTL+", "IP in IP", "IP-in-IP", "TLS"].map(str::to_owned);
+        assert_eq!(spelt_twice(names.iter()), ["IP in IP or IP-in-IP", "UWSGI or uWSGI"]);
+    }
 
     #[test]
     fn an_application_stands_next_to_its_class_or_a_specimen_names_both() {

@@ -85,7 +85,7 @@ pub(crate) fn streamed(view: &View<'_>) -> Finding {
     // Media in RTP's form, the first packet of each way, or ENet's for the controls.
     let media = first & 0xc0 == 0x80 && bytes.len() >= 12;
     if nvidia && (media || bytes.starts_with(b"PING") || be16(bytes, 0).is_some_and(|peer| peer & 0x8000 != 0)) {
-        return likely("GeForceNow", Gaming, 86, "a game that comes as pictures, on NVIDIA's ports");
+        return likely("GeForce NOW", Gaming, 86, "a game that comes as pictures, on NVIDIA's ports");
     }
     Finding::No
 }
@@ -121,8 +121,8 @@ mod tests {
         check(
             streamed,
             &[
-                (Datagram, 49_005, "90 60 00 01 aa*60", "GeForceNow gaming"),
-                (Datagram, 47_998, "'PING'", "GeForceNow gaming"),
+                (Datagram, 49_005, "90 60 00 01 aa*60", "GeForce NOW gaming"),
+                (Datagram, 47_998, "'PING'", "GeForce NOW gaming"),
                 (Datagram, 49_010, "90 60 00 01 aa*60", ""),
             ],
         );

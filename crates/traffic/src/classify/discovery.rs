@@ -29,7 +29,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
     match bytes {
         // Wake on LAN (AMD's magic packet): six ones, then an address sixteen times.
         [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, ..] if wake_on_lan(bytes) => {
-            return found("Wake on LAN", Interactive, "it wakes a sleeping device");
+            return found("Wake-on-LAN", Interactive, "it wakes a sleeping device");
         }
         [b'<', ..] if near(bytes, b"<?xml") && near(bytes, b"http://schemas.xmlsoap.org/ws/2005/04/discovery") => {
             return found("WS-Discovery", Interactive, "a device discovery message");
@@ -168,7 +168,7 @@ mod tests {
                     Datagram,
                     9,
                     "ff*6 02 00 00 00 00 01 02 00 00 00 00 01 02 00 00 00 00 01 02 00 00 00 00 01 02 00 00 00 00 01 02 00 00 00 00 01 02 00 00 00 00 01 02 00 00 00 00 01 02 00 00 00 00 01 02 00 00 00 00 01 02 00 00 00 00 01 02 00 00 00 00 01 02 00 00 00 00 01 02 00 00 00 00 01 02 00 00 00 00 01 02 00 00 00 00 01",
-                    "Wake on LAN interactive",
+                    "Wake-on-LAN interactive",
                 ),
                 (
                     Datagram,

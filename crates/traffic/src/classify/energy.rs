@@ -13,7 +13,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         [0x05, 0x64, 5..=255, ..] if bytes.len() >= 10 => return found("DNP3", Update, "a DNP3 message"),
         // IEC 60870-5-104 (5.1): unnumbered frames start and test the flow.
         [0x68, 4, 0x07 | 0x0b | 0x13 | 0x23 | 0x43 | 0x83, 0, 0, 0, ..] if view.layer == Layer::Stream => {
-            return found("IEC 104", Update, "an IEC 60870-5-104 message");
+            return found("IEC 60870-5-104", Update, "an IEC 60870-5-104 message");
         }
         // IEEE C37.118.2, table 2: a sync byte, a frame type, version 1 or 2, the length.
         [0xaa, kind, ..]
@@ -44,7 +44,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         return found("MMS", Update, "a message to a substation or plant (ISO 9506)");
     }
     view.at_ports(|port| match port {
-        2404 if bytes.first() == Some(&0x68) => found("IEC 104", Update, "an IEC 60870-5-104 message"),
+        2404 if bytes.first() == Some(&0x68) => found("IEC 60870-5-104", Update, "an IEC 60870-5-104 message"),
         10_001 if matches!(bytes, [1, ..] | [b'I', b'2', b'0', ..]) && view.layer == Layer::Stream => {
             likely("ATG", Update, 85, "a question to a tank gauge")
         }
@@ -56,7 +56,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         102 if matches!(bytes, [1, 0x40, 0xa0..=0xa3, ..]) && view.layer == Layer::Datagram => {
             found("IEC 61850", Update, "an event of a substation")
         }
-        19_998 => likely("IEC 104", Update, ONLY_PORT, "a message on the port of IEC 104 in TLS"),
+        19_998 => likely("IEC 60870-5-104", Update, ONLY_PORT, "a message on the port of IEC 104 in TLS"),
         _ => Finding::No,
     })
 }
@@ -87,8 +87,8 @@ mod tests {
             inspect,
             &[
                 (Stream, 20_000, "05 64 05 c0 01 00 00 04 e9 21", "DNP3 update"),
-                (Stream, 12_404, "68 04 07 00 00 00", "IEC 104 update"),
-                (Stream, 2404, "68 0e 00 00 00 00 64 01 06 00 01 00 00 00 00 14", "IEC 104 update"),
+                (Stream, 12_404, "68 04 07 00 00 00", "IEC 60870-5-104 update"),
+                (Stream, 2404, "68 0e 00 00 00 00 64 01 06 00 01 00 00 00 00 14", "IEC 60870-5-104 update"),
                 (Datagram, 4713, "aa 41 00 12 00 01 00*10 00 05", "Synchrophasor update"),
                 (Stream, 8000, "'/?!' 0d 0a", "IEC 62056 update"),
                 (Stream, 10_001, "01 'I20100' 0a", "ATG update"),

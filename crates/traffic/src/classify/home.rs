@@ -86,7 +86,7 @@ fn stream(port: u16, bytes: &[u8]) -> Finding {
         }
         11_095 => likely("Nest", Update, ONLY_PORT, "a report of a Nest device"),
         62_910 if begins_with(bytes, &[b"H:", b"M:", b"C:", b"L:", b"s:", b"l:"]) => {
-            found("MAX!", Update, "a message to a heating control")
+            found("eQ-3 MAX!", Update, "a message to a heating control")
         }
         6668 if begins_with(bytes, &[b"\0\0\x55\xaa"]) => found("Tuya", Update, "a message to a Tuya device"),
         34_567 if matches!(bytes, [0xff, 0 | 1, 0, 0, ..]) => {
@@ -124,8 +124,8 @@ fn datagram(port: u16, bytes: &[u8]) -> Finding {
         5540 if bytes.len() >= 8 && bytes[0] >> 4 == 0 => likely("Matter", Update, 88, "a message to a Matter device"),
         // Weave, the older protocol of Nest's devices.
         11_095 => likely("Nest", Update, ONLY_PORT, "a report of a Nest device"),
-        23_272 if bytes.starts_with(b"eQ3Max") => found("MAX!", Update, "a heating control is looked for"),
-        43_439 if bytes.starts_with(b"eQ3") => found("HomeMatic", Update, "a gateway is looked for"),
+        23_272 if bytes.starts_with(b"eQ3Max") => found("eQ-3 MAX!", Update, "a heating control is looked for"),
+        43_439 if bytes.starts_with(b"eQ3") => found("Homematic", Update, "a gateway is looked for"),
         30_050 if bytes.starts_with(b"DAIKIN") => found("Daikin", Update, "a message to an air conditioner"),
         6445 | 20_086 if bytes.starts_with(&[0x5a, 0x5a]) => found("Midea", Update, "an air conditioner is looked for"),
         // Broadlink's search: zeros, with command 6 at 0x26.

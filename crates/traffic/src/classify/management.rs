@@ -88,9 +88,6 @@ fn stream(view: &View<'_>) -> Finding {
         16_994 | 16_995 if matches!(bytes, [0x10 | 0x11, 0 | 1, ..]) => {
             found("Intel AMT", Interactive, "a machine's firmware is managed")
         }
-        7788..=7799 if matches!(be32(bytes, 0), Some(0x8374_0267 | 0x835a_835a | 0x8620_ec20)) => {
-            found("DRBD", Interactive, "a mirrored disk")
-        }
         _ => Finding::No,
     })
 }

@@ -25,9 +25,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         {
             found("CVS", Download, "a login to CVS")
         }
-        b'2' | b'A' | b'M' | b'G' | b'X' | b'C' if news(view) => {
-            found("Usenet", Download, "a message to a news server")
-        }
+        b'2' | b'A' | b'M' | b'G' | b'X' | b'C' if news(view) => found("NNTP", Download, "a message to a news server"),
         // Perforce: the length of the message, behind its exclusive or.
         _ if bytes.len() > 12
             && bytes[..5].iter().fold(0, |sum, &byte| sum ^ byte) == 0
@@ -75,10 +73,10 @@ mod tests {
                 (Stream, 9418, "'00a7deadbeef'", "Git download"),
                 (Stream, 3690, "'( success ( 2 2 ( ) ( edit-pipeline svndiff1 ) ) ) '", "Subversion download"),
                 (Stream, 2401, "'BEGIN AUTH REQUEST' 0a '/cvs' 0a", "CVS download"),
-                (Stream, 119, "'200 news.example.org ready' 0d 0a", "Usenet download"),
-                (Stream, 9_000, "'200 NNTP Service Ready' 0d 0a", "Usenet download"),
+                (Stream, 119, "'200 news.example.org ready' 0d 0a", "NNTP download"),
+                (Stream, 9_000, "'200 NNTP Service Ready' 0d 0a", "NNTP download"),
                 (Stream, 9_000, "'200 OK' 0d 0a", ""),
-                (Stream, 9_000, "'AUTHINFO USER me' 0d 0a", "Usenet download"),
+                (Stream, 9_000, "'AUTHINFO USER me' 0d 0a", "NNTP download"),
                 (Stream, 1666, "0c 0c 00 00 00 'func' 00 07*7", "Perforce download"),
                 (Stream, 1666, "0d 0c 00 00 00 'func' 00 07*7", ""),
             ],

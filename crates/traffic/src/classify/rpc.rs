@@ -23,14 +23,12 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         [b'G', b'I', b'O', b'P', 1, 0..=3, _, 0..=7, ..] => return found("CORBA", Update, "a CORBA message"),
         // RMI (its wire protocol, 10.2): a magic, version 1 or 2, one of three sub-protocols.
         [b'J', b'R', b'M', b'I', 0, 1 | 2, 0x4b..=0x4d, ..] => return found("RMI", Update, "a Java RMI greeting"),
-        // Hadoop's RPC header: its name, a version, a service class.
-        [b'h', b'r', b'p', b'c', ..] => return found("Hadoop", Update, "a Hadoop call"),
         [b'I', b'c', b'e', b'P', 1, ..] => return found("ZeroC Ice", Update, "an Ice call"),
         // FastCGI (its specification, 3.3): version 1; a request begins with a role.
         [1, 1, _, _, 0, 8, _, 0, 0, 1..=3, ..] => return found("FastCGI", Web, "a FastCGI request"),
         // uwsgi: modifiers 0, a length, variables.
         [0, _, _, 0, ..] if le16(bytes, 1).is_some_and(|n| n > 16) && near(bytes, b"REQUEST_METHOD") => {
-            return found("uwsgi", Web, "a uwsgi request");
+            return found("uWSGI", Web, "a uwsgi request");
         }
         [b'0'..=b'9', ..] if near(&bytes[..bytes.len().min(24)], b":CONTENT_LENGTH\0") => {
             return found("SCGI", Web, "an SCGI request");
@@ -198,9 +196,8 @@ mod tests {
             &[
                 (Stream, 683, "'GIOP' 01 02 01 00 10 00 00 00", "CORBA update"),
                 (Stream, 1099, "'JRMI' 00 02 4b", "RMI update"),
-                (Stream, 8020, "'hrpc' 09 00 00", "Hadoop update"),
                 (Stream, 9000, "01 01 00 01 00 08 00 00 00 01 00 00 00*5", "FastCGI web"),
-                (Stream, 3031, "00 40 00 00 0e 00 'REQUEST_METHOD' 03 00 'GET'", "uwsgi web"),
+                (Stream, 3031, "00 40 00 00 0e 00 'REQUEST_METHOD' 03 00 'GET'", "uWSGI web"),
                 (Stream, 4000, "'70:CONTENT_LENGTH' 00 '27' 00", "SCGI web"),
                 (Stream, 2575, "0b 'MSH|^~\\&|A|B'", "HL7 update"),
                 (Stream, 11_112, "01 00 00 00 00 d0 00 01 00 00 'ANY-SCP         '", "DICOM update"),

@@ -53,7 +53,7 @@ fn granted(view: &View<'_>) -> Finding {
     let (application, class) = match before {
         [b'2', b'2', b'0', ..] => ("SMTPS", Work),
         [b'*', b' ', ..] => ("IMAPS", Work),
-        [b'+', b'O', b'K', ..] => ("POPS", Work),
+        [b'+', b'O', b'K', ..] => ("POP3S", Work),
         [b'<', ..] => ("XMPP", Interactive),
         [b'S', 22, ..] => ("PostgreSQL", Interactive),
         _ => return Finding::No,
@@ -156,7 +156,7 @@ fn lines(bytes: &[u8], ask: impl Fn(&'static str, TrafficClass, usize) -> Option
             () => {}
         }
         if is(b"STLS") {
-            return ask("POPS", Work, at);
+            return ask("POP3S", Work, at);
         }
         if is(b"AUTH TLS") || is(b"AUTH SSL") || is(b"AUTH TLS-C") || is(b"AUTH TLS-P") {
             return ask("FTPS", Interactive, at);
@@ -218,7 +218,7 @@ mod tests {
         check(b"EHLO a\r\nSTARTTLS\r\n", Some(("SMTPS", Work)));
         check(b"LHLO a\r\nSTARTTLS\r\n", Some(("LMTP", Work)));
         check(b"a1 CAPABILITY\r\na2 STARTTLS\r\n", Some(("IMAPS", Work)));
-        check(b"CAPA\r\nSTLS\r\n", Some(("POPS", Work)));
+        check(b"CAPA\r\nSTLS\r\n", Some(("POP3S", Work)));
         check(b"STARTTLS\r\n", Some(("ManageSieve", Work)));
         check(b"AUTH TLS\r\n", Some(("FTPS", Interactive)));
         check(b"CAPABILITIES\r\nSTARTTLS\r\n", Some(("NNTPS", Download)));

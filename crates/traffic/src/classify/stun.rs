@@ -79,7 +79,7 @@ const WORDS: &[(&[u8], &str, TrafficClass, u8)] = &[
     (b"tuya", "Tuya", Call, MEETING),
     (b"steam", "Steam", Gaming, MEETING),
     (b"valve", "Steam", Gaming, MEETING),
-    (b"nvidia", "GeForce Now", Gaming, MEETING),
+    (b"nvidia", "GeForce NOW", Gaming, MEETING),
     (b"playstation", "PlayStation", Gaming, MEETING),
     (b"roblox", "Roblox", Gaming, MEETING),
     (b"parsec", "Parsec", Gaming, MEETING),

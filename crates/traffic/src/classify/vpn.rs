@@ -22,7 +22,7 @@ fn stream(view: &View<'_>) -> Finding {
         Some(b'V') if bytes.starts_with(b"VTUN server ver") => found("VTun", Work, "a VTun greeting"),
         // Ultrasurf: the first bytes of its own handshake.
         Some(0xcc) if bytes.starts_with(&[0xcc, 0x1c, 0x30, 0x41, 0x5b, 0xa4, 0x38, 0x66]) => {
-            found("UltraSurf", Work, "an UltraSurf handshake")
+            found("Ultrasurf", Work, "an UltraSurf handshake")
         }
         Some(b'U') if begins_with(bytes, &[b"UN v2\r\n", b"UN AF_IN"]) => {
             found("Mudfish", Work, "Mudfish looks for a way")
@@ -172,7 +172,7 @@ mod tests {
                 (Stream, 9_000, "'0 berlin 171' 0a", ""),
                 (Stream, 9_000, "'0 17 apples 17' 0a", ""),
                 (Stream, 5_000, "'VTUN server ver 3.X 05/05/2023' 0a", "VTun work"),
-                (Stream, 443, "cc 1c 30 41 5b a4 38 66 aa*8", "UltraSurf work"),
+                (Stream, 443, "cc 1c 30 41 5b a4 38 66 aa*8", "Ultrasurf work"),
                 (Stream, 443, "'UN v2' 0d 0a", "Mudfish work"),
                 (Datagram, 41_641, "'TS' f0 9f 92 ac aa*90", "Tailscale work"),
                 (Datagram, 6_000, "10 00*7 00*7 01 aa*90", "Nebula work"),
