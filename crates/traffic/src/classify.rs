@@ -545,6 +545,12 @@ fn of_its_service(signature: Signature, service: Option<Service>) -> Signature {
         Some(Service { application, class: class @ TrafficClass::Gaming, .. }) if anybody => {
             Signature { application, class, why: "media of a service that streams games", ..signature }
         }
+        // Most calls of these are sound; until media shows itself, that is the best guess.
+        Some(Service { application, .. })
+            if signature.application == "STUN" && matches!(application, "Viber" | "LINE" | "KakaoTalk" | "imo") =>
+        {
+            Signature { application, class: TrafficClass::Voice, ..signature }
+        }
         _ => signature,
     }
 }

@@ -205,6 +205,20 @@ fn datagram(view: &View<'_>) -> Finding {
         {
             return found("EverQuest", Gaming, "the opening of a game of Daybreak's");
         }
+        // League of Legends for telephones: a probe of 22 bytes, or its greeting and the answer.
+        1 if bytes.len() == 22 && be32(bytes, 0) == Some(0x0102_c841) && bytes.ends_with(b"A0B1") => {
+            return found("Wild Rift", Gaming, "a probe of Wild Rift");
+        }
+        0x10 if bytes.len() == 359
+            && be32(bytes, 0) == Some(0x1000_0000)
+            && be32(view.heard, 0) == Some(0x0400_0000) =>
+        {
+            return found("Wild Rift", Gaming, "the answer to a greeting of Wild Rift");
+        }
+        // Naraka: the same four bytes before every message.
+        7 if bytes.len() > 30 && be32(bytes, 0) == Some(0x0708_080c) => {
+            return likely("Naraka", Gaming, 86, "a message of Naraka: Bladepoint");
+        }
         // Battlefield: the marks of its early engine, and its name behind five bytes.
         0x11 if bytes.len() > 10
             && be32(bytes, 0) == Some(0x1120_0001)
@@ -387,6 +401,8 @@ mod tests {
                 (Datagram, 3074, "0d 02 aa*27", "Activision gaming"),
                 (Datagram, 9_000, "0d 02 aa*27", ""),
                 (Datagram, 7500, "aa*8 'ping'", "Call of Duty Mobile gaming"),
+                (Datagram, 9_000, "01 02 c8 41 55*14 'A0B1'", "Wild Rift gaming"),
+                (Datagram, 9_000, "07 08 08 0c 55*40", "Naraka gaming"),
                 (Datagram, 9_000, "fe fd 02 11 22 'battlefield2' 00", "Battlefield gaming"),
                 (Datagram, 9_000, "11 20 00 01 00 00 50 b9 10 11 00", "Battlefield gaming"),
                 (Stream, 9_000, "0c 00 00 00 d2 00 0c 00 11 16 00 00 22 33 00 00", "World of Kung Fu gaming"),

@@ -1,7 +1,7 @@
 //! Voice of games and messengers: TeamSpeak, Mumble, Ventrilo, Discord, imo, Viber, Telegram, and what else
 //! carries a call in a form of its own.
 
-use super::{Finding, Layer, View, found, likely};
+use super::{Finding, Found, Layer, NameSource, Names, Next, Signature, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::{Call, Voice};
 
@@ -47,6 +47,19 @@ fn datagram(view: &View<'_>) -> Finding {
         (1_000.., 0x80..=0x8f) if imo_filler(bytes) => {
             return found("imo", Voice, "imo measures the way of a call");
         }
+        // LINE's messages before a call: a mark, a kind, the length of the rest.
+        (8 | 16 | 110, 0xb6)
+            if matches!(bytes[1], 0x07 | 0x09 | 0x18)
+                && be16(bytes, 2).is_some_and(|rest| usize::from(rest) + 4 == bytes.len()) =>
+        {
+            return likely("LINE", Voice, 88, "a message before a LINE call");
+        }
+        // Agora's network asks for a service by its name, behind a kind and the name's own.
+        (20.., _) if bytes[6] == 0x21 && be32(bytes, 12) == Some(0x0453_4e49) => {
+            if let Some(name) = agora_name(bytes) {
+                return Finding::Found(Found { name: Some(name), ..agora() });
+            }
+        }
         // VHUA's only known message, whole.
         (9.., 5) if bytes.starts_with(&[0x05, 0x14, 0x3a, 0x05, 0x08, 0xf8, 0xa1, 0xb1, 0x03]) => {
             return found("VHUA", Voice, "a VHUA message");
@@ -73,6 +86,25 @@ fn datagram(view: &View<'_>) -> Finding {
         found => return found,
     }
     viber(view)
+}
+
+/// Behind a length and a zero.
+fn agora_name(bytes: &[u8]) -> Option<(Box<str>, NameSource)> {
+    let length = usize::from(be16(bytes, 16)?);
+    let name = bytes.get(19..19 + length).filter(|_| bytes[18] == 0)?;
+    let text = name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
+    let name = std::str::from_utf8(name).ok().filter(|_| text && length > 3)?;
+    Some((name.to_ascii_lowercase().into_boxed_str(), NameSource::TlsHello))
+}
+
+fn agora() -> Found {
+    let why = "a greeting to Agora's network for calls";
+    Found {
+        signature: Signature { application: "SD-RTN", class: Call, names: Names::Adorn, confidence: 93, why },
+        name: None,
+        next: Next::Settle,
+        announces: Vec::new(),
+    }
 }
 
 /// A length of 9, a question or an answer, a time in little endian whose high half is still zero.
@@ -201,6 +233,10 @@ mod tests {
                 (Datagram, 7_985, "11 22 03 00 01*8", "Viber voice"),
                 (Datagram, 40_001, "11 22 01 00 05 00 01*20", "Viber voice"),
                 (Datagram, 40_001, "11 22 33 44 55 66", ""),
+                (Datagram, 10_123, "b6 07 00 04 01 02 03 04", "LINE voice"),
+                (Datagram, 10_123, "b6 07 00 05 01 02 03 04", ""),
+                (Datagram, 8_443, "01*6 21 01*5 04 'SNI' 00 0a 00 'vocs.agora' 00*9", "SD-RTN call"),
+                (Datagram, 8_443, "01*6 21 01*5 04 'SNI' 00 0a 00 'vocs' 01*6", ""),
             ],
         );
     }
