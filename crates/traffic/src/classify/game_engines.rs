@@ -33,7 +33,7 @@ fn datagram(view: &View<'_>) -> Finding {
     if is_photon(bytes) {
         return found("Photon", Gaming, "a message to a game server on Photon");
     }
-    if let Some(finding) = enet(bytes) {
+    if let Some(finding) = enet(bytes, view.heard) {
         return finding;
     }
     if let Some(finding) = unreal(view) {
@@ -145,7 +145,7 @@ fn is_photon(bytes: &[u8]) -> bool {
 
 /// ENet (its source, protocol.h): a peer, a time, perhaps a sum, then commands; a flow begins with 1 and is
 /// answered by 3, both on channel 255.
-fn enet(bytes: &[u8]) -> Option<Finding> {
+fn enet(bytes: &[u8], heard: &[u8]) -> Option<Finding> {
     let game = |why| Some(found("ENet", Gaming, why));
     let opens = |at: usize, length: usize| {
         matches!(bytes.get(at..at + 4), Some([0x82 | 0x83, 0xff, 0, 1])) && bytes.len() == at + length
@@ -155,6 +155,13 @@ fn enet(bytes: &[u8]) -> Option<Finding> {
         && [4, 8].into_iter().any(|at| opens(at, 48) || opens(at, 44))
     {
         return game("the opening of a game on ENet");
+    }
+    // Midway: commands to the last byte. Both ends so leave little to chance.
+    if enet_commands(bytes) {
+        let both = matches!(heard, [0x80..=0x9f, _, ..]) || matches!(heard, [0..=0x0f, _, ..]);
+        let both =
+            both && heard.len() >= 8 && [2, 4].iter().any(|&at| heard.get(at).is_some_and(|&kind| is_command(kind)));
+        return Some(likely("ENet", Gaming, if both { 82 } else { 66 }, "messages of a game on ENet"));
     }
     // A ping, alone: no payload, its number small.
     if bytes.len() == 8 && matches!(bytes, [0x80..=0x8f, _, _, _, 0x85, 0xff, ..]) {
@@ -194,6 +201,47 @@ fn unreal(view: &View<'_>) -> Option<Finding> {
         return Some(likely("Epic Games", Gaming, 90, "a handshake of a game on Unreal"));
     }
     None
+}
+
+/// A kind of 1 to 12; bit 7 asks for an answer, bit 6 leaves the order.
+const fn is_command(kind: u8) -> bool {
+    matches!(kind & 0x0f, 1..=12) && kind & 0x30 == 0
+}
+
+/// A peer and perhaps a time, then commands of a kind, a channel and a number, with the sizes of their kinds and the
+/// lengths they state, at least one with data.
+fn enet_commands(bytes: &[u8]) -> bool {
+    // The time is there where the highest bit says so; no compression, few peers.
+    let (Some(peer), true) = (be16(bytes, 0), (12..=1_400).contains(&bytes.len())) else { return false };
+    if peer & 0x4fff >= 0x0100 {
+        return false;
+    }
+    let mut at = if peer & 0x8000 != 0 { 4 } else { 2 };
+    let mut data = false;
+    for _ in 0..32 {
+        let Some(&[kind, channel, ..]) = bytes.get(at..at + 4) else { return false };
+        if !is_command(kind) || (channel > 31 && channel != 0xff) {
+            return false;
+        }
+        let stated = |behind: usize| be16(bytes, at + behind).map(usize::from).filter(|&length| length > 0);
+        let size = match kind & 0x0f {
+            1 | 4 => Some(8),
+            5 => Some(4),
+            6 => stated(4).map(|length| length + 6),
+            7 | 9 => stated(6).map(|length| length + 8),
+            8 | 12 => stated(6).map(|length| length + 24),
+            10 => Some(12),
+            11 => Some(16),
+            _ => None,
+        };
+        let Some(size) = size else { return false };
+        data |= matches!(kind & 0x0f, 6..=9 | 12);
+        at += size;
+        if at >= bytes.len() {
+            return at == bytes.len() && data;
+        }
+    }
+    false
 }
 
 /// DirectPlay (MC-DPL4CS, 2.2.1): its own mark at 20, behind size and an address.
@@ -251,6 +299,13 @@ mod tests {
                 (15_000, "17 00 00 01 55*6 00*24", "17 00 00 01 aa*30", ""),
                 (7_000, "a4 9f 9c 31 11 22 33 44 01 00*27", "11 22 33 44 01 00*3 aa*25", "Riot Games gaming"),
                 (7_000, "a4 9f 9c 31 11 22 33 44 01 00*27", "11 22 33 45 01 00*3 aa*25", ""),
+                (
+                    7_000,
+                    "80 01 12 34 86 00 00 07 00 04 aa*4",
+                    "80 00 12 39 01 ff 00 01 00 07 12 34 86 00 00 09 00 03 bb*3",
+                    "ENet gaming",
+                ),
+                (7_000, "80 01 12 34 86 00 00 07 00 04 aa*4", "80 00 12 39 86 00 00 09 00 04 bb*3", ""),
             ],
         );
     }

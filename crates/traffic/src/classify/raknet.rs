@@ -30,7 +30,38 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
     if matches!(first, 0xc0 | 0xa0) && is_acknowledgement(bytes) {
         return likely("RakNet", Gaming, 90, "acknowledgements of a game on RakNet");
     }
+    // Its messages in a game: a number, then frames to the last byte. Both ends so leave little to chance.
+    if matches!(first, 0x80..=0x8f) && is_frame_set(bytes) {
+        let both = matches!(view.heard.first(), Some(0x80..=0x8f | 0xa0 | 0xc0)) || view.any_port(&[19_132, 19_133]);
+        return likely("RakNet", Gaming, if both { 88 } else { 72 }, "messages of a game on RakNet");
+    }
     Finding::No
+}
+
+/// A number of three bytes, then frames: how reliable it is, its length in bits, the numbers that go with that, where
+/// it stands in a split message (RakNet's source, ReliabilityLayer.cpp).
+fn is_frame_set(bytes: &[u8]) -> bool {
+    let mut at = 4;
+    for _ in 0..64 {
+        let (Some(&flags), Some(bits)) = (bytes.get(at), be16(bytes, at + 1)) else { return false };
+        if flags & 0x0f != 0 || bits == 0 || !bits.is_multiple_of(8) {
+            return false;
+        }
+        let numbers = match flags >> 5 {
+            // Unreliable, sequenced; reliable, in order, sequenced; with receipts as without.
+            0 | 5 => 0,
+            1 => 7,
+            2 | 6 => 3,
+            4 => 10,
+            _ => 7,
+        };
+        let split = if flags & 0x10 != 0 { 10 } else { 0 };
+        at += 3 + numbers + split + usize::from(bits / 8);
+        if at >= bytes.len() {
+            return at == bytes.len();
+        }
+    }
+    false
 }
 
 fn is_acknowledgement(bytes: &[u8]) -> bool {
@@ -77,6 +108,15 @@ mod tests {
                 (Datagram, 9_000, "c0 00 01 01 07 00 00", "RakNet gaming"),
                 (Datagram, 9_000, "c0 00 02 01 07 00 00 00 09 00 00 0c 00 00", "RakNet gaming"),
                 (Datagram, 9_000, "c0 00 02 01 07 00 00", ""),
+                (Datagram, 19_132, "84 01 00 00 00 00 08 15", "RakNet gaming"),
+                // a reliable message in order, and one in parts
+                (
+                    Datagram,
+                    9_000,
+                    "84 01 00 00 60 00 10 01 00 00 02 00 00 00 fe aa 50 00 08 01 00 00 00*10 bb",
+                    "RakNet gaming",
+                ),
+                (Datagram, 9_000, "84 01 00 00 60 00 18 01 00 00 02 00 00 00 fe aa", ""),
             ],
         );
     }
