@@ -91,6 +91,8 @@ fn stream(view: &View<'_>) -> Finding {
             found("Ignite", Interactive, "an Ignite handshake")
         }
         11_222 if matches!(bytes[0], 0xa0 | 0xa1) => found("Hot Rod", Interactive, "a data grid is asked"),
+        // Kyoto Tycoon's binary protocol: magics of its four operations.
+        1978 if matches!(bytes[0], 0xb4 | 0xb8..=0xba) => found("Kyoto Tycoon", Interactive, "a Kyoto Tycoon request"),
         9001 if bytes.starts_with(b"<SQL") => likely("HSQLDB", Interactive, 70, "a HSQLDB message"),
         1972 => likely("InterSystems", Interactive, ONLY_PORT, "a message on the port of InterSystems"),
         5003 => likely("FileMaker", Interactive, ONLY_PORT, "a message on the port of FileMaker"),
@@ -170,6 +172,13 @@ fn by_beginning(view: &View<'_>) -> Finding {
             if matches!(le32(bytes, 0), Some(0x3f61_ba36 | 0x723_0812 | 0x5f75_e83e | 0x400c_2d20 | 0x34c2_bdc3)) =>
         {
             found("RethinkDB", Interactive, "a RethinkDB greeting")
+        }
+        // MonetDB (its MAPI): the length of a block, then salt, kind and version of the server.
+        [_, _, b'!'..=b'~', ..]
+            if near(&bytes[..bytes.len().min(80)], b":mserver:9:")
+                || near(&bytes[..bytes.len().min(80)], b":merovingian:9:") =>
+        {
+            found("MonetDB", Interactive, "a MonetDB greeting")
         }
         [b'T', ..] if bytes.starts_with(b"Tarantool ") => found("Tarantool", Interactive, "a Tarantool greeting"),
         [0, 0, 0, 0x2c..=0x2d, 0, 0, 0, 0, ..] if zookeeper(bytes) => {
@@ -395,6 +404,7 @@ mod tests {
                 (Stream, 7687, "60 60 b0 17 00 00 04 04 00*12", "Bolt interactive"),
                 (Stream, 1526, "'sqAYABPQAAsqlexec joe'", "Informix interactive"),
                 (Stream, 28_015, "c3 bd c2 34", "RethinkDB interactive"),
+                (Stream, 50_000, "64 00 'Kx3aD9:mserver:9:RIPEMD160,SHA256:LIT:SHA512:'", "MonetDB interactive"),
                 (Stream, 2181, "00 00 00 2d 00*8 00*4 00 00 75 30 00*8 00 00 00 10 00*17", "ZooKeeper interactive"),
                 (Stream, 2181, "'ruok'", "ZooKeeper interactive"),
                 (Stream, 3000, "02 01 00 00 00 00 00 06 'build' 0a", "Aerospike interactive"),

@@ -41,7 +41,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         _ => {}
     }
     if view.layer == Layer::Stream && bytes.starts_with(&[3, 0]) && mms(bytes) {
-        return found("MMS", Update, "a message to a substation or plant (ISO 9506)");
+        return found("IEC 61850", Update, "a message to a substation or plant (ISO 9506)");
     }
     view.at_ports(|port| match port {
         2404 if bytes.first() == Some(&0x68) => found("IEC 60870-5-104", Update, "an IEC 60870-5-104 message"),
@@ -98,13 +98,13 @@ mod tests {
                     Stream,
                     102,
                     "03 00 00 40 02 f0 80 0d 37 05 06 13 01 00 16 01 02 14 02 00 02 31 00*8 06 07 28 ca 22 02 01 00*8",
-                    "MMS update",
+                    "IEC 61850 update",
                 ),
                 (
                     Stream,
                     102,
                     "03 00 00 1b 02 f0 80 01 00 01 00 61 0e 30 0c 02 01 03 a0 07 a0 05 02 01 01 a1 00",
-                    "MMS update",
+                    "IEC 61850 update",
                 ),
             ],
         );

@@ -90,6 +90,13 @@ fn stream(view: &View<'_>) -> Finding {
     if matches!(be32(bytes, 0), Some(0x8374_0267 | 0x8620_ec20)) && bytes.len() >= 8 {
         return found("DRBD", Download, "a copy of a disk in the network");
     }
+    // Memory that is read over TCP (RFC 5044, 7.1.1), and Samba's clusters (ctdb_protocol.h: the magic behind the length).
+    if bytes.starts_with(b"MPA ID Re") && bytes.len() >= 20 {
+        return found("iWARP", Download, "memory is read from afar");
+    }
+    if matches!(le32(bytes, 4), Some(0x4354_4442)) && begins(le32(bytes, 0), 32, 1 << 24) {
+        return found("CTDB", Interactive, "members of a cluster of file servers");
+    }
     if bytes.starts_with(b"NBDMAGIC") {
         return found("NBD", Download, "a greeting of a disk in the network");
     }
@@ -182,6 +189,8 @@ mod tests {
                 (Stream, 9_000, "13 00 00 00 64 ff ff 00 20 00 00 06 00 '9P2000'", "9P download"),
                 (Stream, 3260, "43 87 00*46 'InitiatorName=iqn.2001-04.org.example' 00", "iSCSI download"),
                 (Stream, 10_809, "'NBDMAGICIHAVEOPT' 00 03", "NBD download"),
+                (Stream, 20_049, "'MPA ID Req Frame' 00 01 00 00", "iWARP download"),
+                (Stream, 4379, "40 00 00 00 'BDTC' 01 00 00 00 00*52", "CTDB interactive"),
                 (Stream, 4420, "00 00 80 00 80 00*123", "NVMe/TCP download"),
                 (Stream, 7789, "83 74 02 67 00 fe 00 50 00*80", "DRBD download"),
                 (Stream, 6789, "'ceph v2' 0a 10 00", "Ceph download"),

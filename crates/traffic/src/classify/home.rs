@@ -57,7 +57,26 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         [0x10, 0x81 | 0x82, ..] if view.port(3610) => {
             return found("ECHONET Lite", Update, "a message to home devices");
         }
+        _ if view.layer == Layer::Datagram && lorawan(bytes) => {
+            return found("LoRaWAN", Update, "a gateway forwards what sensors send by radio");
+        }
+        // ZigBee frames in UDP (Wireshark's packet-zep.c): EX, version 1 or 2, data or an acknowledgement.
+        [b'E', b'X', 2, 1 | 2, ..] | [b'E', b'X', 1, ..] if view.port(17_754) => {
+            return found("ZEP", Update, "frames of a radio network of sensors");
+        }
+        // The older stations' (HP1000 and kin): a name and a word in eight bytes each.
+        [b'P', b'C', b'2', b'0', b'0', b'0', 0, 0, ..] => {
+            return found("EasyWeather", Update, "a message of a weather station");
+        }
         _ => {}
+    }
+    // Weather stations of Fine Offset (Ecowitt's "LAN data transmission"): two ones, a command, a size without them, a sum.
+    if let &[0xff, 0xff, command @ 0x10..=0x65, size, .., sum] = bytes
+        && usize::from(size) + 2 == bytes.len()
+        && bytes[2..bytes.len() - 1].iter().fold(0_u8, |sum, &byte| sum.wrapping_add(byte)) == sum
+    {
+        let confidence = if command == 0x12 || view.any_port(&[45_000, 46_000, 59_387]) { 95 } else { 85 };
+        return likely("EasyWeather", Update, confidence, "a message of a weather station");
     }
     // LIFX (LAN protocol, "Header"): the size is all, protocol 1024 with its addressable flag.
     if view.layer == Layer::Datagram
@@ -73,6 +92,17 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
     }
 }
 
+/// Semtech's packet forwarder (its PROTOCOL.TXT, 3): version 1 or 2, a token, a kind; data with a gateway's id and JSON,
+/// a pull with the id alone, acknowledgements with nothing, or JSON for the radio.
+fn lorawan(bytes: &[u8]) -> bool {
+    match bytes {
+        [1 | 2, _, _, 0, _, _, _, _, _, _, _, _, b'{', b'"', ..] => bytes.ends_with(b"}"),
+        [1 | 2, _, _, 3, b'{', b'"', ..] => near(&bytes[..bytes.len().min(12)], b"\"txpk"),
+        [1 | 2, _, _, 5, _, _, _, _, _, _, _, _, b'{', ..] => near(bytes, b"\"txpk_ack\""),
+        _ => false,
+    }
+}
+
 fn stream(port: u16, bytes: &[u8]) -> Finding {
     match port {
         9999 if be32(bytes, 0).is_some_and(|length| (2..4_000).contains(&length)) && bytes.get(4) == Some(&0xd0) => {
@@ -85,6 +115,13 @@ fn stream(port: u16, bytes: &[u8]) -> Finding {
             likely("Magic Home", Update, 85, "a message to a lamp")
         }
         11_095 => likely("Nest", Update, ONLY_PORT, "a report of a Nest device"),
+        // Tinkerforge's brick daemon (its TCP/IP protocol): an id, the packet's length, a function.
+        4223 if bytes
+            .get(4)
+            .is_some_and(|&length| (8..=80).contains(&length) && usize::from(length) <= bytes.len()) =>
+        {
+            found("Tinkerforge", Update, "a message to sensors and motors")
+        }
         62_910 if begins_with(bytes, &[b"H:", b"M:", b"C:", b"L:", b"s:", b"l:"]) => {
             found("eQ-3 MAX!", Update, "a message to a heating control")
         }
@@ -158,6 +195,12 @@ mod tests {
         check(
             inspect,
             &[
+                (Stream, 45_000, "ff ff 26 03 29", "EasyWeather update"),
+                (Stream, 9_000, "ff ff 26 03 28", ""),
+                (Datagram, 6000, "'PC2000' 00 00 'SEARCH' 00 00", "EasyWeather update"),
+                (Datagram, 1700, "02 11 22 00 aa*8 '{' 22 'rxpk' 22 ':[]}'", "LoRaWAN update"),
+                (Datagram, 17_754, "'EX' 02 01 0b 00*40", "ZEP update"),
+                (Stream, 4223, "00 00 00 00 08 fe 10 00", "Tinkerforge update"),
                 (Datagram, 6667, "00 00 55 aa 00 00 00 00 00 00 00 13 00 00 00 9c 00*20", "Tuya update"),
                 (Stream, 6668, "00 00 55 aa 00 00 00 01 00 00 00 0a 00 00 00 48 00*20", "Tuya update"),
                 (Datagram, 54_321, "21 31 00 20 ff*28", "miIO update"),

@@ -50,6 +50,18 @@ fn stream(view: &View<'_>) -> Finding {
         [0, _, b'n' | b'x' | b'z', ..] if view.port(4369) && fills(be16(bytes, 0), 2, bytes) => {
             return found("EPMD", Interactive, "a call to Erlang's port mapper");
         }
+        // RELP (rsyslog's relp.html): a number, a command, a length.
+        [b'0'..=b'9', b' ', b'o', b'p', b'e', b'n', b' ', ..] if near(bytes, b"relp_version=") => {
+            return found("RELP", Interactive, "a log is sent");
+        }
+        // GDB's remote protocol (its manual, "Packets"): an acknowledgement perhaps, a packet with its sum.
+        [b'$', rest @ ..] | [b'+', b'$', rest @ ..] if gdb(rest) => {
+            return found("GDB", Interactive, "a program is debugged");
+        }
+        // Canonical's raft (its source, uv_tcp_connect.c): version 1, an id, the length of an address, the address.
+        [1, 0, 0, 0, 0, 0, 0, 0, _, _, _, _, 0, 0, 0, 0, 8..=64, 0, 0, 0, 0, 0, 0, 0, b'0'..=b'z' | b'[', ..] => {
+            return found("Raft", Interactive, "members of a cluster");
+        }
         // RouterOS API: words with their length first, "/login" the first of them.
         [6, b'/', b'l', b'o', b'g', b'i', b'n', ..] => {
             return found("RouterOS API", Interactive, "a log-in to a router");
@@ -129,6 +141,10 @@ fn datagram(view: &View<'_>) -> Finding {
         177 if be16(bytes, 0) == Some(1) && fills(be16(bytes, 4), 6, bytes) => {
             found("XDMCP", Interactive, "a request for a display")
         }
+        // GSMTAP (osmocom's gsmtap.h): version 2, a header in words of four bytes.
+        4729 if matches!(bytes, [2, 4..=16, 1..=0x14, ..]) => {
+            found("GSMTAP", Interactive, "frames of a mobile network")
+        }
         902 => likely("VMware", Interactive, ONLY_PORT, "a heartbeat of a hypervisor"),
         // Cisco's IP SLA control: a version first.
         1967 if matches!(bytes, [1..=3, _, ..]) => likely("IP SLA", Interactive, 80, "a measurement between routers"),
@@ -142,6 +158,15 @@ fn datagram(view: &View<'_>) -> Finding {
         3343 => likely("MS cluster", Interactive, ONLY_PORT, "members of a cluster"),
         _ => Finding::No,
     })
+}
+
+/// "content#xx": the sum of the content in two digits.
+fn gdb(packet: &[u8]) -> bool {
+    let Some(end) = memchr::memchr(b'#', &packet[..packet.len().min(200)]) else { return false };
+    let sum = packet[..end].iter().fold(0_u8, |sum, &byte| sum.wrapping_add(byte));
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let stated = packet.get(end + 1..end + 3).and_then(|digits| Some(digit(digits[0])? << 4 | digit(digits[1])?));
+    end > 0 && stated == Some(u32::from(sum))
 }
 
 /// A sequence of a version and what that version brings next (RFC 1157, RFC 1905, RFC 3412).
@@ -255,6 +280,11 @@ mod tests {
                     "IPMI interactive",
                 ),
                 (Datagram, 177, "00 01 00 02 00 01 00", "XDMCP interactive"),
+                (Stream, 2514, "'1 open 30' 0a 'relp_version=0'", "RELP interactive"),
+                (Stream, 1234, "'+$OK#9a'", "GDB interactive"),
+                (Stream, 1234, "'+$OK#9b'", ""),
+                (Stream, 9_000, "01 00*7 05 00*7 10 00*7 '10.0.0.1:9000' 00 00 00", "Raft interactive"),
+                (Datagram, 4729, "02 04 01 00 00*12 01", "GSMTAP interactive"),
                 (Stream, 6653, "04 00 00 08 00 00 00 01", "OpenFlow interactive"),
                 (
                     Stream,

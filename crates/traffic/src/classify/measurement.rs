@@ -54,6 +54,10 @@ fn stream(view: &View<'_>) -> Finding {
 
 fn datagram(view: &View<'_>) -> Finding {
     let bytes = view.bytes;
+    // What RIPE's probes send says whose it is.
+    if matches!(bytes.first(), Some(b'h')) && bytes.starts_with(b"http://atlas.ripe.net") {
+        return found("RIPE Atlas", Interactive, "a measurement of the Internet");
+    }
     if bytes.get(36..68).is_some_and(is_count) || bytes.get(12..44).is_some_and(is_count) {
         return found("iperf", Interactive, "a speed test (iperf)");
     }
@@ -92,6 +96,7 @@ mod tests {
         check(
             inspect,
             &[
+                (Datagram, 33_435, "'http://atlas.ripe.net Atlas says Hi!'", "RIPE Atlas interactive"),
                 (Stream, 5333, "'abcdefghijklmnopqrstuvwxyz234567abcd' 00", "iperf interactive"),
                 (Stream, 5333, "00*24 '01234567890123456789012345678901'", "iperf interactive"),
                 (Datagram, 5333, "00*12 '45678901234567890123456789012345'", "iperf interactive"),

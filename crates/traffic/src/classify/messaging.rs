@@ -47,6 +47,12 @@ fn stream(view: &View<'_>) -> Finding {
         }
         // ZMTP (ZeroMQ RFC 23, 37): a signature of ten bytes.
         [0xff, 0, 0, 0, 0, 0, 0, 0, _, 0x7f, ..] => return found("ZeroMQ", Update, "a ZeroMQ greeting"),
+        // RocketMQ's remoting: a length, that of a header in JSON, which says who speaks.
+        [0, _, _, _, 0, _, _, _, b'{', b'"', ..]
+            if near(bytes, b"\"language\":\"") && be32(bytes, 0) > be32(bytes, 4) =>
+        {
+            return found("RocketMQ", Update, "a message queue");
+        }
         [b' ', b' ', b'V', b'1' | b'2', ..] => return found("NSQ", Update, "an NSQ greeting"),
         // IBM MQ: a transmission segment header, in ASCII or EBCDIC.
         [b'T', b'S', b'H', b' ' | b'M' | b'C', ..] | [0xe3, 0xe2, 0xc8, 0x40 | 0xd4 | 0xc3, ..] => {
@@ -191,6 +197,12 @@ mod tests {
         check(
             inspect,
             &[
+                (
+                    Stream,
+                    10_911,
+                    "00 00 00 40 00 00 00 3c '{' 22 'code' 22 ':105,' 22 'language' 22 ':' 22 'JAVA' 22 '}'",
+                    "RocketMQ update",
+                ),
                 (Stream, 1999, "10 0e 00 04 'MQTT' 04 02 00 3c 00 02 'ab'", "MQTT update"),
                 (Stream, 1999, "c0 00", "MQTT update"),
                 (Stream, 1999, "30 0c 00 05 'a/b/c' '21.5x'", "MQTT update"),

@@ -42,6 +42,11 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
     {
         return likely("SOCKS", Web, 88, "a SOCKS request");
     }
+    // ICAP (RFC 3507, 4.3): a method and a scheme, or an answer with its version.
+    let methods = [&b"OPTIONS icap"[..], b"REQMOD icap", b"RESPMOD icap", b"ICAP/1.0 "];
+    if matches!(bytes.first(), Some(b'O' | b'R' | b'I')) && methods.iter().any(|method| bytes.starts_with(method)) {
+        return found("ICAP", Web, "a proxy has content checked");
+    }
     // AJP 1.3 (Tomcat's documentation, "packet structure"): 0x1234 to the container, "AB" back, a length that
     // fits, a kind.
     let kinds: &[u8] = match bytes {

@@ -13,6 +13,16 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         return Finding::No;
     }
     if view.layer == Layer::Datagram {
+        if moldudp64(bytes) {
+            return found("MoldUDP64", Update, "prices of an exchange");
+        }
+        // Distributed simulation (IEEE 1278.1, 6.2.66): version 4 to 7, an exercise, a kind and its family, a length that fits.
+        if let [4..=7, _, 1..=72, 1..=13, ..] = bytes
+            && view.port(3000)
+            && fills(be16(bytes, 8), 0, bytes)
+        {
+            return found("DIS", Interactive, "entities of a simulation");
+        }
         if compact_thrift(bytes) {
             return likely("Thrift", Update, 82, "a Thrift message");
         }
@@ -24,6 +34,37 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         // RMI (its wire protocol, 10.2): a magic, version 1 or 2, one of three sub-protocols.
         [b'J', b'R', b'M', b'I', 0, 1 | 2, 0x4b..=0x4d, ..] => return found("RMI", Update, "a Java RMI greeting"),
         [b'I', b'c', b'e', b'P', 1, ..] => return found("ZeroC Ice", Update, "an Ice call"),
+        // JSON-RPC 2.0 (4): the version beside a method or an outcome; editors put a length before it.
+        [b'{' | b'[', ..] if near(&bytes[..bytes.len().min(60)], b"\"jsonrpc\"") => {
+            return likely("JSON-RPC", Update, 88, "a call from program to program in JSON");
+        }
+        [b'C', b'o', b'n', b't', b'e', b'n', b't', b'-', ..] if near(bytes, b"\"jsonrpc\"") => {
+            return found("LSP", Interactive, "an editor asks about a program");
+        }
+        // Dubbo (its protocol's page): a magic, a serialisation with request and event marks, a state, a number, a length.
+        [0xda, 0xbb, kind, ..] if matches!(kind & 0x1f, 2..=23) && begins(be32(bytes, 12), 0, 1 << 26) => {
+            return found("Dubbo", Update, "a call from program to program");
+        }
+        [b'P', b'R', b'P', b'C', ..] if be32(bytes, 4) >= be32(bytes, 8) && begins(be32(bytes, 4), 1, 1 << 26) => {
+            return found("bRPC", Update, "a call from program to program");
+        }
+        // HSMS (SEMI E37, 8): ten bytes to begin with, for no device, one of nine kinds.
+        [0, 0, 0, 10, 0xff, 0xff, 0, 0..=3, 0, 1..=9, ..] => {
+            return found("HSMS", Update, "a message between machines that make chips");
+        }
+        // Short messages to a carrier: CIMD 2 (Nokia's specification, 3) and UCP (EMI, 4) between marks.
+        [2, b'0'..=b'9', b'0'..=b'9', b':', _, _, _, 9, ..] if near(bytes, &[9, 3]) || bytes.contains(&3) => {
+            return found("CIMD", Interactive, "short messages to a carrier");
+        }
+        [2, b'0'..=b'9', b'0'..=b'9', b'/', _, _, _, _, _, b'/', b'O' | b'R', b'/', _, _, b'/', ..] => {
+            return found("UCP", Interactive, "short messages to a carrier");
+        }
+        // SoupBinTCP's log-in (NASDAQ's specification, 2.2): 47 bytes of an L and padded text.
+        [0, 47, b'L', ..] if bytes.len() == 49 && bytes[3..].iter().all(|byte| (b' '..=b'~').contains(byte)) => {
+            return found("SoupBinTCP", Update, "orders and prices of an exchange");
+        }
+        // Bundles of delay-tolerant networks (RFC 9174, 4.2; RFC 7242, 4.1).
+        [b'd', b't', b'n', b'!', 3 | 4, ..] => return found("TCPCL", Update, "bundles of a slow network"),
         // FastCGI (its specification, 3.3): version 1; a request begins with a role.
         [1, 1, _, _, 0, 8, _, 0, 0, 1..=3, ..] => return found("FastCGI", Web, "a FastCGI request"),
         // uwsgi: modifiers 0, a length, variables.
@@ -150,6 +191,22 @@ fn onc_rpc(view: &View<'_>) -> Finding {
     }
 }
 
+/// MoldUDP64 (NASDAQ's specification, 2): a session of ten letters, a number, a count of messages that follow with their
+/// lengths.
+fn moldudp64(bytes: &[u8]) -> bool {
+    let Some((session, _)) = bytes.split_first_chunk::<10>() else { return false };
+    let (Some(0), Some(count)) = (be32(bytes, 10), be16(bytes, 18)) else { return false };
+    let mut at = 20;
+    for _ in 0..count.min(64) {
+        let Some(length) = be16(bytes, at) else { return false };
+        at += 2 + usize::from(length);
+    }
+    session.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b' ')
+        && session[0] != b' '
+        && count > 0
+        && at == bytes.len()
+}
+
 /// A length that fits, a known command, no error in a request (SMPP 3.4, 3.2; 5.1.2).
 fn smpp(bytes: &[u8]) -> bool {
     let (Some(length), Some(command), Some(status)) = (be32(bytes, 0), be32(bytes, 4), be32(bytes, 8)) else {
@@ -196,6 +253,28 @@ mod tests {
             &[
                 (Stream, 683, "'GIOP' 01 02 01 00 10 00 00 00", "CORBA update"),
                 (Stream, 1099, "'JRMI' 00 02 4b", "RMI update"),
+                (
+                    Stream,
+                    9_000,
+                    "'{' 22 'jsonrpc' 22 ':' 22 '2.0' 22 ',' 22 'method' 22 ':' 22 'a' 22 '}'",
+                    "JSON-RPC update",
+                ),
+                (
+                    Stream,
+                    9_000,
+                    "'Content-Length: 40' 0d 0a 0d 0a '{' 22 'jsonrpc' 22 ':' 22 '2.0' 22 '}'",
+                    "LSP interactive",
+                ),
+                (Stream, 20_880, "da bb c2 00 00*7 01 00 00 00 05 'hello'", "Dubbo update"),
+                (Stream, 8_000, "'PRPC' 00 00 00 20 00 00 00 10 00*16", "bRPC update"),
+                (Stream, 5_000, "00 00 00 0a ff ff 00 00 00 01 00 00 00 07", "HSMS update"),
+                (Stream, 9_971, "02 '01:001' 09 '010:user' 09 03", "CIMD interactive"),
+                (Stream, 5_000, "02 '01/00070/O/60/user' 03", "UCP interactive"),
+                (Stream, 9_000, "00 2f 'L' 'user  ' 'password  ' '         1' '                   1 '", ""),
+                (Stream, 4556, "'dtn!' 04 00", "TCPCL update"),
+                (Datagram, 26_477, "'0123456789' 00*7 05 00 01 00 03 'abc'", "MoldUDP64 update"),
+                (Datagram, 26_477, "'0123456789' 00*7 05 00 01 00 04 'abc'", ""),
+                (Datagram, 3000, "07 01 01 01 00*4 00 0c 00 00", "DIS interactive"),
                 (Stream, 9000, "01 01 00 01 00 08 00 00 00 01 00 00 00*5", "FastCGI web"),
                 (Stream, 3031, "00 40 00 00 0e 00 'REQUEST_METHOD' 03 00 'GET'", "uWSGI web"),
                 (Stream, 4000, "'70:CONTENT_LENGTH' 00 '27' 00", "SCGI web"),

@@ -25,6 +25,18 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         [b'$' | b'!', b'A'..=b'Z', b'A'..=b'Z', b'A'..=b'Z', ..] if nmea(bytes) => {
             return found("NMEA", Update, "a position in text");
         }
+        // Trackers: JT/T 808 between marks with a sum (its 4.4), GT06 with a length and line end, Teltonika's IMEI.
+        [0x7e, 0 | 1 | 2 | 7 | 0x80 | 0x81, .., 0x7e] if tracks_jt808(bytes) => {
+            return found("JT/T 808", Update, "the position of a vehicle");
+        }
+        [0x78, 0x78, length, 1..=0x1a | 0x21..=0x2c | 0x80 | 0x8a | 0x94, .., 0x0d, 0x0a]
+            if usize::from(*length) + 5 == bytes.len() =>
+        {
+            return found("GT06", Update, "the position of a vehicle");
+        }
+        [0, 15, imei @ ..] if imei.len() == 15 && imei.iter().all(u8::is_ascii_digit) => {
+            return found("Teltonika", Update, "the position of a vehicle");
+        }
         [b'{', ..] if bytes.starts_with(b"{\"class\":\"VERSION\"") || (view.port(2947) && bytes.starts_with(b"{")) => {
             return found("gpsd", Update, "a position from gpsd");
         }
@@ -58,6 +70,27 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         }
         _ => Finding::No,
     })
+}
+
+/// Between the marks 0x7e and 0x7d are written as 0x7d and 2 or 1; the last byte is the exclusive or of all before it.
+fn tracks_jt808(bytes: &[u8]) -> bool {
+    let inside = &bytes[1..bytes.len() - 1];
+    // The first message ends at the first mark behind it.
+    let inside = &inside[..memchr::memchr(0x7e, inside).unwrap_or(inside.len())];
+    let mut escaped = false;
+    let mut sum = 0;
+    for &byte in inside {
+        match (escaped, byte) {
+            (false, 0x7d) => escaped = true,
+            (false, byte) => sum ^= byte,
+            (true, byte) => {
+                sum ^= 0x7c_u8.wrapping_add(byte);
+                escaped = false;
+            }
+        }
+    }
+    // A header of twelve bytes at least, and the sum.
+    inside.len() >= 13 && sum == 0
 }
 
 /// TRDP (IEC 61375-2-3): a sequence, version 1.x, a type of two letters.
@@ -120,6 +153,10 @@ mod tests {
         check(
             inspect,
             &[
+                (Stream, 8_000, "7e 00 02 00 00 01 23 45 67 89 01 00 01 8b 7e", "JT/T 808 update"),
+                (Stream, 8_000, "7e 00 02 00 00 01 23 45 67 89 01 00 01 8c 7e", ""),
+                (Stream, 5_023, "78 78 0d 01 01 23 45 67 89 01 23 45 00 01 8c dd 0d 0a", "GT06 update"),
+                (Stream, 5_027, "00 0f '356307042441013'", "Teltonika update"),
                 (Datagram, 30_509, "12 34 00 01 00 00 00 0a 00 01 00 02 01 01 00 00 'ab'", "SOME/IP update"),
                 (Datagram, 30_490, "ff ff 81 00 00 00 00 20 00 00 00 01 01 01 02 00 00*24", "SOME/IP update"),
                 (Datagram, 40_000, "12 34 00 01 00 00 00 0a 00 01 00 02 01 01 80 00 'ab'", "SOME/IP update"),
