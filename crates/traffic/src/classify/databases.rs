@@ -175,8 +175,8 @@ fn by_beginning(view: &View<'_>) -> Finding {
         }
         // MonetDB (its MAPI): the length of a block, then salt, kind and version of the server.
         [_, _, b'!'..=b'~', ..]
-            if near(&bytes[..bytes.len().min(80)], b":mserver:9:")
-                || near(&bytes[..bytes.len().min(80)], b":merovingian:9:") =>
+            if fills(le16(bytes, 0).map(|header| header >> 1), 2, bytes)
+                && (near(bytes, b":mserver:9:") || near(bytes, b":merovingian:9:")) =>
         {
             found("MonetDB", Interactive, "a MonetDB greeting")
         }
@@ -404,7 +404,7 @@ mod tests {
                 (Stream, 7687, "60 60 b0 17 00 00 04 04 00*12", "Bolt interactive"),
                 (Stream, 1526, "'sqAYABPQAAsqlexec joe'", "Informix interactive"),
                 (Stream, 28_015, "c3 bd c2 34", "RethinkDB interactive"),
-                (Stream, 50_000, "64 00 'Kx3aD9:mserver:9:RIPEMD160,SHA256:LIT:SHA512:'", "MonetDB interactive"),
+                (Stream, 50_000, "5b 00 'Kx3aD9:mserver:9:RIPEMD160,SHA256:LIT:SHA512:'", "MonetDB interactive"),
                 (Stream, 2181, "00 00 00 2d 00*8 00*4 00 00 75 30 00*8 00 00 00 10 00*17", "ZooKeeper interactive"),
                 (Stream, 2181, "'ruok'", "ZooKeeper interactive"),
                 (Stream, 3000, "02 01 00 00 00 00 00 06 'build' 0a", "Aerospike interactive"),

@@ -127,8 +127,8 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
     if bytes.get(1).is_some_and(|byte| !byte.is_ascii_uppercase() && *byte != b'-') {
         return source(view);
     }
-    let Some(method) = METHODS.iter().find(|method| bytes.starts_with(method)) else {
-        let begins = METHODS.iter().any(|method| method.starts_with(bytes));
+    let Some(method) = METHODS.iter().find(|method| method[0] == first && bytes.starts_with(method)) else {
+        let begins = METHODS.iter().any(|method| method[0] == first && method.starts_with(bytes));
         return if begins && stream { Finding::More } else { source(view) };
     };
     if !stream && !matches!(*method, b"M-SEARCH " | b"NOTIFY ") {

@@ -59,7 +59,7 @@ fn stream(view: &View<'_>) -> Finding {
             return found("GDB", Interactive, "a program is debugged");
         }
         // Canonical's raft (its source, uv_tcp_connect.c): version 1, an id, the length of an address, the address.
-        [1, 0, 0, 0, 0, 0, 0, 0, _, _, _, _, 0, 0, 0, 0, 8..=64, 0, 0, 0, 0, 0, 0, 0, b'0'..=b'z' | b'[', ..] => {
+        [1, 0, 0, 0, 0, 0, 0, 0, _, _, _, _, 0, 0, 0, 0, 8..=64, 0, 0, 0, 0, 0, 0, 0, b'0'..=b'z', ..] => {
             return found("Raft", Interactive, "members of a cluster");
         }
         // RouterOS API: words with their length first, "/login" the first of them.

@@ -271,6 +271,12 @@ mod tests {
                 (Stream, 9_971, "02 '01:001' 09 '010:user' 09 03", "CIMD interactive"),
                 (Stream, 5_000, "02 '01/00070/O/60/user' 03", "UCP interactive"),
                 (Stream, 9_000, "00 2f 'L' 'user  ' 'password  ' '         1' '                   1 '", ""),
+                (
+                    Stream,
+                    9_000,
+                    "00 2f 'L' 'user  ' 'password  ' '         1' '                   1'",
+                    "SoupBinTCP update",
+                ),
                 (Stream, 4556, "'dtn!' 04 00", "TCPCL update"),
                 (Datagram, 26_477, "'0123456789' 00*7 05 00 01 00 03 'abc'", "MoldUDP64 update"),
                 (Datagram, 26_477, "'0123456789' 00*7 05 00 01 00 04 'abc'", ""),
