@@ -411,7 +411,8 @@ pub(crate) struct Evidence {
 impl Evidence {
     /// Whether how it moves may say more than what was read: nothing was, or a carrier of anything.
     pub(crate) fn wants_behavior(&self) -> bool {
-        self.signature.is_none_or(|signature| signature.names == Names::Refine)
+        let named = self.name.as_ref().is_some_and(|(_, source)| source.confidence() > behavior::STRONGEST);
+        !named && self.signature.is_none_or(|signature| signature.names == Names::Refine)
     }
 
     /// Takes in a conclusion; a weaker one never replaces a stronger one.

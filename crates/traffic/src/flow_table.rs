@@ -13,7 +13,7 @@ mod ruled;
 mod slab;
 mod stream;
 
-use crate::classify::{self, Finding, Layer, NameSource, Next, Sender};
+use crate::classify::{self, Finding, Layer, NameSource, Names, Next, Sender};
 use crate::classify::{announced::Announcements, dns, memory, memory::Memory, services::Services};
 use crate::rules::Rules;
 use crate::{Fragment, Locality, Packet, Transport};
@@ -220,8 +220,9 @@ pub struct FlowTable {
     spare: Vec<Box<Probe>>,
     generation: u32,
     now: Timestamp,
-    /// When the window of `now` began.
+    /// When the window of `now` began, and when it ends.
     window_began: Timestamp,
+    window_ends: Timestamp,
     ended: Vec<FlowSummary>,
     counters: FlowCounters,
 }
@@ -254,6 +255,7 @@ impl FlowTable {
             generation: 0,
             now: Timestamp::default(),
             window_began: Timestamp::default(),
+            window_ends: Timestamp::default(),
             ended: Vec::new(),
             counters: FlowCounters::default(),
         }
@@ -294,6 +296,9 @@ impl FlowTable {
             }
             None => (self.open(key, initiator(packet, side)), true),
         };
+        if !opened && let Some(observed) = self.pass(slot, packet, side, counts) {
+            return observed;
+        }
         // The counters of a flow may come before its first packet.
         let first_heard = !self.flow(slot).heard;
         if first_heard {
@@ -491,9 +496,52 @@ impl FlowTable {
     /// Moves on to `at`.
     fn advance(&mut self, at: Timestamp) {
         self.now = self.now.max(at);
-        if self.now.since(self.window_began) >= self.limits.window {
+        if self.now >= self.window_ends {
             self.window_began = self.now.floor(self.limits.window);
+            self.window_ends = self.window_began + self.limits.window.max(Duration::from_nanos(1));
         }
+    }
+
+    /// Counts a packet of a flow of which nothing more is asked, if nothing about the flow can change by it: the way
+    /// of most packets.
+    fn pass(&mut self, slot: u32, packet: &Packet<'_>, side: Side, counts: Counts) -> Option<Observed> {
+        let closes = match packet.transport {
+            Transport::Tcp(segment) => segment.flags.fin() || segment.flags.rst(),
+            Transport::Udp | Transport::Other => dns::is_port(packet.source.port),
+        };
+        let (now, window_began) = (self.now, self.window_began);
+        let flow = self.flows.get_mut(slot)?;
+        let at = side_index(side);
+        let bytes = flow.bytes[at].saturating_add(counts.bytes.0);
+        let packets = flow.packets[at].saturating_add(counts.packets);
+        let as_before = !closes
+            && flow.settlement == Settlement::Settled
+            && flow.heard
+            && !flow.doubts
+            && flow.last_seen >= window_began
+            && flow.packets.iter().all(|&packets| packets >= ESTABLISHED)
+            && flow::steps(bytes) == flow::steps(flow.bytes[at])
+            && now.as_unix_nanos() - flow.queued.as_unix_nanos() < GRAIN.as_nanos() as u64
+            && self.rules.is_empty();
+        if !as_before {
+            return None;
+        }
+        flow.bytes[at] = bytes;
+        flow.packets[at] = packets;
+        flow.last_seen = now;
+        Some(Observed {
+            flow: FlowId { slot, generation: flow.generation },
+            key: flow.key,
+            side,
+            owner: flow.owner_of(side),
+            class: flow.class,
+            settlement: Settlement::Settled,
+            opened: false,
+            class_changed: false,
+            settled_now: false,
+            ruled: false,
+            first_in_window: false,
+        })
     }
 
     /// A SYN on a flow that has ended, or with another beginning, is a new flow on old ports.
@@ -623,7 +671,14 @@ impl FlowTable {
         let mut settle = payloads >= probe.until;
         let ja4 = probe.ja4.or(probe.handshake.ja4());
         if let Finding::Found(mut found) = finding {
+            probe.known = true;
+            // A carrier of anything that names nobody may still show by how it moves what it carries.
+            let nameless = found.signature.names == Names::Refine
+                && found.signature.class == TrafficClass::Web
+                && found.name.is_none()
+                && flow.evidence.wants_behavior();
             match found.next {
+                Next::Settle | Next::Watch if nameless => {}
                 Next::Settle => settle = true,
                 Next::Read => probe.until = probe.until.min(payloads + READ).max(payloads + 1),
                 Next::Watch => probe.until = probe.until.min(payloads + WATCH).max(payloads + 1),
@@ -724,9 +779,7 @@ impl FlowTable {
             flow: FlowId { slot, generation: flow.generation },
             key: flow.key,
             side,
-            owner: flow
-                .owner
-                .map(|(device, local)| (device, if side == local { Direction::Upload } else { Direction::Download })),
+            owner: flow.owner_of(side),
             class,
             settlement,
             opened,

@@ -25,7 +25,7 @@ pub const FEWEST: usize = 10;
 
 /// How far behaviour speaks at most, in hundredths: less than a name that DNS gave (75). On captures of others
 /// it is right far less often than on what it learnt from (docs/behavior-model.md).
-const STRONGEST: u8 = 74;
+pub(crate) const STRONGEST: u8 = 74;
 /// The same for what much moves like: less than a carrier without a name (60) and than the weakest of names.
 const WEAKER: u8 = 56;
 /// When an open verdict asks for an opinion, in packets with a payload; and when it closes.

@@ -5,7 +5,7 @@ use super::probe::Probe;
 use super::{Settlement, ruled, side_index};
 use crate::classify::{self, Evidence, Weighed, behavior::Moved};
 use std::time::Duration;
-use vocab::{DeviceId, Dscp, FlowKey, GivenAfter, Side, Timestamp, TrafficClass};
+use vocab::{DeviceId, Direction, Dscp, FlowKey, GivenAfter, Side, Timestamp, TrafficClass};
 
 /// One flow. What every packet touches comes first: a flow that goes on costs two or three lines of the cache.
 #[repr(C, align(64))]
@@ -50,8 +50,11 @@ pub(super) struct Flow {
     pub(super) weighed: Weighed,
 }
 
-/// A verdict is looked at again each time a flow has moved this much more: a third of what no page moves.
-const STEP: u64 = 4_000_000;
+/// How many steps of volume so many bytes are: a verdict is looked at again each time a flow has moved 4 MiB more, a
+/// third of what no page moves.
+pub(super) const fn steps(bytes: u64) -> u64 {
+    bytes >> 22
+}
 
 impl Flow {
     pub(super) fn new(key: FlowKey, initiator: Side, generation: u32, now: Timestamp) -> Flow {
@@ -96,7 +99,13 @@ impl Flow {
 
     /// How many steps of volume it has made.
     pub(super) fn steps(&self) -> u64 {
-        self.bytes[0].max(self.bytes[1]) / STEP
+        steps(self.bytes[0].max(self.bytes[1]))
+    }
+
+    /// The local device, and the direction of what `side` sends as seen from it.
+    pub(super) fn owner_of(&self, side: Side) -> Option<(DeviceId, Direction)> {
+        let (device, local) = self.owner?;
+        Some((device, if side == local { Direction::Upload } else { Direction::Download }))
     }
 
     fn moved(&self) -> Moved {
