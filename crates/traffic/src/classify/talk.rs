@@ -122,13 +122,16 @@ fn imo_filler(bytes: &[u8]) -> bool {
 /// own messages (Telegram's libtgvoip, published source).
 fn telegram(view: &View<'_>) -> Finding {
     let bytes = view.bytes;
-    let random = bytes.get(..16).is_some_and(|tag| tag.iter().filter(|&&byte| matches!(byte, 0 | 0xff)).count() < 4);
-    if random && bytes.get(16..28).is_some_and(|marks| marks.iter().all(|&byte| byte == 0xff)) {
+    let random = || bytes.get(..16).is_some_and(|tag| tag.iter().filter(|&&byte| matches!(byte, 0 | 0xff)).count() < 4);
+    if bytes.get(16..28).is_some_and(|marks| marks.iter().all(|&byte| byte == 0xff)) && random() {
         return found("Telegram", Call, "a message to a reflector of Telegram calls");
     }
     let reflector = |port: u16| (500..=600).contains(&port) || port == 1_400;
-    let shared = view.heard.len() >= 28 && bytes.get(..16) == view.heard.get(..16);
-    if (reflector(view.source_port) || reflector(view.destination_port)) && shared && random {
+    if (reflector(view.source_port) || reflector(view.destination_port))
+        && view.heard.len() >= 28
+        && bytes.get(..16) == view.heard.get(..16)
+        && random()
+    {
         return likely("Telegram", Call, 85, "both ends use the tag of a Telegram call");
     }
     Finding::No
