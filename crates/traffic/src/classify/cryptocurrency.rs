@@ -45,7 +45,14 @@ fn binary(view: &View<'_>) -> Finding {
     if let (Some(length @ 180..=700), Some(4)) = (be16(bytes, 0), bytes.get(2))
         && fills(Some(length), 2, bytes)
     {
-        return likely("Ethereum", Backup, if port { 95 } else { 75 }, "a handshake between Ethereum's nodes");
+        // Both ends begin so; alone, without its port, it may be any other's key.
+        let answers = view.heard.get(2) == Some(&4) && be16(view.heard, 0).is_some_and(|n| (180..=700).contains(&n));
+        let confidence = match (port, answers) {
+            (true, _) => 95,
+            (false, true) => 88,
+            (false, false) => 60,
+        };
+        return likely("Ethereum", Backup, confidence, "a handshake between Ethereum's nodes");
     }
     // Before EIP-8 it had no length: 307 bytes, the same key at 2 of what it hides; answers have 210.
     if port && matches!(bytes.len(), 210 | 307) && bytes.first() == Some(&4) {

@@ -1,6 +1,6 @@
 //! How machines are managed: SNMP, syslog, flow exports, IPMI, OpenFlow, hypervisors, clusters, debuggers.
 
-use super::fields::{begins, ber, fills, is_text, le32, near};
+use super::fields::{begins, ber, fills, is_text, le16, le32, near};
 use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
@@ -117,13 +117,13 @@ fn datagram(view: &View<'_>) -> Finding {
             return likely("NetFlow", Interactive, confidence, "an export of flow records");
         }
         // sFlow (version 5): its version, an address type, sub-agent, samples of known formats.
-        [0, 0, 0, 2 | 4 | 5, 0, 0, 0, 1 | 2, ..] if bytes.len() >= 28 => {
+        [0, 0, 0, 2 | 4 | 5, 0, 0, 0, 1 | 2, ..] if sflow(bytes) => {
             let confidence = if view.port(6343) { 95 } else { 80 };
             return likely("sFlow", Interactive, confidence, "an export of samples");
         }
         // RMCP (DMTF DSP0136, 3.2): version 6, reserved, sequence, class ASF or IPMI, perhaps acknowledging.
-        [6, 0, _, 6 | 7 | 0x86 | 0x87, ..] => {
-            let confidence = if view.any_port(&[623, 664]) { 95 } else { 70 };
+        [6, 0, _, 6 | 7 | 0x86 | 0x87, ..] if view.any_port(&[623, 664]) || rmcp(bytes) => {
+            let confidence = if view.any_port(&[623, 664]) { 95 } else { 85 };
             return likely("IPMI", Interactive, confidence, "a machine's controller is managed");
         }
         _ => {}
@@ -241,6 +241,36 @@ fn netflow(bytes: &[u8]) -> bool {
     }
 }
 
+/// Versions 2, 4 and 5 (sFlow's specifications): an address, in version 5 a sub-agent, then a number, a time, a count of
+/// samples, the first of a known kind, in version 5 with a length that fits.
+fn sflow(bytes: &[u8]) -> bool {
+    let address = if bytes[7] == 1 { 4 } else { 16 };
+    let at = 8 + address + if bytes[3] == 5 { 4 } else { 0 };
+    let (Some(count), Some(kind)) = (be32(bytes, at + 8), be32(bytes, at + 12)) else { return false };
+    let fits = be32(bytes, at + 16).is_some_and(|length| u64::from(length) + at as u64 + 20 <= bytes.len() as u64);
+    (1..=100).contains(&count)
+        && match bytes[3] {
+            // An enterprise in the upper twenty bits.
+            5 => fits && (1..=5).contains(&(kind & 0xfff)),
+            _ => matches!(kind, 1 | 2),
+        }
+}
+
+/// What follows RMCP's header: ASF's enterprise (DSP0136, 3.2.2.3), or IPMI's session with a length that fits (IPMI 2.0,
+/// 13.6), or a mere acknowledgement.
+fn rmcp(bytes: &[u8]) -> bool {
+    match bytes[3] {
+        6 => be32(bytes, 4) == Some(4_542),
+        7 => match bytes.get(4) {
+            Some(0) => bytes.get(13).is_some_and(|&length| usize::from(length) + 14 == bytes.len()),
+            Some(1 | 2 | 4 | 5) => bytes.get(29).is_some_and(|&length| usize::from(length) + 30 == bytes.len()),
+            Some(6) => le16(bytes, 14).is_some_and(|length| usize::from(length) + 16 <= bytes.len()),
+            _ => false,
+        },
+        _ => bytes.len() == 4,
+    }
+}
+
 /// Versions 1.0 to 1.5 (OpenFlow switch specification, 7.1.1).
 fn openflow(bytes: &[u8]) -> bool {
     matches!(bytes, [1..=6, 0..=35, ..]) && be16(bytes, 2).is_some_and(|length| length >= 8)
@@ -272,7 +302,15 @@ mod tests {
                     "00 09 00 01 00 00 10 00 65 00 00 00 00*8 00 00 00 08 01 00 00 00",
                     "NetFlow interactive",
                 ),
-                (Datagram, 6343, "00 00 00 05 00 00 00 01 0a 00 00 01 00*16", "sFlow interactive"),
+                (
+                    Datagram,
+                    6343,
+                    "00 00 00 05 00 00 00 01 0a 00 00 01 00*4 00 00 00 07 00*4 00 00 00 01 00 00 00 02 00 00 00 04 00*4",
+                    "sFlow interactive",
+                ),
+                (Datagram, 9_000, "00 00 00 05 00 00 00 01 00*8 00 00 00 07 00*16", ""),
+                (Datagram, 9_000, "06 00 ff 06 00 00 11 be 80 00 00 00", "IPMI interactive"),
+                (Datagram, 9_000, "06 00 ff 07 01 02 03 04", ""),
                 (
                     Datagram,
                     623,

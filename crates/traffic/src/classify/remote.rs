@@ -102,12 +102,6 @@ fn shells(view: &View<'_>) -> Finding {
 fn datagram(view: &View<'_>) -> Finding {
     let bytes = view.bytes;
     let Some(&first) = bytes.first() else { return Finding::No };
-    // RMCP (ASF 2.0, 3.2.2): version 6, reserved, a sequence, IPMI or ASF.
-    if let &[6, 0, sequence, class @ (6 | 7 | 0x86), ..] = bytes
-        && (view.any_port(&[623, 664]) || sequence == 0xff && bytes.len() >= 8 && class != 0x86)
-    {
-        return found("IPMI", Interactive, "a request to a machine's controller (IPMI)");
-    }
     // Six ones, then an address sixteen times (AMD, "Magic Packet Technology").
     if bytes.len() >= 102 && bytes[..6] == [0xff; 6] && bytes[6..12] == bytes[12..18] && bytes[12..90] == bytes[18..96]
     {
@@ -192,7 +186,6 @@ mod tests {
                 (Stream, 9_000, "ff fd 18 41", ""),
                 (Stream, 513, "00 'me' 00 'you' 00 'xterm/9600' 00", "rlogin interactive"),
                 (Stream, 514, "'1022' 00 'me' 00 'you' 00 'uptime' 00", "RSH interactive"),
-                (Datagram, 623, "06 00 ff 07 00*9 09 20 18 c8 81 00 38 8e 04 b5", "IPMI interactive"),
                 (Datagram, 9, "ff*6 01 02 03 04 05 06 01 02 03 04 05 06 01*84", ""),
                 (Datagram, 9, "ff*6 07*96", "Wake-on-LAN interactive"),
                 (Datagram, 50_001, "3e d1 03 01 aa*12", "AnyDesk interactive"),
