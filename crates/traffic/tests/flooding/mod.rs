@@ -152,7 +152,7 @@ fn spoof(frame: &mut [u8], number: u64, kind: Kind) {
 
 /// Sound of call `which`, each way in turn (RFC 3550, 5.1; payload type 0, 160 bytes).
 fn call(packet: u16, which: u16) -> Vec<u8> {
-    let from_device = packet % 2 == 0;
+    let from_device = packet.is_multiple_of(2);
     let mut rtp = vec![0x80, 0];
     rtp.extend((packet / 2).to_be_bytes());
     rtp.extend((u32::from(packet / 2) * 160).to_be_bytes());
