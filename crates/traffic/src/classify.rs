@@ -329,6 +329,7 @@ pub(crate) const TCP: &[Inspect] = &[
     consoles::inspect,
     stun::inspect,
     rtp::inspect,
+    rpc::json,
 ];
 
 /// Who looks at datagrams (UDP, and what stands on IP itself), in order: exact signatures first.
@@ -385,6 +386,7 @@ pub(crate) const DATAGRAM: &[Inspect] = &[
     databases::inspect,
     quic::joined,
     steam::by_port,
+    rpc::json,
 ];
 
 /// Looks at one payload of a flow that announces others, and calls `announce` for each that it names.

@@ -4,7 +4,7 @@ use super::fields::{begins, ber, fills, is_text, le16, le32, near};
 use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
-use vocab::TrafficClass::Interactive;
+use vocab::TrafficClass::{Interactive, Web};
 
 pub(crate) fn inspect(view: &View<'_>) -> Finding {
     if view.bytes.is_empty() {
@@ -61,6 +61,10 @@ fn stream(view: &View<'_>) -> Finding {
         // Canonical's raft (its source, uv_tcp_connect.c): version 1, an id, the length of an address, the address.
         [1, 0, 0, 0, 0, 0, 0, 0, _, _, _, _, 0, 0, 0, 0, 8..=64, 0, 0, 0, 0, 0, 0, 0, b'0'..=b'z', ..] => {
             return found("Raft", Interactive, "members of a cluster");
+        }
+        // Alibaba's agent on its servers: a magic, the length of the rest, alone or with it (as nDPI tells it).
+        [0xce, 0xfa, 0xbe, 0xba, ..] if bytes.len() == 8 || fills(be32(bytes, 4), 8, bytes) => {
+            return found("AliCloud", Web, "an agent of a cloud");
         }
         // RouterOS API: words with their length first, "/login" the first of them.
         [6, b'/', b'l', b'o', b'g', b'i', b'n', ..] => {
@@ -320,6 +324,7 @@ mod tests {
                 (Datagram, 177, "00 01 00 02 00 01 00", "XDMCP interactive"),
                 (Stream, 2514, "'1 open 30' 0a 'relp_version=0'", "RELP interactive"),
                 (Stream, 1234, "'+$OK#9a'", "GDB interactive"),
+                (Stream, 9_000, "ce fa be ba 00 00 00 02 01 02", "AliCloud web"),
                 (Stream, 1234, "'+$OK#9b'", ""),
                 (Stream, 9_000, "01 00*7 05 00*7 10 00*7 '10.0.0.1:9000' 00 00 00", "Raft interactive"),
                 (Datagram, 4729, "02 04 01 00 00*12 01", "GSMTAP interactive"),

@@ -437,6 +437,7 @@ const PORTS: &[Ports] = &[
     port(5004, Over::Udp, "RTP", Voice),
     port(5005, Over::Udp, "RTCP", Voice),
     ports(5006, 5007, Over::Both, "MELSEC", Update),
+    port(5008, Over::Udp, "NetMotion", Work),
     port(5009, Over::Tcp, "AirPort ACP", Interactive),
     port(5010, Over::Tcp, "Telepath", Interactive),
     ports(5024, 5025, Over::Both, "SCPI", Update),

@@ -1,7 +1,7 @@
 //! Calls from program to program and the languages of trades: ONC RPC, CORBA, RMI, Thrift, FastCGI, SAP, DICOM,
 //! HL7, FIX, SMPP.
 
-use super::fields::{begins, begins_with, fills, le16, near};
+use super::fields::{begins, begins_with, fills, is_text, le16, near};
 use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
@@ -117,6 +117,22 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         4242 if begins_with(bytes, &[b"\x01\0\0\0"]) => likely("DICOM", Update, 60, "a message on its port"),
         _ => Finding::No,
     })
+}
+
+/// Text in JSON that nobody else knew: machines talk so to each other, people seldom.
+pub(crate) fn json(view: &View<'_>) -> Finding {
+    let bytes = view.bytes.trim_ascii();
+    let begins = match bytes {
+        [b'{', rest @ ..] => matches!(rest.trim_ascii_start(), [b'"', ..]) && near(bytes, b"\":"),
+        [b'[', rest @ ..] => matches!(rest.trim_ascii_start(), [b'{', ..]) && near(bytes, b"\":"),
+        _ => false,
+    };
+    let ends = view.layer == Layer::Stream || matches!(bytes.last(), Some(b'}' | b']'));
+    if begins && ends && is_text(&bytes[..bytes.len().min(60)]) {
+        likely("JSON", Update, 58, "text in JSON")
+    } else {
+        Finding::No
+    }
 }
 
 /// What a remote procedure call of Sun's is for.
@@ -245,6 +261,19 @@ mod tests {
     use super::*;
     use crate::classify::specimen::check;
     use Layer::{Datagram, Stream};
+
+    #[test]
+    fn json_is_known() {
+        check(
+            json,
+            &[
+                (Datagram, 9_000, "'{' 22 'state' 22 ': 1}' 0a", "JSON update"),
+                (Stream, 9_000, "'[ {' 22 'state' 22 ':'", "JSON update"),
+                (Datagram, 9_000, "'{' 22 'state' 22 ': 1'", ""),
+                (Datagram, 9_000, "'{state}'", ""),
+            ],
+        );
+    }
 
     #[test]
     fn calls_between_programs_are_known() {
