@@ -1,11 +1,11 @@
 //! What lives in houses: lamps, plugs, thermostats, cameras, and their gateways, by the protocols of their
 //! vendors.
 
-use super::fields::{begins_with, fills, le16, near};
+use super::fields::{begins, begins_with, fills, le16, near};
 use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
-use vocab::TrafficClass::{Streaming, Update};
+use vocab::TrafficClass::{Streaming, Update, Web};
 
 pub(crate) fn inspect(view: &View<'_>) -> Finding {
     let bytes = view.bytes;
@@ -18,6 +18,10 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
             return found("Tuya", Update, "a message to a Tuya device");
         }
         [0, 0, 0x66, 0x99, ..] if bytes.len() >= 18 => return found("Tuya", Update, "a message to a Tuya device"),
+        // Xiaomi's service for its phones (the push SDK's blobs): a magic, version 5, the length of what stands before a sum.
+        [0xc2, 0xfe, 0, 5, ..] if begins(be32(bytes, 4), 0, 1 << 20) => {
+            return found("Xiaomi", Web, "a message between a phone and Xiaomi");
+        }
         // Xiaomi's miIO: a magic, a length that is all.
         [0x21, 0x31, ..] if fills(be16(bytes, 2), 0, bytes) && bytes.len() >= 32 => {
             return found("miIO", Update, "a message to a Xiaomi device");
@@ -195,6 +199,7 @@ mod tests {
         check(
             inspect,
             &[
+                (Stream, 5222, "c2 fe 00 05 00 00 00 04 00 02 00 16 11 22 33 44", "Xiaomi web"),
                 (Stream, 45_000, "ff ff 26 03 29", "EasyWeather update"),
                 (Stream, 9_000, "ff ff 26 03 28", ""),
                 (Datagram, 6000, "'PC2000' 00 00 'SEARCH' 00 00", "EasyWeather update"),
