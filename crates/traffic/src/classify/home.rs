@@ -5,7 +5,7 @@ use super::fields::{begins, begins_with, fills, le16, near};
 use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
-use vocab::TrafficClass::{Streaming, Update, Web};
+use vocab::TrafficClass::{Interactive, Streaming, Update, Web};
 
 pub(crate) fn inspect(view: &View<'_>) -> Finding {
     let bytes = view.bytes;
@@ -21,6 +21,11 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         // Xiaomi's service for its phones (the push SDK's blobs): a magic, version 5, the length of what stands before a sum.
         [0xc2, 0xfe, 0, 5, ..] if begins(be32(bytes, 4), 0, 1 << 20) => {
             return found("Xiaomi", Web, "a message between a phone and Xiaomi");
+        }
+        // Huawei's push service keeps a flow of short messages: a kind, a length that is all; the first is a log-in.
+        [0x16, _, _, 0, ..] if view.layer == Layer::Stream && fills(be16(bytes, 1), 0, bytes) && bytes.len() >= 32 => {
+            let confidence = if view.port(5223) { 95 } else { 85 };
+            return likely("Huawei push", Interactive, confidence, "messages that a maker pushes to its phones");
         }
         // Xiaomi's miIO: a magic, a length that is all.
         [0x21, 0x31, ..] if fills(be16(bytes, 2), 0, bytes) && bytes.len() >= 32 => {
@@ -200,6 +205,8 @@ mod tests {
             inspect,
             &[
                 (Stream, 5222, "c2 fe 00 05 00 00 00 04 00 02 00 16 11 22 33 44", "Xiaomi web"),
+                (Stream, 5223, "16 00 28 00 aa*36", "Huawei push interactive"),
+                (Stream, 5223, "16 00 29 00 aa*36", ""),
                 (Stream, 45_000, "ff ff 26 03 29", "EasyWeather update"),
                 (Stream, 9_000, "ff ff 26 03 28", ""),
                 (Datagram, 6000, "'PC2000' 00 00 'SEARCH' 00 00", "EasyWeather update"),
