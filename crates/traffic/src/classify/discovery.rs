@@ -89,6 +89,10 @@ fn at(port: u16, bytes: &[u8]) -> Finding {
         5246 | 5247 if matches!(first, 0 | 1) && bytes.len() >= 8 => {
             found("CAPWAP", Interactive, "an access point and its controller")
         }
+        // A magic, a version, a length that is all.
+        7351 if bytes.starts_with(&[0xfe, 0xf7]) && fills(be16(bytes, 6), 0, bytes) => {
+            found("Meraki cloud", Interactive, "a report to a network controller")
+        }
         7351 => likely("Meraki cloud", Interactive, ONLY_PORT, "a report to a network controller"),
         // Hikvision's SADP and Dahua's discovery of cameras.
         37_020 if near(bytes, b"<?xml") => found("SADP", Interactive, "cameras are looked for"),
@@ -168,6 +172,7 @@ mod tests {
         check(
             inspect,
             &[
+                (Datagram, 7351, "fe f7 28 91 0d 01 00 20 00*24", "Meraki cloud interactive"),
                 (Datagram, 15_600, "'SEARCH BSDP/0.1' 0a", "Samsung SDP interactive"),
                 (Datagram, 9003, "'SOOD' 02 51 04 'type' 00 04", "Roon interactive"),
                 (

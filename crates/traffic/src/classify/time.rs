@@ -49,11 +49,14 @@ fn sntp(bytes: &[u8]) -> bool {
         && be32(bytes, 40).is_some_and(|seconds| seconds >= 0xc900_0000)
 }
 
-/// IEEE 1588: a message type, version 1 or 2; from version 2 on the length fits.
+/// IEEE 1588: a message type, version 1 or 2; from version 2 on the length fits, over IPv6 with two bytes behind (its
+/// annex on UDP over IPv6).
 fn ptp(bytes: &[u8]) -> bool {
     match bytes {
         [0, 1, ..] => bytes.len() >= 60,
-        [kind, version, ..] if version & 0x0f == 2 => kind & 0x0f <= 13 && fills(be16(bytes, 2), 0, bytes),
+        [kind, version, ..] if version & 0x0f == 2 => {
+            kind & 0x0f <= 13 && (fills(be16(bytes, 2), 0, bytes) || fills(be16(bytes, 2), 2, bytes))
+        }
         _ => false,
     }
 }
@@ -84,6 +87,7 @@ mod tests {
                 (Datagram, 4123, "23 00 06 ec 00*36 e5 4b c0 12 00*4", "NTP interactive"),
                 (Datagram, 4123, "23 00 06 ec 00*44", ""),
                 (Datagram, 319, "00 02 00 2c 00*40", "PTP interactive"),
+                (Datagram, 319, "00 02 00 2c 00*42", "PTP interactive"),
                 (Datagram, 320, "0b 12 00 40 00*60", "PTP interactive"),
                 (Datagram, 319, "00 02 00 99 00*40", ""),
                 (Datagram, 5002, "'ROUGHTIM' f8 03 00 00 00*12", "Roughtime interactive"),
