@@ -84,7 +84,7 @@ pub(crate) mod wireguard;
 pub(crate) mod zoom;
 
 use crate::rules::{Place, Ruled};
-use behavior::Moved;
+use behavior::{Moved, Rhythm};
 use services::{Service, Services};
 use vocab::{Address, Endpoint, IpProtocol, TrafficClass};
 
@@ -559,7 +559,7 @@ fn of_its_service(signature: Signature, service: Option<Service>) -> Signature {
 }
 
 /// Whether a service's class is media that people share live.
-const fn is_live(class: TrafficClass) -> bool {
+pub(crate) const fn is_live(class: TrafficClass) -> bool {
     matches!(class, TrafficClass::Voice | TrafficClass::Call | TrafficClass::Gaming)
 }
 
@@ -574,8 +574,8 @@ fn downgrade_elephant(weighed: Weighed, moved: Moved) -> Weighed {
 }
 
 /// The reason in words a person understands.
-pub(crate) fn words(weighed: Weighed, name: &str) -> String {
-    match weighed.why {
+pub(crate) fn words(weighed: Weighed, name: &str, rhythm: Option<Rhythm>) -> String {
+    let why = match weighed.why {
         Why::Nothing => "nothing is known about it yet".to_owned(),
         Why::Signature(why) | Why::Behavior(why) | Why::Port(why) => why.to_owned(),
         Why::Service(place) => format!("server name {name} {place}"),
@@ -584,6 +584,13 @@ pub(crate) fn words(weighed: Weighed, name: &str) -> String {
         Why::Rule(_) => "your rule".to_owned(),
         Why::Elephant(why) if name.is_empty() => why.to_owned(),
         Why::Elephant(why) => format!("server name {name}, but {why}"),
+    };
+    // What is live shows itself by its pace as well.
+    match rhythm {
+        Some(rhythm) if is_live(weighed.class) || matches!(weighed.why, Why::Behavior(_)) => {
+            format!("{why}; then {rhythm}")
+        }
+        Some(_) | None => why,
     }
 }
 

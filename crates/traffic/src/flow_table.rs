@@ -22,7 +22,7 @@ use foldhash::fast::RandomState;
 use fragments::Fragments;
 use hashbrown::HashTable;
 use order::{Fate, NONE, Queue, Queues};
-use probe::{LISTEN, Probe, READ, WATCH, inspect_datagram, inspect_stream, view};
+use probe::{LISTEN, PACE, Probe, READ, WATCH, inspect_datagram, inspect_stream, view};
 pub use ruled::Revised;
 use slab::Slab;
 use std::hash::{BuildHasher, Hasher};
@@ -684,6 +684,10 @@ impl FlowTable {
                 && flow.evidence.wants_behavior();
             match found.next {
                 Next::Settle | Next::Watch if nameless => {}
+                // Its pace belongs to its reason.
+                Next::Settle if classify::is_live(found.signature.class) => {
+                    probe.until = probe.until.min(PACE).max(payloads + 1);
+                }
                 Next::Settle => settle = true,
                 Next::Read => probe.until = probe.until.min(payloads + READ).max(payloads + 1),
                 Next::Watch => probe.until = probe.until.min(payloads + WATCH).max(payloads + 1),
@@ -733,6 +737,7 @@ impl FlowTable {
             if flow.evidence.wants_behavior() {
                 flow.evidence.behavior = probe.behavior.conclude(&flow.key, flow.initiator);
             }
+            flow.rhythm = probe.behavior.rhythm();
             if self.spare.len() < SPARE {
                 *probe = Probe::default();
                 self.spare.push(probe);

@@ -3,7 +3,10 @@
 use super::order::{Fate, Links};
 use super::probe::Probe;
 use super::{Settlement, ruled, side_index};
-use crate::classify::{self, Evidence, Weighed, behavior::Moved};
+use crate::classify::{
+    self, Evidence, Weighed,
+    behavior::{Moved, Rhythm},
+};
 use std::time::Duration;
 use vocab::{DeviceId, Direction, Dscp, FlowKey, GivenAfter, Side, Timestamp, TrafficClass};
 
@@ -46,6 +49,8 @@ pub(super) struct Flow {
     pub(super) dscp: Option<Dscp>,
     /// What the rules were asked last; `None` before.
     pub(super) asked: Option<ruled::Asked>,
+    /// How it moved while its verdict was open, where that is telling.
+    pub(super) rhythm: Option<Rhythm>,
     pub(super) evidence: Evidence,
     pub(super) weighed: Weighed,
 }
@@ -83,6 +88,7 @@ impl Flow {
             given_after: GivenAfter::default(),
             dscp: None,
             asked: None,
+            rhythm: None,
             evidence: Evidence::default(),
             weighed: Weighed::UNKNOWN,
         }

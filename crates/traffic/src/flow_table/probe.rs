@@ -95,6 +95,8 @@ pub(super) fn view<'a>(packet: &'a Packet<'_>, sender: Sender, number: u16, hear
 /// Datagrams of a flow that tell nobody anything, after which only media and handshakes are still looked for: nDPI 4.2
 /// needs 4 for nine flows of ten.
 const STRANGE: u16 = 10;
+/// Packets with a payload after which the pace of a call or game is clear.
+pub(super) const PACE: u16 = 12;
 /// Sure enough that nobody else is asked.
 const SURE: u8 = 90;
 

@@ -137,7 +137,7 @@ impl FlowTable {
     pub(super) fn words(&self, flow: &Flow, name: &str) -> String {
         match flow.weighed.why {
             Why::Rule(place) => self.rules.words(place).to_owned(),
-            _ => classify::words(flow.weighed, name),
+            _ => classify::words(flow.weighed, name, flow.rhythm),
         }
     }
 }

@@ -437,6 +437,27 @@ proptest! {
 }
 
 #[test]
+fn the_pace_of_a_call_is_part_of_its_reason() {
+    let (phone, peer) = (end("192.168.1.20:40000"), end("203.0.113.9:40002"));
+    let mut table = table();
+    let mut flow = None;
+    for n in 0..50_u16 {
+        for (ends, source) in [((phone, peer), 1_u8), ((peer, phone), 2)] {
+            let mut rtp = vec![0x80, 0];
+            rtp.extend_from_slice(&n.to_be_bytes());
+            rtp.extend_from_slice(&(u32::from(n) * 160).to_be_bytes());
+            rtp.extend_from_slice(&[source; 4]);
+            rtp.resize(172, 0x55);
+            let seen = packet(ends.0, ends.1, Transport::Udp, &rtp);
+            flow = Some(table.observe(&seen, None, at(20 * u64::from(n))).flow);
+        }
+    }
+    let verdict = table.get(flow.unwrap()).unwrap().verdict;
+    assert_eq!(verdict.class, TrafficClass::Voice);
+    assert!(verdict.evidence.ends_with("packets/s of 172 bytes both ways"), "{}", verdict.evidence);
+}
+
+#[test]
 fn a_worker_can_take_its_table_along() {
     fn is_send<T: Send>() {}
     is_send::<FlowTable>();
