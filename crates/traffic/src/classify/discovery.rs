@@ -41,10 +41,6 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         [b'S', b'O', b'O', b'D', 2, b'Q' | b'R' | b'X', ..] => {
             return found("Roon", Interactive, "a music server is looked for");
         }
-        // Announcements of programmes (RFC 2974, 3 and 6): version 1, where from, a type or at once a description.
-        [0x20..=0x3f, _, _, _, _, _, _, _, ..] if view.port(9875) && near(bytes, b"v=0") => {
-            return found("Session Announcement", Interactive, "programmes are announced to a group");
-        }
         [b't' | b'T', ..] if bytes.len() > 12 && bytes[..11].eq_ignore_ascii_case(b"TiVoConnect") => {
             return found("TiVoConnect", Interactive, "a TiVo looks for others");
         }
@@ -175,12 +171,6 @@ mod tests {
                 (Datagram, 7351, "fe f7 28 91 0d 01 00 20 00*24", "Meraki cloud interactive"),
                 (Datagram, 15_600, "'SEARCH BSDP/0.1' 0a", "Samsung SDP interactive"),
                 (Datagram, 9003, "'SOOD' 02 51 04 'type' 00 04", "Roon interactive"),
-                (
-                    Datagram,
-                    9875,
-                    "20 00 12 34 0a 00 00 01 'application/sdp' 00 'v=0' 0d 0a",
-                    "Session Announcement interactive",
-                ),
                 (Datagram, 67, "01 01 06 00 00*232 63 82 53 63 35 01 01 ff", "DHCP interactive"),
                 (Datagram, 4011, "01 01 06 00 00*232 63 82 53 63 35 01 01 ff", "DHCP interactive"),
                 (Datagram, 67, "01 01 06 00 00*296", "DHCP interactive"),

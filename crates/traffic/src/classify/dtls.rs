@@ -4,7 +4,7 @@ use super::ja4::{Carrier, Ja4};
 use super::tls::ClientHello;
 use super::{Finding, Found, Layer, NameSource, Names, Next, Signature, View, alpn, certificate};
 use crate::packet::be16;
-use vocab::TrafficClass::{self, Call, Download, Interactive, Update, Work};
+use vocab::TrafficClass::{self, Call, Download, Interactive, Update};
 
 const RECORD_HEADER: usize = 13;
 const MESSAGE_HEADER: usize = 12;
@@ -253,7 +253,7 @@ fn by_port(view: &View<'_>, otherwise: Signature) -> Signature {
             3389 | 3391 => ("RDP", Interactive, Names::Adorn),
             3478 | 5349 => ("TURN", Call, Names::Refine),
             5061 => ("SIP", TrafficClass::Voice, Names::Adorn),
-            5246 | 5247 => ("CAPWAP", Work, Names::Adorn),
+            5246 | 5247 => ("CAPWAP", Interactive, Names::Adorn),
             6514 => ("Syslog", Interactive, Names::Adorn),
             10_161 | 10_162 => ("SNMP", Interactive, Names::Adorn),
             _ => return None,

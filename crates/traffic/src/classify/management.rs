@@ -4,7 +4,7 @@ use super::fields::{begins, ber, fills, is_text, le16, le32, near};
 use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
-use vocab::TrafficClass::{Interactive, Web};
+use vocab::TrafficClass::{Backup, Interactive, Web};
 
 pub(crate) fn inspect(view: &View<'_>) -> Finding {
     if view.bytes.is_empty() {
@@ -91,7 +91,7 @@ fn stream(view: &View<'_>) -> Finding {
         7911 if be32(bytes, 0) == Some(100) => found("OMAPI", Interactive, "a DHCP server is managed"),
         // NDMP (its version 4): a fragment, a sequence.
         10_000 if bytes[0] & 0x80 != 0 && begins(be32(bytes, 0).map(|n| n & 0x7fff_ffff), 24, 65_536) => {
-            likely("NDMP", Interactive, 80, "a backup is managed")
+            likely("NDMP", Backup, 80, "a backup is managed")
         }
         // Xdebug connects to its editor: digits, zero, XML.
         9000 | 9003 if near(bytes, b"<init xmlns=\"urn:debugger_protocol_v1\"") => {

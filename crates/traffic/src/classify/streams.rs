@@ -181,7 +181,7 @@ fn datagram(view: &View<'_>) -> Finding {
             if view.port(9_875)
                 && memchr::memmem::find(&bytes[..bytes.len().min(64)], b"application/sdp").is_some() =>
         {
-            return found("SAP", Streaming, "an announcement of multicast media");
+            return found("Session Announcement", Streaming, "an announcement of multicast media");
         }
         // PPStream: a length in little endian that fits, a kind of message; its name in it, or its port.
         _ if matches!(bytes.get(2), Some(0x43 | 0x44 | 0x55)) && ppstream_length(bytes, 0) && view.port(17_788) => {
@@ -296,7 +296,12 @@ mod tests {
                 (Datagram, 1_234, "47 40 00 10 00*183", ""),
                 (Datagram, 57_621, "'SpotUdp0' 01*20", "Spotify streaming"),
                 (Datagram, 9_000, "80 00 00 00 00*12 00 00 00 05 00*44", "SRT streaming"),
-                (Datagram, 9_875, "20 00 12 34 c0 00 02 01 'application/sdp' 00 'v=0'", "SAP streaming"),
+                (
+                    Datagram,
+                    9_875,
+                    "20 00 12 34 c0 00 02 01 'application/sdp' 00 'v=0'",
+                    "Session Announcement streaming",
+                ),
                 (Datagram, 3_912, "ff ff 01 00*5 02 ff 00 2c 00 00 00*38", "SopCast streaming"),
                 (Datagram, 17_788, "10 00 43 00*13", "PPStream streaming"),
                 (Datagram, 16_600, "1c 40 60 00 44 74 71 00*40 'PPStream' 00*41", "iQIYI streaming"),
