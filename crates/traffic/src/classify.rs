@@ -411,10 +411,11 @@ pub(crate) struct Evidence {
 }
 
 impl Evidence {
-    /// Whether how it moves may say more than what was read: nothing was, or a carrier of anything.
+    /// Whether how it moves may say more than what was read: nothing was, or a port alone, or a carrier of anything.
     pub(crate) fn wants_behavior(&self) -> bool {
         let named = self.name.as_ref().is_some_and(|(_, source)| source.confidence() > behavior::STRONGEST);
-        !named && self.signature.is_none_or(|signature| signature.names == Names::Refine)
+        let open = |signature: Signature| signature.names == Names::Refine || signature.confidence <= ports::ONLY_PORT;
+        !named && self.signature.is_none_or(open)
     }
 
     /// Takes in a conclusion; a weaker one never replaces a stronger one.

@@ -186,11 +186,17 @@ impl Behavior {
             sizes[..count].sort_unstable();
             (count > 0).then(|| sizes[count / 2])
         };
+        if micros < LEAST_PACE {
+            return None;
+        }
         let packets = (self.len() - later) as u64;
         let packets_per_second = u32::try_from(packets * 1_000_000 / micros.max(1)).unwrap_or(u32::MAX);
         Some(Rhythm { packets_per_second, size_up: median(0), size_down: median(1) })
     }
 }
+
+/// A pace is told only of what lasted: the packets of one picture come all at once, 33 ms before those of the next.
+const LEAST_PACE: u64 = 50_000;
 
 /// A class and how likely it is, in hundredths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
