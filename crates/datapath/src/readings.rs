@@ -122,7 +122,7 @@ impl FlowMap {
     /// A settled verdict ends the sampling of its flow. Verdicts outlive the flow's place in the table.
     ///
     /// # Errors
-    /// A map cannot be written; the verdicts before it are in force.
+    /// A map cannot be written; all verdicts that could be are in force.
     pub fn set_verdicts(&self, verdicts: &[(FlowKey, TrafficClass, bool)]) -> Result<(), DatapathError> {
         if verdicts.is_empty() {
             return Ok(());
@@ -130,10 +130,8 @@ impl FlowMap {
         let mut outcome = Ok(());
         for (key, class, settled) in verdicts {
             let raw = RawVerdict { class: class.index() as u8, settled: u8::from(*settled), zero: 0 };
-            outcome = self.maps.verdicts.set(&(*key).into(), &raw);
-            if outcome.is_err() {
-                break;
-            }
+            // One that cannot be written keeps the others from nothing.
+            outcome = outcome.and(self.maps.verdicts.set(&(*key).into(), &raw));
         }
         // After the verdicts: a packet that sees the new epoch finds them.
         self.maps.change_config(|config| config.verdict_epoch = config.verdict_epoch.wrapping_add(1))?;

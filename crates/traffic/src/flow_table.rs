@@ -322,7 +322,13 @@ impl FlowTable {
         }
         // An answer is learnt from who was asked; mDNS and LLMNR answer from elsewhere (RFC 6762, RFC 4795).
         let port = packet.source.port;
-        if dns::is_port(port) && (port != dns::PORT || (!opened && self.flow(slot).initiator != side)) {
+        let asked = || {
+            let flow = self.flow(slot);
+            flow.initiator != side && flow.evidence.signature.is_some_and(|signature| signature.application == "DNS")
+        };
+        // mDNS and LLMNR never leave the link.
+        let near = || self.locality.is_local(packet.source.address);
+        if dns::is_port(port) && if port == dns::PORT { !opened && asked() } else { near() } {
             self.learn_names(packet);
         }
         let before = self.before(slot);
@@ -653,7 +659,8 @@ impl FlowTable {
             first.into_iter().for_each(|first| stream.begin(first));
         }
         if probe.listens {
-            let mut take = |announced| self.announced.learn(announced, at);
+            let by = [flow.key.low().address, flow.key.high().address];
+            let mut take = |announced| self.announced.learn(announced, by, at);
             let heard = probe.openings[side_index(side.opposite())].heard();
             let view = view(packet, sender, probe.payloads, heard);
             classify::ANNOUNCERS.iter().for_each(|announcer| announcer(&view, &mut take));
@@ -696,7 +703,8 @@ impl FlowTable {
                     probe.until = LISTEN;
                 }
             }
-            found.announces.iter().for_each(|&announced| self.announced.learn(announced, at));
+            let by = [flow.key.low().address, flow.key.high().address];
+            found.announces.iter().for_each(|&announced| self.announced.learn(announced, by, at));
             flow.evidence.ja4 = flow.evidence.ja4.or(ja4);
             if let Some((name, source)) = &mut found.name {
                 let (device, server) = (flow.key.end(flow.initiator), flow.key.end(flow.initiator.opposite()));
@@ -775,11 +783,15 @@ impl FlowTable {
         // A settled verdict changes by volume alone: looked at once a window, and with each step of volume.
         if flow.doubts || first_in_window || before.steps != flow.steps() {
             flow.doubts = false;
+            if before.steps != flow.steps() {
+                flow.take_pace();
+            }
             flow.weigh();
         }
         if (was_open || opened) && has_rules {
             self.ask_rules(slot);
         }
+        let room = self.queues.protected() < self.limits.flows.div_ceil(4) * 3;
         let flow = self.flow_mut(slot);
         if flow.class != before.class {
             flow.given_after = flow.seen;
@@ -802,7 +814,8 @@ impl FlowTable {
         let deserved = match fate {
             Fate::Ended => Fate::Ended,
             Fate::Unanswered | Fate::Answered | Fate::Protected if !answered => Fate::Unanswered,
-            _ if class.is_protected()
+            _ if (room || fate == Fate::Protected)
+                && class.is_protected()
                 && settlement == Settlement::Settled
                 && flow.packets.iter().all(|&packets| packets >= ESTABLISHED) =>
             {

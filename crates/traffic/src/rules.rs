@@ -4,6 +4,7 @@
 //! the first rule whose conditions all hold. Each rule is listed under the condition that fewest flows fulfil; a
 //! lookup reads the lists that a flow can be in, and asks each rule there in full.
 
+use crate::classify::tls::is_public_name;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use std::net::IpAddr;
@@ -229,7 +230,10 @@ pub fn conditions_like(flow: &FlowSummary, addresses: &[IpAddr], scope: RuleScop
     let local = [flow.initiator, flow.initiator.opposite()].into_iter().find(is_local).unwrap_or(flow.initiator);
     let (own, server) = (flow.key.end(local), flow.key.end(local.opposite()));
     let narrowed = Conditions { device: flow.device.filter(|_| scope == RuleScope::Device), ..Conditions::default() };
-    let name = flow.verdict.server_name.parse().ok().filter(|_| !NAME_SERVICES.contains(&server.port));
+    // The name around an encrypted hello is that of all who stand behind the provider.
+    let said = flow.verdict.server_name.as_str();
+    let tells = !NAME_SERVICES.contains(&server.port) && !is_public_name(said);
+    let name = said.parse().ok().filter(|_| tells);
     if name.is_some() {
         return Conditions { name, ..narrowed };
     }

@@ -11,6 +11,7 @@ mod elephant;
 mod features;
 mod model;
 
+pub(crate) use elephant::BULK_AGE;
 pub use elephant::{Moved, outgrown};
 pub use features::{FEATURES, features};
 pub use model::{CLASSES, HIDDEN, Model, Parameters, WEIGHTS};

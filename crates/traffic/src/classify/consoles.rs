@@ -1,6 +1,7 @@
 //! What consoles say of their own: Xbox Live and SmartGlass, PlayStation's remote play, Nintendo's libraries.
 
 use super::fields::begins_with;
+use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::Gaming;
@@ -62,15 +63,17 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         }
         _ => {}
     }
-    if view.any_port(&[9_296, 9_297, 9_303, 9_304]) && bytes.len() >= 4 {
-        return likely("PlayStation", Gaming, 82, "the ports of PlayStation's remote play");
+    // Ports alone: nothing in the packet is looked at, and nobody may have answered.
+    let port = view.responder_port();
+    if matches!(port, 9_296 | 9_297 | 9_303 | 9_304) && bytes.len() >= 4 {
+        return likely("PlayStation", Gaming, ONLY_PORT, "the ports of PlayStation's remote play");
     }
     // Voice and matches on consoles (Sony's support pages name the port).
-    if view.port(3658) && bytes.len() >= 8 {
-        return likely("PlayStation", Gaming, 65, "the port of PlayStation's network");
+    if port == 3658 && bytes.len() >= 8 {
+        return likely("PlayStation", Gaming, ONLY_PORT, "the port of PlayStation's network");
     }
-    if view.port(3074) && bytes.len() >= 8 {
-        return likely("Xbox Live", Gaming, 70, "a datagram on the port of Xbox Live");
+    if port == 3074 && bytes.len() >= 8 {
+        return likely("Xbox Live", Gaming, ONLY_PORT, "a datagram on the port of Xbox Live");
     }
     Finding::No
 }
@@ -79,13 +82,13 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
 pub(crate) fn streamed(view: &View<'_>) -> Finding {
     let bytes = view.bytes;
     let (Some(&first), Layer::Datagram) = (bytes.first(), view.layer) else { return Finding::No };
-    let nvidia = [view.source_port, view.destination_port]
-        .iter()
-        .any(|port| matches!(port, 47_998..=48_000 | 48_002 | 48_010 | 49_003..=49_006));
+    // Where it answers: a program of the device may get such a port by chance.
+    let nvidia = matches!(view.responder_port(), 47_998..=48_000 | 48_002 | 48_010 | 49_003..=49_006);
     // Media in RTP's form, the first packet of each way, or ENet's for the controls.
     let media = first & 0xc0 == 0x80 && bytes.len() >= 12;
-    if nvidia && (media || bytes.starts_with(b"PING") || be16(bytes, 0).is_some_and(|peer| peer & 0x8000 != 0)) {
-        return likely("GeForce NOW", Gaming, 86, "a game that comes as pictures, on NVIDIA's ports");
+    let sure = if media || bytes.starts_with(b"PING") { 80 } else { ONLY_PORT };
+    if nvidia && (sure > ONLY_PORT || be16(bytes, 0).is_some_and(|peer| peer & 0x8000 != 0)) {
+        return likely("GeForce NOW", Gaming, sure, "a game that comes as pictures, on NVIDIA's ports");
     }
     Finding::No
 }

@@ -132,7 +132,7 @@ impl Hello<'_> {
 }
 
 /// Names that stand outside of encrypted hellos and for no service (the providers' published ECHConfigs).
-fn is_public_name(name: &str) -> bool {
+pub(crate) fn is_public_name(name: &str) -> bool {
     const PUBLIC: [&str; 4] = ["cloudflare-ech.com", "cloudflare-esni.com", "encryptedsni.com", "tls-ech.dev"];
     PUBLIC.iter().any(|public| name == *public || name.strip_suffix(public).is_some_and(|rest| rest.ends_with('.')))
 }

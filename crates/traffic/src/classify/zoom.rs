@@ -1,6 +1,7 @@
 //! Zoom's framing of media (Michel et al., "Enabling Passive Measurement of Zoom Performance in Production
 //! Networks", IMC 2022, section 4): a frame of its servers, then a frame of the media, then RTP or RTCP.
 
+use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, likely, rtp};
 use crate::packet::be32;
 use vocab::TrafficClass::Call;
@@ -13,10 +14,10 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
     if view.layer == Layer::Stream {
         return Finding::No;
     }
-    if PORTS.contains(&view.source_port) || PORTS.contains(&view.destination_port) {
+    if PORTS.contains(&view.responder_port()) {
         // Kinds 1 and 2 open and keep a way, 3 and 4 ask, 5 carries media, 7 closes.
         let known = matches!(first, 1..=5 | 7);
-        return likely("Zoom", Call, if known { 92 } else { 82 }, "Zoom's own framing on its media ports");
+        return likely("Zoom", Call, if known { 92 } else { ONLY_PORT }, "Zoom's own framing on its media ports");
     }
     match first {
         // What two participants say to find each other.

@@ -5,7 +5,7 @@ use super::probe::Probe;
 use super::{Settlement, ruled, side_index};
 use crate::classify::{
     self, Evidence, Weighed,
-    behavior::{Moved, Rhythm},
+    behavior::{self, Moved, Rhythm},
 };
 use std::time::Duration;
 use vocab::{DeviceId, Direction, Dscp, FlowKey, GivenAfter, Side, Timestamp, TrafficClass};
@@ -39,6 +39,8 @@ pub(super) struct Flow {
     /// Windows in which it moved something, together.
     pub(super) active: Duration,
     pub(super) opening_seq: u32,
+    /// How fast it moved lately.
+    pub(super) pace: Pace,
     /// The first number of each side's stream, where its SYN was seen.
     pub(super) begins: [Option<u32>; 2],
     /// What was seen of it while its verdict was open.
@@ -58,7 +60,22 @@ pub(super) struct Flow {
 /// How many steps of volume so many bytes are: a verdict is looked at again each time a flow has moved 4 MiB more, a
 /// third of what no page moves.
 pub(super) const fn steps(bytes: u64) -> u64 {
-    bytes >> 22
+    bytes >> STEP_BITS
+}
+
+const STEP_BITS: u32 = 22;
+/// What moved a minute ago says nothing of now.
+const PACE_LASTS_TENTHS: u32 = 600;
+
+/// How fast a flow moved between two of its steps of volume.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pace {
+    /// When it was taken, in tenths of a second since the flow began.
+    at_tenths: u32,
+    /// The step it was taken at.
+    steps: u32,
+    /// Of the busier end.
+    kbit_s: u32,
 }
 
 impl Flow {
@@ -83,6 +100,7 @@ impl Flow {
             first_seen: now,
             active: Duration::ZERO,
             opening_seq: 0,
+            pace: Pace::default(),
             begins: [None; 2],
             seen: GivenAfter::default(),
             given_after: GivenAfter::default(),
@@ -108,6 +126,21 @@ impl Flow {
         steps(self.bytes[0].max(self.bytes[1]))
     }
 
+    /// Takes the pace, at each step of volume, over as long as a verdict on it must hold.
+    pub(super) fn take_pace(&mut self) {
+        let (now, steps) = (self.age_tenths(), self.steps() as u32);
+        let took = now.saturating_sub(self.pace.at_tenths);
+        if u128::from(took) * 100 >= behavior::BULK_AGE.as_millis() {
+            let moved = u64::from(steps.saturating_sub(self.pace.steps)) << STEP_BITS;
+            let kbit_s = moved * 8 / 100 / u64::from(took.max(1));
+            self.pace = Pace { at_tenths: now, steps, kbit_s: kbit_s.try_into().unwrap_or(u32::MAX) };
+        }
+    }
+
+    fn age_tenths(&self) -> u32 {
+        u32::try_from(self.last_seen.since(self.first_seen).as_millis() / 100).unwrap_or(u32::MAX)
+    }
+
     /// The local device, and the direction of what `side` sends as seen from it.
     pub(super) fn owner_of(&self, side: Side) -> Option<(DeviceId, Direction)> {
         let (device, local) = self.owner?;
@@ -121,6 +154,11 @@ impl Flow {
             to_initiator: self.bytes[1 - from],
             age: self.last_seen.since(self.first_seen),
             active: self.active,
+            pace: if self.age_tenths() - self.pace.at_tenths <= PACE_LASTS_TENTHS {
+                u64::from(self.pace.kbit_s) * 1_000
+            } else {
+                0
+            },
         }
     }
 }

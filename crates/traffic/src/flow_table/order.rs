@@ -77,6 +77,7 @@ struct Ends {
 pub(super) struct Queues {
     ends: [Ends; Queue::COUNT],
     patience: [Duration; Queue::COUNT],
+    protected: usize,
 }
 
 impl Queues {
@@ -87,7 +88,12 @@ impl Queues {
             Queue::AnsweredStream | Queue::ProtectedStream => limits.idle_stream,
             Queue::AnsweredDatagram | Queue::ProtectedDatagram => limits.idle_datagram,
         });
-        Queues { ends: [Ends { front: NONE, back: NONE }; Queue::COUNT], patience }
+        Queues { ends: [Ends { front: NONE, back: NONE }; Queue::COUNT], patience, protected: 0 }
+    }
+
+    /// How many are protected.
+    pub(super) fn protected(&self) -> usize {
+        self.protected
     }
 
     /// After how long without a packet its flows end.
@@ -125,6 +131,7 @@ impl Queues {
     /// Puts a flow that is in no queue behind the one of its fate.
     pub(super) fn push(&mut self, flows: &mut Slab, slot: u32) {
         let Some(flow) = flows.get_mut(slot) else { return };
+        self.protected += usize::from(flow.fate == Fate::Protected);
         let ends = &mut self.ends[Queue::of(flow.fate, flow.key.protocol()) as usize];
         let back = ends.back;
         flow.links = Links { before: back, behind: NONE };
@@ -138,6 +145,7 @@ impl Queues {
     /// Takes a flow out of its queue.
     pub(super) fn take(&mut self, flows: &mut Slab, slot: u32) {
         let Some(flow) = flows.get(slot) else { return };
+        self.protected -= usize::from(flow.fate == Fate::Protected);
         let (Links { before, behind }, queue) = (flow.links, Queue::of(flow.fate, flow.key.protocol()));
         let ends = &mut self.ends[queue as usize];
         match flows.get_mut(before) {

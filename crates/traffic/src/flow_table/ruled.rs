@@ -78,8 +78,9 @@ impl FlowTable {
     /// The rule that speaks of a flow, whose verdict then follows it.
     fn find_rule(&mut self, slot: u32) -> Option<Place> {
         let flow = self.flows.get_mut(slot)?;
-        // The name in a question is what is looked for, not who answers.
-        let name = flow.evidence.name.as_ref().filter(|(_, source)| *source != NameSource::Query);
+        // The name in a question is what is looked for, not who answers; that around an encrypted hello is nobody's.
+        let speaks = |source: NameSource| !matches!(source, NameSource::Query | NameSource::OuterHello);
+        let name = flow.evidence.name.as_ref().filter(|(_, source)| speaks(*source));
         let asked = Asked {
             name: name.map(|(_, source)| *source),
             owned: flow.owner.is_some(),

@@ -372,7 +372,8 @@ fn established_flows_of_protected_classes_are_never_evicted() {
     let limits = FlowLimits { flows: 8, ..FlowLimits::default() };
     let mut table = FlowTable::new(limits, Locality::default());
     let server = end("203.0.113.9:22");
-    let established: Vec<FlowId> = (0..8_u16)
+    // Three quarters of the table may be spared.
+    let established: Vec<FlowId> = (0..6_u16)
         .map(|n| {
             let phone = Endpoint { port: 50_000 + n, ..end("192.168.1.20:0") };
             let mut flow = None;
@@ -391,7 +392,7 @@ fn established_flows_of_protected_classes_are_never_evicted() {
     }
     assert!(established.iter().all(|&flow| table.get(flow).is_some()));
     let counters = table.counters();
-    assert_eq!((counters.open, counters.evicted_protected), (9, 0));
+    assert_eq!((counters.open, counters.evicted_protected), (8, 0));
 }
 
 proptest! {

@@ -14,6 +14,8 @@ pub struct Moved {
     pub age: Duration,
     /// Of that, how long it moved anything, in whole windows.
     pub active: Duration,
+    /// What it does now, bit/s: over the last [`BULK_AGE`] and at least a step of volume; 0 once that is a minute ago.
+    pub pace: u64,
 }
 
 /// A film comes in segments of 2 to 10 s and pauses between them (RFC 9317, 4.2 and 5.5.1): seen for as long as a few of
@@ -35,11 +37,15 @@ const SCREENS: u64 = 4_000_000;
 /// A remote desktop at 1080p needs up to 5 Mbit/s in office work (Microsoft, "Remote Desktop workloads:
 /// network guidelines", 2023: medium 1.5, heavy 5, power user 15); more for [`BULK_AGE`] is a transfer.
 const DESKTOP_BPS: u64 = 16_000_000;
+/// Opus takes 510 kbit/s at most (RFC 6716, 2.1.1).
+const SOUND_BPS: u64 = 1_000_000;
+/// Four times what a meeting at 1080p takes (Zoom: 3.8 Mbit/s; Teams: 4).
+const CALL_BPS: u64 = 8_000_000;
 /// One way in bulk: the other end only acknowledges. A TCP acknowledgement (66 bytes with its headers) for
 /// every second full segment (RFC 5681, 4.2) is 2 % of the volume; with room for requests.
 const ONE_WAY: u64 = 15;
 /// As long as a verdict on a rate must hold.
-const BULK_AGE: Duration = Duration::from_secs(4);
+pub(crate) const BULK_AGE: Duration = Duration::from_secs(4);
 
 /// The class of a flow that was taken for `class` and moved too much of another kind for it, and why.
 ///
@@ -51,7 +57,15 @@ pub fn outgrown(class: TrafficClass, moved: Moved) -> Option<(TrafficClass, &'st
     let gives = up > down.saturating_mul(ONE_WAY);
     let bps = down.max(up).saturating_mul(8_000) / (moved.age.as_millis() as u64).max(1);
     let pauses = moved.age >= SEGMENTS && moved.active.as_secs_f32() <= moved.age.as_secs_f32() * (1.0 - PAUSES);
+    let bps = bps.max(moved.pace);
     match class {
+        TrafficClass::Voice | TrafficClass::Call if takes && moved.pace >= CALL_BPS => {
+            Some((TrafficClass::Download, "it moves more one way than any call does"))
+        }
+        TrafficClass::Voice | TrafficClass::Call if gives && moved.pace >= CALL_BPS => {
+            Some((TrafficClass::Backup, "it sends more than any call does"))
+        }
+        TrafficClass::Voice if moved.pace >= SOUND_BPS => Some((TrafficClass::Call, "it moves more than sound does")),
         TrafficClass::Web if down >= PAGE && takes && pauses && bps >= FILM_BPS => {
             Some((TrafficClass::Streaming, "it moved more than 12 MB in bursts with pauses between, as films do"))
         }

@@ -1,0 +1,153 @@
+//! What somebody tells who wants to be served first: each of these was believed once.
+#![allow(missing_docs)]
+
+use std::time::Duration;
+use traffic::{Counts, FlowLimits, FlowTable, Fragment, Locality, Packet, TcpFlags, TcpSegment, Transport};
+use vocab::{ByteCount, Endpoint, FlowKey, IpProtocol, Timestamp, TrafficClass};
+
+/// A table and the time in it.
+struct Stage {
+    table: FlowTable,
+    now: Timestamp,
+}
+
+fn end(text: &str) -> Endpoint {
+    let socket: std::net::SocketAddr = text.parse().unwrap();
+    Endpoint { address: socket.ip().into(), port: socket.port() }
+}
+
+impl Stage {
+    fn new(flows: usize) -> Stage {
+        let limits = FlowLimits { flows, ..FlowLimits::default() };
+        Stage { table: FlowTable::new(limits, Locality::default()), now: Timestamp::from_unix_secs(1_700_000_000) }
+    }
+
+    fn send(&mut self, from: &str, to: &str, transport: Transport, payload: &[u8]) -> FlowKey {
+        self.now = self.now + Duration::from_millis(10);
+        let packet = Packet {
+            source: end(from),
+            destination: end(to),
+            protocol: if matches!(transport, Transport::Udp) { IpProtocol::UDP } else { IpProtocol::TCP },
+            transport,
+            source_mac: None,
+            destination_mac: None,
+            vlan: None,
+            dscp: 0,
+            ttl: 64,
+            wire_len: 66 + payload.len() as u32,
+            fragment: Fragment::Whole,
+            payload,
+        };
+        self.table.observe(&packet, None, self.now).key
+    }
+
+    fn udp(&mut self, from: &str, to: &str, payload: &[u8]) -> FlowKey {
+        self.send(from, to, Transport::Udp, payload)
+    }
+
+    fn tcp(&mut self, from: &str, to: &str, seq: u32, payload: &[u8]) -> FlowKey {
+        self.send(from, to, Transport::Tcp(TcpSegment { flags: TcpFlags(0x18), seq, ack: 1 }), payload)
+    }
+
+    /// `mbit_s` to whoever is not `from`, a little back, for `seconds`; what the flow is for then.
+    fn bulk(&mut self, key: &FlowKey, from: &str, mbit_s: u64, seconds: u64) -> TrafficClass {
+        let much = Counts { bytes: ByteCount(mbit_s * 125_000), packets: mbit_s * 90 };
+        let little = Counts { bytes: ByteCount(mbit_s * 1_250), packets: mbit_s };
+        for _ in 0..seconds {
+            self.now = self.now + Duration::from_secs(1);
+            let (low, high) = if key.low() == end(from) { (much, little) } else { (little, much) };
+            self.table.observe_counts(key, low, high, None, self.now);
+        }
+        self.class(key)
+    }
+
+    fn class(&self, key: &FlowKey) -> TrafficClass {
+        self.table.get_by_key(key).expect("the flow is open").verdict.class
+    }
+
+    /// A call of G.711 (RFC 3551), both ways.
+    fn call(&mut self, one: &str, other: &str) -> FlowKey {
+        let mut key = None;
+        for n in 0..8_u8 {
+            for (from, to, source) in [(one, other, 1), (other, one, 2)] {
+                let mut rtp = vec![0x80, 0, 0, n, 0, 0, n, 0, source, source, source, source];
+                rtp.resize(172, 0x55);
+                key = Some(self.udp(from, to, &rtp));
+            }
+        }
+        key.expect("packets were sent")
+    }
+}
+
+const PHONE: &str = "192.168.1.20:40000";
+const PEER: &str = "203.0.113.9:40002";
+
+#[test]
+fn what_begins_as_a_call_and_moves_as_a_transfer_is_one() {
+    for (mbit_s, from, class) in [
+        (0, PEER, TrafficClass::Voice),
+        (2, PEER, TrafficClass::Call),
+        (20, PEER, TrafficClass::Download),
+        (20, PHONE, TrafficClass::Backup),
+    ] {
+        let mut stage = Stage::new(100);
+        let key = stage.call(PHONE, PEER);
+        assert_eq!(stage.class(&key), TrafficClass::Voice);
+        assert_eq!(stage.bulk(&key, from, mbit_s, 30), class, "{mbit_s} Mbit/s from {from}");
+    }
+}
+
+#[test]
+fn a_terminal_that_was_quiet_all_day_and_copies_now_is_a_transfer() {
+    let mut stage = Stage::new(100);
+    let key = stage.tcp("203.0.113.9:22", "192.168.1.20:50000", 1, b"SSH-2.0-OpenSSH_9.6\r\n");
+    stage.tcp("192.168.1.20:50000", "203.0.113.9:22", 1, b"SSH-2.0-OpenSSH_9.6\r\n");
+    for _ in 0..8 * 60 {
+        stage.now = stage.now + Duration::from_secs(60);
+        let few = Counts { bytes: ByteCount(200), packets: 2 };
+        stage.table.observe_counts(&key, few, few, None, stage.now);
+    }
+    assert_eq!(stage.class(&key), TrafficClass::Interactive);
+    assert_eq!(stage.bulk(&key, "203.0.113.9:22", 100, 20), TrafficClass::Download);
+}
+
+#[test]
+fn nobody_announces_for_others() {
+    for (device, class) in [("192.168.1.66", TrafficClass::Download), ("192.168.1.30", TrafficClass::Web)] {
+        let mut stage = Stage::new(100);
+        stage.tcp("198.51.100.66:21", "192.168.1.66:40000", 1, b"220 FTP server ready\r\n");
+        stage.tcp("192.168.1.66:40000", "198.51.100.66:21", 1, b"PASV\r\n");
+        stage.tcp("198.51.100.66:21", "192.168.1.66:40000", 23, b"227 Entering Passive Mode (203,0,113,5,1,187).\r\n");
+        let key = stage.tcp(&format!("{device}:50001"), "203.0.113.5:443", 1, &[0x17, 3, 3, 0, 40]);
+        assert_eq!(stage.class(&key), class, "{device}");
+    }
+}
+
+#[test]
+fn a_stranger_names_nothing() {
+    let mut stage = Stage::new(100);
+    let mut answer = vec![0, 0, 0x84, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+    answer.extend_from_slice(b"\x04zoom\x02us\0\0\x01\0\x01\0\0\x0e\x10\0\x04\xcb\0\x71\x4d");
+    let (device, server) = (end("192.168.1.30:1").address, end("203.0.113.77:1").address);
+    stage.udp("198.51.100.99:5353", "192.168.1.30:33333", &answer);
+    stage.udp("192.168.1.30:33333", "198.51.100.99:53", b"\0\x01\0\0!\x12\xa4B12 random bits");
+    stage.udp("198.51.100.99:53", "192.168.1.30:33333", &answer);
+    assert_eq!(stage.table.name_of(device, server), None);
+    stage.udp("192.168.1.9:5353", "224.0.0.251:5353", &answer);
+    let anybody = end("224.0.0.251:1").address;
+    assert_eq!(stage.table.name_of(anybody, server), Some("zoom.us"), "mDNS of the link is heard");
+}
+
+#[test]
+fn one_device_cannot_fill_the_table_with_calls() {
+    let mut stage = Stage::new(40);
+    for port in 0..40_u16 {
+        stage.call(&format!("192.168.1.66:{}", 10_000 + port), PEER);
+    }
+    let page = stage.tcp("192.168.1.30:50001", "203.0.113.5:443", 1, &[0x17, 3, 3, 0, 40]);
+    stage.tcp("203.0.113.5:443", "192.168.1.30:50001", 1, &[0x17, 3, 3, 0, 40]);
+    for port in 0..5_u16 {
+        stage.tcp(&format!("192.168.1.40:{}", 20_000 + port), "203.0.113.6:80", 1, b"");
+    }
+    assert!(stage.table.get_by_key(&page).is_some());
+}
