@@ -30,7 +30,7 @@ impl Filter {
     /// libpcap is not installed, or does not understand the expression.
     pub fn compile(expression: &str, link_type: LinkType, snap_len: u32) -> Result<Filter, CaptureError> {
         let library = Library::load()?;
-        let instructions = library.compile(expression, link_type.number().into(), snap_len)?;
+        let instructions = library.compile(expression, link_type.number(), snap_len)?;
         Ok(Filter { library: Arc::new(library), instructions: instructions.into() })
     }
 
