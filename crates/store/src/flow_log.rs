@@ -138,7 +138,7 @@ mod tests {
         let text = std::fs::read_to_string(settings.folder.join("flows.1.csv")).unwrap();
         let mut lines = text.lines();
         assert_eq!(lines.next().unwrap(), FLOW_COLUMNS.join(","));
-        let row = "tcp,192.168.1.20,50001,9.9.9.9,443,web,TLS,\"a,b.example\",0.90,\"name \"\"x\"\"\",3,1540,100.000000,101.500000";
+        let row = "tcp,192.168.1.20,50001,9.9.9.9,443,web,TLS,\"a,b.example\",0.90,\"name \"\"x\"\"\",3,1540,100.000000,101.500000,";
         assert_eq!(lines.next().unwrap(), row);
     }
 }
