@@ -516,16 +516,15 @@ impl FlowTable {
     /// Counts a packet of a flow of which nothing more is asked, if nothing about the flow can change by it: the way
     /// of most packets.
     fn pass(&mut self, slot: u32, packet: &Packet<'_>, side: Side, counts: Counts) -> Option<Observed> {
-        let closes = match packet.transport {
-            Transport::Tcp(segment) => segment.flags.fin() || segment.flags.rst(),
-            Transport::Udp | Transport::Other => dns::is_port(packet.source.port),
-        };
+        let closes = matches!(packet.transport, Transport::Tcp(segment) if segment.flags.fin() || segment.flags.rst());
+        let teaches = dns::is_port(packet.source.port);
         let (now, window_began) = (self.now, self.window_began);
         let flow = self.flows.get_mut(slot)?;
         let at = side_index(side);
         let bytes = flow.bytes[at].saturating_add(counts.bytes.0);
         let packets = flow.packets[at].saturating_add(counts.packets);
         let as_before = !closes
+            && !teaches
             && flow.settlement == Settlement::Settled
             && flow.heard
             && !flow.doubts

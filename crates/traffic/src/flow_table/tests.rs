@@ -438,6 +438,25 @@ proptest! {
 }
 
 #[test]
+fn a_resolver_over_tcp_teaches_as_long_as_it_answers() {
+    let (phone, resolver) = (end("192.168.1.20:41000"), end("192.168.1.1:53"));
+    let behind_length = |message: &[u8]| [&(message.len() as u16).to_be_bytes()[..], message].concat();
+    let mut table = table();
+    // Long settled, and all within one window: only that it teaches sets the last answer apart.
+    let names =
+        ["a.example.net", "b.example.net", "c.example.net", "d.example.net", "e.example.net", "www.netflix.com"];
+    for (n, name) in names.into_iter().enumerate() {
+        let answer = answer(name);
+        let mut question = answer[..answer.len() - 16].to_vec();
+        question[2..8].copy_from_slice(&[1, 0, 0, 1, 0, 0]);
+        let seq = 1 + 100 * n as u32;
+        table.observe(&packet(phone, resolver, tcp(ACK, seq), &behind_length(&question)), None, at(n as u64));
+        table.observe(&packet(resolver, phone, tcp(ACK, seq), &behind_length(&answer)), None, at(n as u64));
+        assert_eq!(table.name_of(phone.address, end("203.0.113.9:0").address), Some(name));
+    }
+}
+
+#[test]
 fn the_pace_of_a_call_is_part_of_its_reason() {
     let (phone, peer) = (end("192.168.1.20:40000"), end("203.0.113.9:40002"));
     let mut table = table();
