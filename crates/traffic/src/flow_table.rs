@@ -532,7 +532,7 @@ impl FlowTable {
             && flow.packets.iter().all(|&packets| packets >= ESTABLISHED)
             && flow::steps(bytes) == flow::steps(flow.bytes[at])
             && now.as_unix_nanos() - flow.queued.as_unix_nanos() < GRAIN.as_nanos() as u64
-            && self.rules.is_empty();
+            && (self.rules.is_empty() || flow.evidence.rule.is_none());
         if !as_before {
             return None;
         }
