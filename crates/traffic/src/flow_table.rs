@@ -657,8 +657,8 @@ impl FlowTable {
         for (stream, first) in probe.streams.iter_mut().zip(begins) {
             first.into_iter().for_each(|first| stream.begin(first));
         }
+        let by = [flow.key.low().address, flow.key.high().address];
         if probe.listens {
-            let by = [flow.key.low().address, flow.key.high().address];
             let mut take = |announced| self.announced.learn(announced, by, at);
             let heard = probe.openings[side_index(side.opposite())].heard();
             let view = view(packet, sender, probe.payloads, heard);
@@ -702,7 +702,6 @@ impl FlowTable {
                     probe.until = LISTEN;
                 }
             }
-            let by = [flow.key.low().address, flow.key.high().address];
             found.announces.iter().for_each(|&announced| self.announced.learn(announced, by, at));
             flow.evidence.ja4 = flow.evidence.ja4.or(ja4);
             if let Some((name, source)) = &mut found.name {
