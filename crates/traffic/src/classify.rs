@@ -464,6 +464,11 @@ pub(crate) struct Weighed {
 }
 
 impl Weighed {
+    /// Whether its pace belongs to the reason: what is live shows itself by it, and behaviour is judged by it.
+    pub(crate) const fn tells_pace(&self) -> bool {
+        is_live(self.class) || matches!(self.why, Why::Behavior(_))
+    }
+
     pub(crate) const UNKNOWN: Weighed =
         Weighed { class: TrafficClass::Unclassified, application: "", confidence: 0, why: Why::Nothing };
 }
@@ -586,12 +591,9 @@ pub(crate) fn words(weighed: Weighed, name: &str, rhythm: Option<Rhythm>) -> Str
         Why::Elephant(why) if name.is_empty() => why.to_owned(),
         Why::Elephant(why) => format!("server name {name}, but {why}"),
     };
-    // What is live shows itself by its pace as well.
-    match rhythm {
-        Some(rhythm) if is_live(weighed.class) || matches!(weighed.why, Why::Behavior(_)) => {
-            format!("{why}; then {rhythm}")
-        }
-        Some(_) | None => why,
+    match rhythm.filter(|_| weighed.tells_pace()) {
+        Some(rhythm) => format!("{why}; then {rhythm}"),
+        None => why,
     }
 }
 

@@ -738,18 +738,23 @@ impl FlowTable {
             return;
         }
         flow.settlement = Settlement::Settled;
-        if let Some(mut probe) = flow.probe.take() {
+        let probe = flow.probe.take();
+        if let Some(probe) = &probe {
             self.counters.reassembly_bytes -= probe.held as u64;
             if flow.evidence.wants_behavior() {
                 flow.evidence.behavior = probe.behavior.conclude(&flow.key, flow.initiator);
             }
-            flow.rhythm = probe.behavior.rhythm();
+        }
+        flow.weigh();
+        if let Some(mut probe) = probe {
+            if flow.weighed.tells_pace() {
+                flow.rhythm = probe.behavior.rhythm();
+            }
             if self.spare.len() < SPARE {
                 *probe = Probe::default();
                 self.spare.push(probe);
             }
         }
-        flow.weigh();
     }
 
     /// Follows FIN and RST; two FINs or one RST end a flow, which then lingers.
