@@ -266,7 +266,6 @@ fn by_port(view: &View<'_>, otherwise: Signature) -> Signature {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::classify::Sender;
 
     fn datagram(epoch: u8, kind: u8, body: &[u8]) -> Vec<u8> {
         let mut bytes = vec![kind, 0xfe, 0xfd, 0, epoch, 0, 0, 0, 0, 0, 1];
@@ -298,17 +297,7 @@ mod tests {
     fn check(port: u16, datagrams: &[Vec<u8>], expected: Option<(&str, TrafficClass, &str)>) {
         let (mut assembly, mut ja4, mut last, mut name) = (Assembly::default(), None, None, String::new());
         for bytes in datagrams {
-            let view = View {
-                layer: Layer::Datagram,
-                bytes,
-                sender: Sender::Initiator,
-                source: vocab::Address::default(),
-                destination: vocab::Address::default(),
-                source_port: 50_000,
-                destination_port: port,
-                number: 0,
-                heard: &[],
-            };
+            let view = super::super::specimen::view(Layer::Datagram, bytes, port);
             if let Finding::Found(found) = assembly.inspect(&view, usize::MAX, &mut ja4) {
                 last = Some(found.signature);
                 name = found.name.map_or(name, |(text, _)| text.into());

@@ -527,20 +527,9 @@ fn headers(text: &[u8]) -> Headers<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::classify::Sender;
 
     fn find(text: &[u8], layer: Layer, port: u16) -> Finding {
-        inspect(&View {
-            layer,
-            bytes: text,
-            sender: Sender::Initiator,
-            source: vocab::Address::default(),
-            destination: vocab::Address::default(),
-            source_port: 50_000,
-            destination_port: port,
-            number: 0,
-            heard: &[],
-        })
+        inspect(&super::super::specimen::view(layer, text, port))
     }
 
     /// The message with its blank line; every beginning of it must do no harm, and say no other purpose.

@@ -27,20 +27,25 @@ pub(crate) fn bytes(notation: &str) -> Vec<u8> {
 /// or nothing.
 pub(crate) type Row<'a> = (Layer, u16, &'a str, &'a str);
 
+/// The first message of a flow, from a device to `port`.
+pub(crate) fn view(layer: Layer, bytes: &[u8], port: u16) -> View<'_> {
+    View {
+        layer,
+        bytes,
+        sender: Sender::Initiator,
+        source: Address::from_v4([192, 168, 1, 20]),
+        destination: Address::from_v4([192, 168, 1, 1]),
+        source_port: 50_123,
+        destination_port: port,
+        number: 0,
+        heard: &[],
+    }
+}
+
 pub(crate) fn check(inspect: fn(&View<'_>) -> Finding, rows: &[Row<'_>]) {
     for &(layer, port, notation, expected) in rows {
         let message = bytes(notation);
-        let view = View {
-            layer,
-            bytes: &message,
-            sender: Sender::Initiator,
-            source: Address::from_v4([192, 168, 1, 20]),
-            destination: Address::from_v4([192, 168, 1, 1]),
-            source_port: 50_123,
-            destination_port: port,
-            number: 0,
-            heard: &[],
-        };
+        let view = view(layer, &message, port);
         let text = match inspect(&view) {
             Finding::Found(found) => format!("{} {}", found.signature.application, found.signature.class),
             Finding::No | Finding::More => String::new(),
@@ -83,17 +88,7 @@ fn noise_is_taken_for_nothing() {
             _ => {}
         }
         for (layer, inspectors) in [(Layer::Datagram, super::DATAGRAM), (Layer::Stream, super::TCP)] {
-            let view = View {
-                layer,
-                bytes: &message,
-                sender: Sender::Initiator,
-                source: Address::from_v4([192, 168, 1, 20]),
-                destination: Address::from_v4([192, 168, 1, 1]),
-                source_port: 50_123,
-                destination_port: 39_321,
-                number: 0,
-                heard: &[],
-            };
+            let view = view(layer, &message, 39_321);
             for inspect in inspectors {
                 if let Finding::Found(found) = inspect(&view) {
                     *taken.entry(found.signature.application).or_default() += 1;

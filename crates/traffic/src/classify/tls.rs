@@ -430,20 +430,9 @@ pub(crate) fn lowercase(name: &str) -> Box<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::classify::Sender;
 
     fn view(bytes: &[u8], port: u16) -> View<'_> {
-        View {
-            layer: Layer::Stream,
-            bytes,
-            sender: Sender::Initiator,
-            source: vocab::Address::default(),
-            destination: vocab::Address::default(),
-            source_port: 50_000,
-            destination_port: port,
-            number: 0,
-            heard: &[],
-        }
+        super::super::specimen::view(Layer::Stream, bytes, port)
     }
 
     fn extension(kind: u16, body: &[u8]) -> Vec<u8> {

@@ -151,11 +151,9 @@ fn tail(length: usize) -> &'static [u8] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Sender;
     use super::super::specimen::{bytes, check};
     use super::*;
     use Layer::{Datagram, Stream};
-    use vocab::Address;
 
     #[test]
     fn chance_is_nothing() {
@@ -192,17 +190,7 @@ mod tests {
     #[test]
     fn tinc_announces_its_packets() {
         let message = bytes("'0 berlin 17' 0a");
-        let view = View {
-            layer: Stream,
-            bytes: &message,
-            sender: Sender::Initiator,
-            source: Address::from_v4([192, 0, 2, 1]),
-            destination: Address::from_v4([192, 0, 2, 2]),
-            source_port: 50_000,
-            destination_port: 6_550,
-            number: 0,
-            heard: &[],
-        };
+        let view = super::super::specimen::view(Stream, &message, 6_550);
         let Finding::Found(found) = inspect(&view) else { panic!("tinc is known") };
         assert!(found.announces.iter().any(|announced| {
             announced.end == Endpoint { address: view.destination, port: 6_550 }
