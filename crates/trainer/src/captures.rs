@@ -19,17 +19,7 @@ pub struct Flow {
 }
 
 fn link_type(number: Linktype) -> Option<LinkType> {
-    Some(match number.0 {
-        1 => LinkType::Ethernet,
-        12 | 14 | 101 | 228 | 229 => LinkType::RawIp,
-        113 => LinkType::LinuxCooked,
-        276 => LinkType::LinuxCooked2,
-        0 | 108 => LinkType::Loopback,
-        9 | 50 => LinkType::Ppp,
-        51 => LinkType::PppEther,
-        104 => LinkType::CiscoHdlc,
-        _ => return None,
-    })
+    u16::try_from(number.0).ok().and_then(LinkType::from_number)
 }
 
 /// The flows of a capture (pcap or pcapng, perhaps gzip), the first `most` packets with a payload of each.
