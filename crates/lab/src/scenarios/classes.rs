@@ -9,7 +9,7 @@ use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// What the household is asked to do; a masked flow hides its name and its bytes.
+/// How long the masked flows are watched, seconds: a film of 5 Mbit/s needs 20 to move more than any page.
 const TIME_S: u32 = 40;
 /// A flow has its class in the kernel before its eleventh packet: at most this many passed without.
 const MOST_PACKETS: f64 = 10.0;
@@ -19,8 +19,8 @@ const MOST_IN_A_BURST: f64 = 40.0;
 /// One flow may end between two looks at the daemon and never be listed.
 const MOST_UNSEEN: f64 = 0.05;
 
-/// A full house. Every flow of it is classed, right, and in the kernel within its first ten packets (nineteen of twenty); a call of
-/// which nothing can be read and a film behind an outer name are found by how they move.
+/// A full house. Every flow of it is classed right, nineteen of twenty in the kernel within their first ten packets;
+/// a call of which nothing can be read and a film behind an outer name are found by how they move.
 pub(super) fn classes(program: &Path) -> Result<Outcome> {
     let mut outcome = Outcome::new("classes");
     let mut stage = Stage::build(program, &[])?;
@@ -48,7 +48,6 @@ pub(super) fn classes(program: &Path) -> Result<Outcome> {
     look(&mut stage, 10, &mut said)?;
     // A film that never gets to pause looks like any download.
     drop(heavy);
-    let named: BTreeSet<String> = stage.story.flows.iter().filter_map(key_of_truth).collect();
     let masked = [
         ("study-pc", Activity::MaskedVoice),
         ("living-room-tv", Activity::Film { rate: 5_000_000, naming: Naming::Outer }),
@@ -69,7 +68,6 @@ pub(super) fn classes(program: &Path) -> Result<Outcome> {
     }
     look(&mut stage, TIME_S, &mut said)?;
 
-    outcome.figure("named_at_first", named.len() as f64);
     let (hidden, usual): (Vec<&TrueFlow>, Vec<&TrueFlow>) =
         stage.story.flows.iter().partition(|flow| key_of_truth(flow).is_some_and(|key| masked_keys.contains_key(&key)));
     let judgement = judge(usual.iter().copied(), &said);
