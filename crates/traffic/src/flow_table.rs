@@ -10,6 +10,7 @@ mod fragments;
 mod order;
 mod probe;
 mod ruled;
+mod sequence;
 mod slab;
 mod stream;
 
@@ -24,6 +25,7 @@ use hashbrown::HashTable;
 use order::{Fate, NONE, Queue, Queues};
 use probe::{LISTEN, PACE, Probe, READ, WATCH, inspect_datagram, inspect_stream, view};
 pub use ruled::Revised;
+use sequence::Standing;
 use slab::Slab;
 use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
@@ -294,7 +296,7 @@ impl FlowTable {
         };
         let (key, side) = packet.key();
         let (slot, opened) = match self.find_next(&key) {
-            Some(slot) if !self.begins_anew(slot, packet) => (slot, false),
+            Some(slot) if !self.begins_anew(slot, packet, side) => (slot, false),
             Some(slot) => {
                 self.end(slot);
                 (self.open(key, initiator(packet, side)), true)
@@ -315,9 +317,6 @@ impl FlowTable {
                 Direction::Upload => (device, side),
                 Direction::Download => (device, side.opposite()),
             });
-            if let Transport::Tcp(segment) = packet.transport {
-                flow.opening_seq = segment.seq;
-            }
             self.first_evidence(slot, packet);
         }
         // An answer is learnt from who was asked; mDNS and LLMNR answer from elsewhere (RFC 6762, RFC 4795).
@@ -331,6 +330,7 @@ impl FlowTable {
         if dns::is_port(port) && if port == dns::PORT { !opened && asked() } else { near() } {
             self.learn_names(packet);
         }
+        let standing = self.follow_sequence(slot, packet, side);
         let before = self.before(slot);
         self.tally(slot, side, counts);
         let was_open = first_heard || self.flow(slot).settlement == Settlement::Open;
@@ -341,7 +341,9 @@ impl FlowTable {
             self.note_mark(slot, packet, side);
             self.inspect(slot, packet, side, at);
         }
-        self.follow_close(slot, packet, side);
+        if standing == Standing::Plausible {
+            self.follow_close(slot, packet, side);
+        }
         self.conclude(slot, side, opened, was_open, before)
     }
 
@@ -555,13 +557,14 @@ impl FlowTable {
     }
 
     /// A SYN on a flow that has ended, or with another beginning, is a new flow on old ports.
-    fn begins_anew(&self, slot: u32, packet: &Packet<'_>) -> bool {
+    fn begins_anew(&self, slot: u32, packet: &Packet<'_>, side: Side) -> bool {
         let Transport::Tcp(segment) = packet.transport else { return false };
         if !segment.flags.syn() || segment.flags.ack() {
             return false;
         }
         let flow = self.flow(slot);
-        flow.fate == Fate::Ended && segment.seq != flow.opening_seq
+        let first = Some(segment.seq.wrapping_add(1));
+        flow.fate == Fate::Ended && flow.sequence.begin(side_index(side)) != first
     }
 
     fn open(&mut self, key: FlowKey, initiator: Side) -> u32 {
@@ -643,19 +646,13 @@ impl FlowTable {
             return;
         }
         let sender = if side == flow.initiator { Sender::Initiator } else { Sender::Responder };
-        if let Transport::Tcp(segment) = packet.transport
-            && segment.flags.syn()
-        {
-            flow.begins[side_index(side)] = Some(segment.seq.wrapping_add(1));
-        }
         if packet.payload.is_empty() || matches!(packet.fragment, Fragment::Later { .. }) {
             return;
         }
         // Working memory comes with the first payload: a flood of openings costs flows alone.
-        let begins = flow.begins;
         let probe = flow.probe.get_or_insert_with(|| self.spare.pop().unwrap_or_default());
-        for (stream, first) in probe.streams.iter_mut().zip(begins) {
-            first.into_iter().for_each(|first| stream.begin(first));
+        for (at, stream) in probe.streams.iter_mut().enumerate() {
+            flow.sequence.begin(at).into_iter().for_each(|first| stream.begin(first));
         }
         let by = [flow.key.low().address, flow.key.high().address];
         if probe.listens {
@@ -755,6 +752,13 @@ impl FlowTable {
                 self.spare.push(probe);
             }
         }
+    }
+
+    /// Follows the numbers of TCP, and says whether the packet stands where its sender can be.
+    fn follow_sequence(&mut self, slot: u32, packet: &Packet<'_>, side: Side) -> Standing {
+        let Transport::Tcp(segment) = packet.transport else { return Standing::Plausible };
+        let flow = self.flow_mut(slot);
+        flow.sequence.observe(side_index(side), segment, packet.payload.len(), flow.bytes)
     }
 
     /// Follows FIN and RST; two FINs or one RST end a flow, which then lingers.

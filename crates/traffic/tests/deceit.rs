@@ -124,6 +124,30 @@ fn nobody_announces_for_others() {
 }
 
 #[test]
+fn who_does_not_know_the_numbers_ends_nothing() {
+    let (laptop, server) = ("192.168.1.20:50000", "203.0.113.9:22");
+    let (syn, ack, fin, rst) = (0x02, 0x10, 0x11, 0x04);
+    for (flags, numbers, ended) in [
+        (rst, [1_000_000_000, 2_000_000_000], 0),
+        (rst, [7_001, 0], 1),
+        (fin, [1_000_000_000, 2_000_000_000], 0),
+        (fin, [7_001, 9_022], 1),
+    ] {
+        let mut stage = Stage::new(100);
+        let mut tcp = |from, to, flags, seq, ack, payload: &[u8]| {
+            stage.send(from, to, Transport::Tcp(TcpSegment { flags: TcpFlags(flags), seq, ack }), payload);
+            stage.table.counters().ended
+        };
+        tcp(laptop, server, syn, 7_000, 0, b"");
+        tcp(server, laptop, syn | ack, 9_000, 7_001, b"");
+        tcp(server, laptop, ack, 9_001, 7_001, b"SSH-2.0-OpenSSH_9.6\r\n");
+        tcp(laptop, server, flags, numbers[0], 9_022, b"");
+        let end = tcp(server, laptop, flags, numbers[1], 7_001, b"");
+        assert_eq!(end, ended, "{flags:#x} {numbers:?}");
+    }
+}
+
+#[test]
 fn a_stranger_names_nothing() {
     let mut stage = Stage::new(100);
     let mut answer = vec![0, 0, 0x84, 0, 0, 0, 0, 1, 0, 0, 0, 0];

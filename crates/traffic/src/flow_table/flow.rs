@@ -2,6 +2,7 @@
 
 use super::order::{Fate, Links};
 use super::probe::Probe;
+use super::sequence::Sequence;
 use super::{Settlement, ruled, side_index};
 use crate::classify::{
     self, Evidence, Weighed,
@@ -24,6 +25,8 @@ pub(super) struct Flow {
     pub(super) settlement: Settlement,
     /// What it is for: `weighed` says why.
     pub(super) class: TrafficClass,
+    /// The mark that its device set last while the verdict was open; without a device, its initiator.
+    pub(super) dscp: Option<Dscp>,
     pub(super) generation: u32,
     pub(super) links: Links,
     pub(super) last_seen: Timestamp,
@@ -38,21 +41,18 @@ pub(super) struct Flow {
     pub(super) first_seen: Timestamp,
     /// Windows in which it moved something, together.
     pub(super) active: Duration,
-    pub(super) opening_seq: u32,
     /// How fast it moved lately.
     pub(super) pace: Pace,
-    /// The first number of each side's stream, where its SYN was seen.
-    pub(super) begins: [Option<u32>; 2],
+    /// How it moved while its verdict was open, where that is telling.
+    pub(super) rhythm: Option<Rhythm>,
+    /// How far its sides have come, of TCP.
+    pub(super) sequence: Sequence,
     /// What was seen of it while its verdict was open.
     pub(super) seen: GivenAfter,
     /// When its present class was first given.
     pub(super) given_after: GivenAfter,
-    /// The mark that its device set last while the verdict was open; without a device, its initiator.
-    pub(super) dscp: Option<Dscp>,
     /// What the rules were asked last; `None` before.
     pub(super) asked: Option<ruled::Asked>,
-    /// How it moved while its verdict was open, where that is telling.
-    pub(super) rhythm: Option<Rhythm>,
     pub(super) evidence: Evidence,
     pub(super) weighed: Weighed,
 }
@@ -99,9 +99,8 @@ impl Flow {
             probe: None,
             first_seen: now,
             active: Duration::ZERO,
-            opening_seq: 0,
             pace: Pace::default(),
-            begins: [None; 2],
+            sequence: Sequence::default(),
             seen: GivenAfter::default(),
             given_after: GivenAfter::default(),
             dscp: None,
