@@ -17,7 +17,7 @@ mod stream;
 use crate::classify::{self, Finding, Layer, NameSource, Names, Next, Sender};
 use crate::classify::{announced::Announcements, dns, memory, memory::Memory, services::Services};
 use crate::rules::Rules;
-use crate::{Fragment, Locality, Packet, Transport};
+use crate::{Fragment, Locality, Packet, TcpFlags, Transport};
 use flow::Flow;
 use foldhash::fast::RandomState;
 use fragments::Fragments;
@@ -518,14 +518,15 @@ impl FlowTable {
     /// Counts a packet of a flow of which nothing more is asked, if nothing about the flow can change by it: the way
     /// of most packets.
     fn pass(&mut self, slot: u32, packet: &Packet<'_>, side: Side, counts: Counts) -> Option<Observed> {
-        let closes = matches!(packet.transport, Transport::Tcp(segment) if segment.flags.fin() || segment.flags.rst());
+        let is_mark = |flags: TcpFlags| flags.syn() || flags.fin() || flags.rst();
+        let turns = matches!(packet.transport, Transport::Tcp(segment) if is_mark(segment.flags));
         let teaches = dns::is_port(packet.source.port);
         let (now, window_began) = (self.now, self.window_began);
         let flow = self.flows.get_mut(slot)?;
         let at = side_index(side);
         let bytes = flow.bytes[at].saturating_add(counts.bytes.0);
         let packets = flow.packets[at].saturating_add(counts.packets);
-        let as_before = !closes
+        let as_before = !turns
             && !teaches
             && flow.settlement == Settlement::Settled
             && flow.heard
@@ -556,15 +557,11 @@ impl FlowTable {
         })
     }
 
-    /// A SYN on a flow that has ended, or with another beginning, is a new flow on old ports.
-    fn begins_anew(&self, slot: u32, packet: &Packet<'_>, side: Side) -> bool {
+    /// Whether the packet is the first of another flow on old ports.
+    fn begins_anew(&mut self, slot: u32, packet: &Packet<'_>, side: Side) -> bool {
         let Transport::Tcp(segment) = packet.transport else { return false };
-        if !segment.flags.syn() || segment.flags.ack() {
-            return false;
-        }
-        let flow = self.flow(slot);
-        let first = Some(segment.seq.wrapping_add(1));
-        flow.fate == Fate::Ended && flow.sequence.begin(side_index(side)) != first
+        let flow = self.flow_mut(slot);
+        segment.flags.syn() && flow.sequence.begins_anew(side_index(side), segment, flow.fate)
     }
 
     fn open(&mut self, key: FlowKey, initiator: Side) -> u32 {
@@ -782,10 +779,10 @@ impl FlowTable {
         let (now, window_began) = (self.now, self.window_began);
         let has_rules = !self.rules.is_empty();
         let first_in_window = before.last_counted.is_none_or(|before| before < window_began);
-        let window = self.limits.window;
+        let window_ms = u32::try_from(self.limits.window.as_millis()).unwrap_or(u32::MAX);
         let flow = self.flow_mut(slot);
         if first_in_window {
-            flow.active += window;
+            flow.active_ms = flow.active_ms.saturating_add(window_ms);
         }
         // A settled verdict changes by volume alone: looked at once a window, and with each step of volume.
         if flow.doubts || first_in_window || before.steps != flow.steps() {

@@ -39,8 +39,8 @@ pub(super) struct Flow {
     /// Present while the verdict is open and a payload was seen.
     pub(super) probe: Option<Box<Probe>>,
     pub(super) first_seen: Timestamp,
-    /// Windows in which it moved something, together.
-    pub(super) active: Duration,
+    /// Windows in which it moved something, together, in milliseconds.
+    pub(super) active_ms: u32,
     /// How fast it moved lately.
     pub(super) pace: Pace,
     /// How it moved while its verdict was open, where that is telling.
@@ -98,7 +98,7 @@ impl Flow {
             owner: None,
             probe: None,
             first_seen: now,
-            active: Duration::ZERO,
+            active_ms: 0,
             pace: Pace::default(),
             sequence: Sequence::default(),
             seen: GivenAfter::default(),
@@ -152,7 +152,7 @@ impl Flow {
             from_initiator: self.bytes[from],
             to_initiator: self.bytes[1 - from],
             age: self.last_seen.since(self.first_seen),
-            active: self.active,
+            active: Duration::from_millis(u64::from(self.active_ms)),
             pace: if self.age_tenths() - self.pace.at_tenths <= PACE_LASTS_TENTHS {
                 u64::from(self.pace.kbit_s) * 1_000
             } else {

@@ -3,6 +3,7 @@
 //! Packets may be missed, and most are only counted: a side may have come as much further as it was counted for, and
 //! what the other side acknowledges sets right what was missed.
 
+use super::order::Fate;
 use crate::TcpSegment;
 
 /// A side may be this much further than what was seen and counted of it: the largest window without scaling
@@ -96,6 +97,8 @@ fn steps(bytes: u64) -> u32 {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sequence {
     reaches: [Reach; 2],
+    /// Where a side wants to begin another flow on the same ports.
+    reopens: Option<u32>,
 }
 
 impl Sequence {
@@ -103,6 +106,27 @@ impl Sequence {
     pub(super) fn begin(&self, from: usize) -> Option<u32> {
         let reach = self.reaches[from];
         (reach.knowledge == Knowledge::PlaceAndBegin).then_some(reach.begin)
+    }
+
+    /// Whether a SYN is the first packet of another flow on the same ports, where this one's fate is `fate`.
+    ///
+    /// What has ended gives way to any other beginning. The end of what is open may have been missed, but a SYN alone
+    /// proves nothing (RFC 5961, 4): the other side has to take it up.
+    pub(super) fn begins_anew(&mut self, from: usize, segment: TcpSegment, fate: Fate) -> bool {
+        let first = segment.seq.wrapping_add(1);
+        if self.begin(from) == Some(first) {
+            return false;
+        }
+        if fate == Fate::Ended {
+            return true;
+        }
+        if segment.flags.ack() {
+            return self.reopens == Some(segment.ack);
+        }
+        if self.reaches[from].is_known() {
+            self.reopens = Some(first);
+        }
+        false
     }
 
     /// Takes in a segment of the side at `from` with `length` bytes, where the sides were counted for `bytes` before.

@@ -341,6 +341,43 @@ fn flows_end_by_fin_by_idling_and_begin_anew() {
     assert_eq!((table.counters().open, table.counters().ended), (0, 2));
 }
 
+/// A flow whose hello was read, then these segments (from the phone, flags, number, the number it answers): how many
+/// flows that were by the end.
+fn check_reopened(segments: &[(bool, u8, u32, u32)], flows: u64) {
+    let (phone, server) = (end("192.168.1.20:50000"), end("203.0.113.9:443"));
+    let mut table = table();
+    let hello = client_hello("www.example.org", 10);
+    let behind = 101 + hello.len() as u32;
+    let opening: [(bool, u8, u32, u32, &[u8]); 4] = [
+        (true, SYN, 100, 0, &[]),
+        (false, SYN | ACK, 500, 101, &[]),
+        (true, ACK, 101, 501, &hello),
+        (false, ACK, 501, behind, &[]),
+    ];
+    let later = segments.iter().map(|&(from_phone, flags, seq, ack)| (from_phone, flags, seq, ack, &[][..]));
+    for (step, (from_phone, flags, seq, ack, payload)) in opening.into_iter().chain(later).enumerate() {
+        let (source, destination) = if from_phone { (phone, server) } else { (server, phone) };
+        let segment = TcpSegment { flags: TcpFlags(flags), seq, ack };
+        table.observe(&packet(source, destination, Transport::Tcp(segment), payload), None, at(step as u64));
+    }
+    assert_eq!(table.counters().opened, flows, "{segments:?}");
+}
+
+#[test]
+fn old_ports_are_a_new_flow_once_the_other_side_takes_it_up() {
+    let (again, taken_up) = ((true, SYN, 900_000, 0), (false, SYN | ACK, 7_000, 900_001));
+    check_reopened(&[], 1);
+    check_reopened(&[again], 1);
+    check_reopened(&[again, taken_up], 2);
+    check_reopened(&[taken_up], 1);
+    check_reopened(&[again, (false, SYN | ACK, 7_000, 5), (false, ACK, 501, 101)], 1);
+    check_reopened(&[(true, SYN, 100, 0), (false, SYN | ACK, 500, 101)], 1);
+    let reset = (false, 0x04, 501, 0);
+    check_reopened(&[reset, (true, SYN, 100, 0)], 1);
+    check_reopened(&[reset, again, taken_up], 2);
+    check_reopened(&[reset, taken_up], 2);
+}
+
 #[test]
 fn the_first_packet_of_a_window_is_marked() {
     let (phone, server) = (end("192.168.1.20:50000"), end("203.0.113.9:443"));
