@@ -124,6 +124,24 @@ fn nobody_announces_for_others() {
 }
 
 #[test]
+fn only_who_answers_says_where_its_data_comes_from() {
+    let (device, server) = ("192.168.1.66:40000", "198.51.100.66:21");
+    for (from, to, class) in [(server, device, TrafficClass::Download), (device, server, TrafficClass::Web)] {
+        let mut stage = Stage::new(100);
+        stage.tcp(server, device, 1, b"220 FTP server ready\r\n");
+        stage.tcp(device, server, 1, b"USER anonymous\r\n");
+        let seq = if from == server { 23 } else { 17 };
+        stage.tcp(from, to, seq, b"227 Entering Passive Mode (203,0,113,5,1,187).\r\n");
+        let key = stage.tcp("192.168.1.66:50001", "203.0.113.5:443", 1, &[0x17, 3, 3, 0, 40]);
+        assert_eq!(stage.class(&key), class, "said by {from}");
+    }
+    // Nor is its answer a flow of FTP where nobody commanded.
+    let mut stage = Stage::new(100);
+    let key = stage.tcp("192.168.1.66:40000", "198.51.100.66:8080", 1, b"227 Entering Passive Mode (1,2,3,4,5,6)\r\n");
+    assert_ne!(stage.class(&key), TrafficClass::Interactive);
+}
+
+#[test]
 fn who_does_not_know_the_numbers_ends_nothing() {
     let (laptop, server) = ("192.168.1.20:50000", "203.0.113.9:22");
     let (syn, ack, fin, rst) = (0x02, 0x10, 0x11, 0x04);

@@ -49,13 +49,19 @@ fn control(view: &View<'_>) -> bool {
         let named = near(bytes, b"FTP") || near(bytes, b"ftp") || near(bytes, b"FileZilla");
         return port || named && !near(bytes, b"SMTP");
     }
-    if port {
-        let reply = matches!(bytes, [b'1'..=b'6', b'0'..=b'6', b'0'..=b'9', b' ' | b'-', ..]);
-        return begins_with(bytes, COMMANDS) || reply;
+    // The one that was asked answers, the other commands; joined midway, the port tells who is who.
+    match view.sender {
+        Sender::Initiator if port => begins_with(bytes, COMMANDS),
+        // On another port: a command that only FTP has, after a greeting that others have, too.
+        Sender::Initiator => {
+            view.heard.starts_with(b"220") && begins_with(bytes, &[b"USER ", b"AUTH TLS\r", b"AUTH SSL\r", b"FEAT\r"])
+        }
+        Sender::Responder if port => matches!(bytes, [b'1'..=b'6', b'0'..=b'6', b'0'..=b'9', b' ' | b'-', ..]),
+        Sender::Responder => {
+            begins_with(view.heard, COMMANDS)
+                && begins_with(bytes, &[b"227 Entering Passive Mode (", b"229 Entering Extended Passive Mode (|||"])
+        }
     }
-    // On another port: a command that only FTP has, after a greeting that others have, too.
-    view.heard.starts_with(b"220") && begins_with(bytes, &[b"USER ", b"AUTH TLS\r", b"AUTH SSL\r", b"FEAT\r"])
-        || begins_with(bytes, &[b"227 Entering Passive Mode (", b"229 Entering Extended Passive Mode (|||"])
 }
 
 /// "-rw-r--r--", "drwxr-xr-x": a type, three times three rights, a blank or a mark.
@@ -79,7 +85,8 @@ fn is_dos_listing(bytes: &[u8]) -> bool {
         && matches!(bytes.get(15..17), Some(b"AM" | b"PM"))
 }
 
-/// The end that a line of FTP names: `PORT`, `EPRT` (the client listens), 227, 229 (the server does).
+/// The end that a line of FTP names: `PORT`, `EPRT` (who commands listens), 227, 229 (who answers does); nobody says
+/// the other's lines.
 pub(crate) fn announce(view: &View<'_>, announce: &mut dyn FnMut(Announced)) {
     let line = view.bytes.split(|&byte| byte == b'\n').next().unwrap_or(&[]);
     let mut tell = |address: Address, port: u16| {
@@ -94,7 +101,11 @@ pub(crate) fn announce(view: &View<'_>, announce: &mut dyn FnMut(Announced)) {
             announce(Announced { end: Endpoint { address, port }, protocol: IpProtocol::TCP, signature });
         }
     };
-    if line.starts_with(b"PORT ") || line.starts_with(b"227 ") {
+    let (numbers, extended): (&[u8], &[u8]) = match view.sender {
+        Sender::Initiator => (b"PORT ", b"EPRT "),
+        Sender::Responder => (b"227 ", b"229 "),
+    };
+    if line.starts_with(numbers) {
         if let Some((address, port)) = six_numbers(&line[4..]) {
             // Behind a NAT the address is one that nobody uses out here: the sender's own stands for it.
             tell(address, port);
@@ -102,7 +113,7 @@ pub(crate) fn announce(view: &View<'_>, announce: &mut dyn FnMut(Announced)) {
                 tell(view.source, port);
             }
         }
-    } else if let Some(rest) = line.strip_prefix(b"EPRT ").or_else(|| line.strip_prefix(b"229 "))
+    } else if let Some(rest) = line.strip_prefix(extended)
         && let Some(port) = extended_port(rest)
     {
         tell(view.source, port);
@@ -154,7 +165,7 @@ mod tests {
             inspect,
             &[
                 (Stream, 21, "'USER anonymous' 0d 0a", "FTP interactive"),
-                (Stream, 21, "'230 Login successful.' 0d 0a", "FTP interactive"),
+                (Stream, 21, "'230 Login successful.' 0d 0a", ""),
                 (Stream, 21, "'hello' 0d 0a", ""),
                 (Stream, 2121, "'USER anonymous' 0d 0a", ""),
                 (Stream, 20, "'PK' 03 04", "FTP data download"),
@@ -164,7 +175,10 @@ mod tests {
             inspect,
             Stream,
             &[
+                (21, "'USER anonymous' 0d 0a", "'230 Login successful.' 0d 0a", "FTP interactive"),
                 (2121, "", "'220 ProFTPD Server ready.' 0d 0a", "FTP interactive"),
+                (2121, "'PASV' 0d 0a", "'227 Entering Passive Mode (1,2,3,4,5,6)' 0d 0a", "FTP interactive"),
+                (2121, "'hello' 0d 0a", "'227 Entering Passive Mode (1,2,3,4,5,6)' 0d 0a", ""),
                 (2121, "", "'220 mail.example.org ESMTP' 0d 0a", ""),
                 (5_001, "", "'-rw-r--r--   1 ftp  ftp  1024 Jan 01 00:00 file' 0d 0a", "FTP data download"),
                 (5_001, "", "'01-31-24  09:30AM       <DIR>          pub' 0d 0a", "FTP data download"),
@@ -173,12 +187,12 @@ mod tests {
         );
     }
 
-    fn announced(line: &str) -> Vec<String> {
+    fn announced(sender: Sender, line: &str) -> Vec<String> {
         let message = bytes(line);
         let view = View {
             layer: Layer::Datagram,
             bytes: &message,
-            sender: Sender::Responder,
+            sender,
             source: Address::from_v4([192, 0, 2, 9]),
             destination: Address::from_v4([192, 0, 2, 1]),
             source_port: 21,
@@ -192,15 +206,23 @@ mod tests {
     }
 
     #[test]
-    fn data_is_announced_in_all_four_ways() {
-        assert_eq!(announced("'PORT 192,0,2,9,19,137' 0d 0a"), ["192.0.2.9:5001"]);
-        assert_eq!(
-            announced("'227 Entering Passive Mode (10,0,0,5,19,137).' 0d 0a"),
-            ["10.0.0.5:5001", "192.0.2.9:5001"]
-        );
-        assert_eq!(announced("'229 Entering Extended Passive Mode (|||6446|)' 0d 0a"), ["192.0.2.9:6446"]);
-        assert_eq!(announced("'EPRT |2|2001:db8::1|5282|' 0d 0a"), ["192.0.2.9:5282"]);
-        assert_eq!(announced("'227 no numbers here' 0d 0a"), [""; 0]);
-        assert_eq!(announced("'PORT 300,0,2,9,19,137' 0d 0a"), [""; 0]);
+    fn data_is_announced_in_all_four_ways_by_whose_line_it_is() {
+        use Sender::{Initiator, Responder};
+        for (sender, other, line, ends) in [
+            (Initiator, Responder, "'PORT 192,0,2,9,19,137' 0d 0a", &["192.0.2.9:5001"][..]),
+            (
+                Responder,
+                Initiator,
+                "'227 Entering Passive Mode (10,0,0,5,19,137).' 0d 0a",
+                &["10.0.0.5:5001", "192.0.2.9:5001"],
+            ),
+            (Responder, Initiator, "'229 Entering Extended Passive Mode (|||6446|)' 0d 0a", &["192.0.2.9:6446"]),
+            (Initiator, Responder, "'EPRT |2|2001:db8::1|5282|' 0d 0a", &["192.0.2.9:5282"]),
+            (Responder, Initiator, "'227 no numbers here' 0d 0a", &[]),
+            (Initiator, Responder, "'PORT 300,0,2,9,19,137' 0d 0a", &[]),
+        ] {
+            assert_eq!(announced(sender, line), ends, "{line}");
+            assert_eq!(announced(other, line), [""; 0], "{line} by the other");
+        }
     }
 }
