@@ -84,7 +84,7 @@ pub(crate) mod wireguard;
 pub(crate) mod zoom;
 
 use crate::rules::{Place, Ruled};
-use behavior::{Moved, Rhythm};
+use behavior::{Moved, Played, Rhythm};
 use services::{Service, Services};
 use vocab::{Address, Endpoint, IpProtocol, TrafficClass};
 
@@ -569,9 +569,12 @@ pub(crate) const fn is_live(class: TrafficClass) -> bool {
     matches!(class, TrafficClass::Voice | TrafficClass::Call | TrafficClass::Gaming)
 }
 
-/// A flow that has outgrown what it was taken for becomes what moves so.
+/// A flow that has outgrown what it was taken for becomes what moves so. That a game comes as pictures takes more than a
+/// port to be believed.
 fn downgrade_elephant(weighed: Weighed, moved: Moved) -> Weighed {
-    match behavior::outgrown(weighed.class, moved) {
+    let pictures = weighed.confidence > ports::ONLY_PORT && consoles::comes_as_pictures(weighed.application);
+    let played = if pictures { Played::Elsewhere } else { Played::Here };
+    match behavior::outgrown(weighed.class, played, moved) {
         Some((class, why)) => {
             Weighed { class, confidence: weighed.confidence.min(80), why: Why::Elephant(why), ..weighed }
         }

@@ -22,7 +22,7 @@ pub use rules::conditions_like;
 /// How a flow moves, and what that says: for the workshop that trains and judges it.
 pub mod behavior {
     pub use crate::classify::behavior::{
-        Behavior, CLASSES, FEATURES, FEWEST, HIDDEN, Model, Moved, Opinion, PACKETS, Parameters, Rhythm, Seen, WEIGHTS,
-        features, gap_code, gap_micros, outgrown,
+        Behavior, CLASSES, FEATURES, FEWEST, HIDDEN, Model, Moved, Opinion, PACKETS, Parameters, Played, Rhythm, Seen,
+        WEIGHTS, features, gap_code, gap_micros, outgrown,
     };
 }

@@ -98,6 +98,45 @@ fn what_begins_as_a_call_and_moves_as_a_transfer_is_one() {
 }
 
 #[test]
+fn what_begins_as_a_game_and_moves_as_a_transfer_is_one() {
+    let warcraft = [0xf7, 0x2f, 8, 0, 1, 0, 0, 0];
+    let pictures = [0x90, 0x60, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7];
+    for (server, opening, mbit_s, from, class) in [
+        ("203.0.113.9:6112", &warcraft[..], 1, "203.0.113.9:6112", TrafficClass::Gaming),
+        ("203.0.113.9:6112", &warcraft, 10, "203.0.113.9:6112", TrafficClass::Download),
+        ("203.0.113.9:6112", &warcraft, 10, PHONE, TrafficClass::Backup),
+        ("203.0.113.9:49005", &pictures, 45, "203.0.113.9:49005", TrafficClass::Gaming),
+        ("203.0.113.9:49005", &pictures, 300, "203.0.113.9:49005", TrafficClass::Download),
+        ("203.0.113.9:47998", &[7; 40], 45, "203.0.113.9:47998", TrafficClass::Download),
+    ] {
+        let mut stage = Stage::new(100);
+        let mut key = stage.udp(PHONE, server, opening);
+        for _ in 0..4 {
+            key = stage.udp(server, PHONE, opening);
+        }
+        assert_eq!(stage.class(&key), TrafficClass::Gaming, "{server}");
+        assert_eq!(stage.bulk(&key, from, mbit_s, 30), class, "{mbit_s} Mbit/s from {from}");
+    }
+}
+
+#[test]
+fn a_game_that_fetched_its_map_is_a_game_again() {
+    let (server, message) = ("203.0.113.9:6112", [0xf7, 0x2f, 8, 0, 1, 0, 0, 0]);
+    let mut stage = Stage::new(100);
+    for _ in 0..30 {
+        stage.udp(PHONE, server, &message);
+    }
+    let key = stage.udp(server, PHONE, &message);
+    assert_eq!(stage.bulk(&key, server, 20, 10), TrafficClass::Download);
+    for _ in 0..70 {
+        stage.now = stage.now + Duration::from_secs(1);
+        let few = Counts { bytes: ByteCount(8_000), packets: 60 };
+        stage.table.observe_counts(&key, few, few, None, stage.now);
+    }
+    assert_eq!(stage.class(&key), TrafficClass::Gaming);
+}
+
+#[test]
 fn a_terminal_that_was_quiet_all_day_and_copies_now_is_a_transfer() {
     let mut stage = Stage::new(100);
     let key = stage.tcp("203.0.113.9:22", "192.168.1.20:50000", 1, b"SSH-2.0-OpenSSH_9.6\r\n");

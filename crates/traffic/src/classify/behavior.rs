@@ -12,7 +12,7 @@ mod features;
 mod model;
 
 pub(crate) use elephant::BULK_AGE;
-pub use elephant::{Moved, outgrown};
+pub use elephant::{Moved, Played, outgrown};
 pub use features::{FEATURES, features};
 pub use model::{CLASSES, HIDDEN, Model, Parameters, WEIGHTS};
 

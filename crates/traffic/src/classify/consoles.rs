@@ -78,6 +78,27 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
     Finding::No
 }
 
+/// Whether this is how games that run elsewhere come to whoever plays them.
+pub(crate) fn comes_as_pictures(application: &str) -> bool {
+    matches!(
+        application,
+        "GeForce NOW"
+            | "Xbox cloud gaming"
+            | "Amazon Luna"
+            | "Stadia"
+            | "Shadow"
+            | "Parsec"
+            | "Moonlight"
+            | "Moonlight-stream"
+            | "ALVR"
+            | "PlayStation"
+            | "PlayStation remote play"
+            | "Steam"
+            | "Steam Datagram Relay"
+            | "Steam remote and VR streaming"
+    )
+}
+
 /// Games that run elsewhere and come as pictures: NVIDIA's ports (also Moonlight's and Sunshine's), Parsec's.
 pub(crate) fn streamed(view: &View<'_>) -> Finding {
     let bytes = view.bytes;

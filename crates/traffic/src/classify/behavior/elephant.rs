@@ -41,24 +41,49 @@ const DESKTOP_BPS: u64 = 16_000_000;
 const SOUND_BPS: u64 = 1_000_000;
 /// Four times what a meeting at 1080p takes (Zoom: 3.8 Mbit/s; Teams: 4).
 const CALL_BPS: u64 = 8_000_000;
+/// A game tells what changed, mostly tens to hundreds of kbit/s; who plans for homes reckons with 4 Mbit/s (FCC,
+/// "Broadband speed guide": online multiplayer). A map that is fetched first is a download while that lasts.
+const GAME_BPS: u64 = 4_000_000;
+/// A game that runs elsewhere comes as pictures: 45 Mbit/s for 4K at 120 a second (NVIDIA, "GeForce NOW system
+/// requirements"); twice that, and some more, for larger screens and what is sent again.
+const PICTURES_BPS: u64 = 100_000_000;
 /// One way in bulk: the other end only acknowledges. A TCP acknowledgement (66 bytes with its headers) for
 /// every second full segment (RFC 5681, 4.2) is 2 % of the volume; with room for requests.
 const ONE_WAY: u64 = 15;
 /// As long as a verdict on a rate must hold.
 pub(crate) const BULK_AGE: Duration = Duration::from_secs(4);
 
+/// How a game comes to whoever plays it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Played {
+    /// It runs here; what changes is told.
+    Here,
+    /// It runs elsewhere and comes as pictures.
+    Elsewhere,
+}
+
 /// The class of a flow that was taken for `class` and moved too much of another kind for it, and why.
 ///
-/// Streaming stays streaming: an hour of it is a gigabyte. What is one way to whoever began is a download, the
+/// Where games are concerned, `played` tells how they come. Streaming stays streaming: an hour of it is a gigabyte. What is one way to whoever began is a download, the
 /// other way a backup; what moves as much both ways is neither.
-pub fn outgrown(class: TrafficClass, moved: Moved) -> Option<(TrafficClass, &'static str)> {
+pub fn outgrown(class: TrafficClass, played: Played, moved: Moved) -> Option<(TrafficClass, &'static str)> {
     let (down, up) = (moved.to_initiator, moved.from_initiator);
     let takes = down > up.saturating_mul(ONE_WAY);
     let gives = up > down.saturating_mul(ONE_WAY);
     let bps = down.max(up).saturating_mul(8_000) / (moved.age.as_millis() as u64).max(1);
     let pauses = moved.age >= SEGMENTS && moved.active.as_secs_f32() <= moved.age.as_secs_f32() * (1.0 - PAUSES);
     let bps = bps.max(moved.pace);
+    let game_bps = match played {
+        Played::Here => GAME_BPS,
+        Played::Elsewhere => PICTURES_BPS,
+    };
     match class {
+        TrafficClass::Gaming if moved.pace >= game_bps && down >= up => {
+            Some((TrafficClass::Download, "it moves more than any game does"))
+        }
+        TrafficClass::Gaming if moved.pace >= game_bps => {
+            Some((TrafficClass::Backup, "it sends more than any game does"))
+        }
         TrafficClass::Voice | TrafficClass::Call if takes && moved.pace >= CALL_BPS => {
             Some((TrafficClass::Download, "it moves more one way than any call does"))
         }
