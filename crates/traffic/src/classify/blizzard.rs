@@ -1,6 +1,7 @@
 //! Blizzard's games: World of Warcraft, StarCraft, Warcraft 3, Heroes of the Storm, Hearthstone, Battle.net.
 
 use super::fields::{begins, fills, le16, le32};
+use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::Gaming;
@@ -46,7 +47,7 @@ fn stream(view: &View<'_>) -> Finding {
         if begins(le32(bytes, 0), 0, 0xffff) && fills(le32(bytes, 4), 8, bytes) {
             return found("Hearthstone", Gaming, "a Hearthstone message");
         }
-        return likely("Battle.net", Gaming, 70, "a port of Blizzard's games");
+        return likely("Battle.net", Gaming, ONLY_PORT, "a port of Blizzard's games");
     }
     Finding::No
 }
@@ -72,12 +73,12 @@ fn datagram(view: &View<'_>) -> Finding {
     }
     // StarCraft 2 plays on this port; the older StarCraft on 6112 begins with its own number.
     if view.port(1119) && bytes.len() >= 20 {
-        return likely("StarCraft", Gaming, 82, "the port of StarCraft");
+        return likely("StarCraft", Gaming, ONLY_PORT, "the port of StarCraft");
     }
     if view.port(6112) && be32(bytes, 0).is_some() {
-        return likely("Battle.net", Gaming, 80, "a port of Blizzard's games");
+        return likely("Battle.net", Gaming, ONLY_PORT, "a port of Blizzard's games");
     }
-    likely("Battle.net", Gaming, 72, "a port of Blizzard's games")
+    likely("Battle.net", Gaming, ONLY_PORT, "a port of Blizzard's games")
 }
 
 #[cfg(test)]

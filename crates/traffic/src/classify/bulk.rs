@@ -1,6 +1,7 @@
 //! Files to many at once, and files faster than TCP: UFTP, FLUTE (RFC 6726), UDT, Aspera.
 
 use super::fields::near;
+use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::Download;
@@ -24,7 +25,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         return found("UDT", Download, "a UDT handshake");
     }
     if view.port(33_001) && bytes.len() >= 16 {
-        return likely("Aspera", Download, 75, "the port of Aspera's transfers");
+        return likely("Aspera", Download, ONLY_PORT, "the port of Aspera's transfers");
     }
     Finding::No
 }

@@ -1,6 +1,7 @@
 //! Telephony that is neither SIP nor media: H.323, MGCP, Megaco, IAX, Skinny, UNISTIM, NOE, ZRTP; and which ends
 //! of media H.323 and Skinny name.
 
+use super::ports::ONLY_PORT;
 use super::{Announced, Finding, Found, Layer, Names, Next, Signature, View, found, likely, sdp};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::Voice;
@@ -195,7 +196,7 @@ fn datagram(view: &View<'_>) -> Finding {
     // H.225.0's registration: with its object identifier, else on its ports.
     if view.any_port(&[1_718, 1_719]) && bytes.len() > 4 {
         let named = bytes.get(4..9) == Some(&[6, 0, 8, 0x91, 0x4a]);
-        return likely("H.323", Voice, if named { 95 } else { 85 }, "H.323 registration");
+        return likely("H.323", Voice, if named { 95 } else { ONLY_PORT }, "H.323 registration");
     }
     // Megaco in ASN.1 (RFC 3525, annex A): a sequence whose first element is tagged 0 or 1.
     if view.port(2_945) && matches!(bytes, [0x30, ..]) {
@@ -213,7 +214,7 @@ fn datagram(view: &View<'_>) -> Finding {
         return likely("NOE", Voice, 72, "a message to a telephone (NOE)");
     }
     if view.any_port(&[32_512, 32_640]) && matches!(bytes, [0..=9, ..]) {
-        return likely("NOE", Voice, 82, "a message to a telephone (NOE)");
+        return likely("NOE", Voice, ONLY_PORT, "a message to a telephone (NOE)");
     }
     Finding::No
 }
@@ -239,7 +240,7 @@ fn iax(view: &View<'_>) -> Finding {
         let known = full && matches!(bytes.get(10), Some(1..=12));
         let mini = from & 0x8000 == 0 && bytes.len() > 4;
         if known || mini {
-            return likely("IAX", Voice, if known { 95 } else { 85 }, "an IAX2 frame");
+            return likely("IAX", Voice, if known { 95 } else { ONLY_PORT }, "an IAX2 frame");
         }
     }
     Finding::No

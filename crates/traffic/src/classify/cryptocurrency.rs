@@ -1,6 +1,7 @@
 //! Nodes of crypto-currencies: Bitcoin and kin, Ethereum, Monero, Nano, Cardano, EOS, ZUG; and miners (Stratum).
 
 use super::fields::{begins, fills, le32};
+use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::Backup;
@@ -156,7 +157,7 @@ fn datagram(view: &View<'_>) -> Finding {
     if (view.port(30_303) || view.source_port == view.destination_port && view.port(9_000))
         && (63..=1_280).contains(&bytes.len())
     {
-        return likely("Ethereum", Backup, 65, "the port on which Ethereum's nodes look for others");
+        return likely("Ethereum", Backup, ONLY_PORT, "the port on which Ethereum's nodes look for others");
     }
     Finding::No
 }

@@ -80,3 +80,53 @@ pub(crate) fn check_chance(inspect: fn(&View<'_>) -> Finding) {
         }
     }
 }
+
+/// Whatever port it comes to or from: a message that nobody meant makes no inspector sure of a protected class. By
+/// chance one may be; not half of those that come there.
+#[test]
+fn a_port_alone_protects_nothing() {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut message = move || {
+        let bytes: Vec<u8> = std::iter::repeat_with(|| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_le_bytes()
+        })
+        .take(15)
+        .flatten()
+        .collect();
+        bytes
+    };
+    let mut sure = |inspect: super::Inspect, layer, port, sender| {
+        let (bytes, heard) = (message(), message());
+        let ports = if sender == Sender::Responder { (port, 50_123) } else { (50_123, port) };
+        let view = View {
+            layer,
+            bytes: &bytes,
+            sender,
+            source: Address::from_v4([192, 168, 1, 1]),
+            destination: Address::from_v4([192, 168, 1, 20]),
+            source_port: ports.0,
+            destination_port: ports.1,
+            number: 4,
+            heard: &heard[..super::HEARD],
+        };
+        matches!(inspect(&view), Finding::Found(found)
+            if found.signature.class.is_protected() && found.signature.confidence > super::ports::ONLY_PORT)
+    };
+    let mut too_sure = Vec::new();
+    for (inspectors, layer) in [(super::TCP, Layer::Stream), (super::DATAGRAM, Layer::Datagram)] {
+        for (place, &inspect) in inspectors.iter().enumerate() {
+            for port in 1..=u16::MAX {
+                let sender = if port % 2 == 0 { Sender::Initiator } else { Sender::Responder };
+                if sure(inspect, layer, port, sender)
+                    && (0..16).filter(|_| sure(inspect, layer, port, sender)).count() >= 8
+                {
+                    too_sure.push((layer, place, port));
+                }
+            }
+        }
+    }
+    assert_eq!(too_sure, [], "(layer, place in the list, port)");
+}

@@ -53,7 +53,7 @@ fn at(port: u16, bytes: &[u8]) -> Finding {
     let first = bytes[0];
     match port {
         67 | 68 if matches!(first, 1 | 2) && bytes.len() >= 44 => found("DHCP", Interactive, "a DHCP message"),
-        67 | 68 => likely("DHCP", Interactive, 70, "a message on the port of DHCP"),
+        67 | 68 => likely("DHCP", Interactive, ONLY_PORT, "a message on the port of DHCP"),
         // Proxy DHCP of network boot (PXE 2.1): a DHCP message, recognised above; else its rest.
         4011 if matches!(first, 1 | 2) => likely("DHCP", Interactive, 75, "a network boot"),
         // RFC 8415, 7.3: message types up to 36 with its extensions.

@@ -1,6 +1,7 @@
 //! FTP (RFC 959, RFC 2428, RFC 4217): its commands, and the flows that they announce for data.
 
 use super::fields::{begins_with, near};
+use super::ports::ONLY_PORT;
 use super::{Announced, Finding, Found, Layer, Names, Next, Sender, Signature, View, likely};
 use vocab::TrafficClass::{Download, Interactive};
 use vocab::{Address, Endpoint, IpProtocol};
@@ -33,7 +34,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         return Finding::Found(Found { signature, name: None, next: Next::Listen, announces });
     }
     if view.port(DATA) {
-        return likely("FTP data", Download, 80, "the data port of FTP");
+        return likely("FTP data", Download, ONLY_PORT, "the data port of FTP");
     }
     // A listing on a data port that nobody announced to us: of Unix, or of Windows ("01-31-24  09:30AM").
     if view.sender == Sender::Responder && view.heard.is_empty() && (is_listing(bytes) || is_dos_listing(bytes)) {

@@ -1,6 +1,7 @@
 //! Single games with a recognisable opening; their engines and makers have files of their own.
 
 use super::fields::{begins, begins_with, fills, le16, le32, near};
+use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::Gaming;
@@ -279,20 +280,20 @@ fn by_datagram_port(view: &View<'_>) -> Finding {
         return found("OpenTTD", Gaming, "an OpenTTD message");
     }
     if view.port(34_197) && bytes.len() >= 3 {
-        return likely("Factorio", Gaming, 75, "the port of Factorio");
+        return likely("Factorio", Gaming, ONLY_PORT, "the port of Factorio");
     }
     if view.any_port(&[6672, 61_455, 61_456, 61_457, 61_458]) && bytes.len() >= 8 {
-        return likely("Rockstar Games", Gaming, 72, "a port of Rockstar's games");
+        return likely("Rockstar Games", Gaming, ONLY_PORT, "a port of Rockstar's games");
     }
     if view.any_port(&[4950, 4955]) && bytes.len() >= 4 && view.number >= 2 {
-        return likely("Warframe", Gaming, 62, "a port of Warframe");
+        return likely("Warframe", Gaming, ONLY_PORT, "a port of Warframe");
     }
     if view.port(3659) && bytes.len() >= 4 {
-        return likely("Electronic Arts", Gaming, 78, "the port of games of Electronic Arts");
+        return likely("Electronic Arts", Gaming, ONLY_PORT, "the port of games of Electronic Arts");
     }
     // Unreal's older games, and many that kept their ports.
     if view.any_port(&[7777, 7778]) && bytes.len() >= 4 && view.number >= 4 && !view.heard.is_empty() {
-        return likely("Unreal Engine", Gaming, 62, "the port of games on Unreal");
+        return likely("Unreal Engine", Gaming, ONLY_PORT, "the port of games on Unreal");
     }
     Finding::No
 }

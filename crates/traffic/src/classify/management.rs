@@ -154,9 +154,10 @@ fn datagram(view: &View<'_>) -> Finding {
         1967 if matches!(bytes, [1..=3, _, ..]) => likely("IP SLA", Interactive, 80, "a measurement between routers"),
         // Linux-HA's heartbeat is text between marks; corosync's totem has a magic number.
         694 if bytes.starts_with(b"###\n") => found("Heartbeat", Interactive, "members of a cluster"),
-        5404 | 5405 | 5407 if matches!(be16(bytes, 0), Some(0xc070 | 0x70c0)) || bytes.len() >= 60 => {
+        5404 | 5405 | 5407 if matches!(be16(bytes, 0), Some(0xc070 | 0x70c0)) => {
             likely("Corosync", Interactive, 80, "members of a cluster")
         }
+        5404 | 5405 | 5407 if bytes.len() >= 60 => likely("Corosync", Interactive, ONLY_PORT, "members of a cluster"),
         7946 | 8301 | 8302 => likely("Serf", Interactive, ONLY_PORT, "a message between members of a cluster"),
         // Microsoft's cluster heartbeat.
         3343 => likely("MS cluster", Interactive, ONLY_PORT, "members of a cluster"),

@@ -74,7 +74,7 @@ fn datagram(view: &View<'_>) -> Finding {
             found("EAQ", Interactive, "a measurement of the line")
         }
         // Simple two-way measurement (RFC 8762, 4.2): at least 44 bytes.
-        862 if bytes.len() >= 40 => likely("TWAMP", Interactive, 80, "a measurement of delay"),
+        862 if bytes.len() >= 40 => likely("TWAMP", Interactive, ONLY_PORT, "a measurement of delay"),
         _ => Finding::No,
     })
 }

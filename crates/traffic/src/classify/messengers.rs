@@ -1,6 +1,7 @@
 //! Chat and push: XMPP, IRC, Telegram, WhatsApp, KakaoTalk, WeChat, QQ, OSCAR, MSN, Yahoo, Paltalk and kin; and
 //! Viber's own flows, which signal its calls.
 
+use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::{Interactive, Voice};
@@ -196,10 +197,10 @@ fn stream(view: &View<'_>, first: u8) -> Finding {
     }
     // Viber support, "Ports".
     if view.any_port(&[4_244, 5_242, 5_243, 7_985]) && length > 8 {
-        return likely("Viber", Voice, 70, "a message on the port of Viber");
+        return likely("Viber", Voice, ONLY_PORT, "a message on the port of Viber");
     }
     if view.port(5_222) && first == 0 && length >= 6 {
-        return likely("Messenger", Interactive, 60, "a message on the port of chat services");
+        return likely("Messenger", Interactive, ONLY_PORT, "a message on the port of chat services");
     }
     Finding::No
 }

@@ -1,6 +1,7 @@
 //! Remote desktop: RDP over TCP (MS-RDPBCGR) and over UDP (MS-RDPEUDP, MS-RDPEUDP2).
 
 use super::fields::near;
+use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::Interactive;
@@ -49,7 +50,7 @@ fn datagram(view: &View<'_>) -> Finding {
         return found("RDP", Interactive, "remote desktop opens its way over UDP");
     }
     if view.port(PORT) && bytes.len() >= 8 {
-        return likely("RDP", Interactive, 85, "remote desktop over UDP");
+        return likely("RDP", Interactive, ONLY_PORT, "remote desktop over UDP");
     }
     Finding::No
 }

@@ -66,7 +66,7 @@ fn screens(view: &View<'_>) -> Option<Finding> {
         _ if view.any_port(&[1494, 2598]) => Some(likely("Citrix", Interactive, ONLY_PORT, "the port of Citrix")),
         _ if view.port(4172) => Some(likely("PCoIP", Interactive, ONLY_PORT, "the port of PCoIP")),
         _ if view.port(5631) && bytes.len() >= 2 => {
-            Some(likely("pcAnywhere", Interactive, 75, "the port of pcAnywhere"))
+            Some(likely("pcAnywhere", Interactive, ONLY_PORT, "the port of pcAnywhere"))
         }
         _ => None,
     }
@@ -82,7 +82,7 @@ fn shells(view: &View<'_>) -> Finding {
         return found("Telnet", Interactive, "Telnet options");
     }
     if view.port(23) {
-        return likely("Telnet", Interactive, 80, "the port of Telnet");
+        return likely("Telnet", Interactive, ONLY_PORT, "the port of Telnet");
     }
     // rlogin: an empty string, two names and a terminal (RFC 1282); rsh and rexec: a port, two words and a
     // command (rcmd(3), rexec(3)).
@@ -107,12 +107,12 @@ fn datagram(view: &View<'_>) -> Finding {
     {
         return found("Wake-on-LAN", Interactive, "a call to wake a machine");
     }
-    if view.port(5938) && bytes.len() > 12 {
-        return likely("TeamViewer", Interactive, 85, "a TeamViewer message");
-    }
     // Behind a counter and its own identity.
     if first == 0 && bytes.get(11..13) == Some(&[0x17, 0x24]) && bytes.len() > 13 {
         return likely("TeamViewer", Interactive, 88, "a TeamViewer message");
+    }
+    if view.port(5938) && bytes.len() > 12 {
+        return likely("TeamViewer", Interactive, ONLY_PORT, "the port of TeamViewer");
     }
     if view.port(4000) && matches!(bytes, [1 | 2, 0 | 1, 1, 0, ..]) && bytes.len() >= 8 {
         return likely("NoMachine", Interactive, 75, "a NoMachine message");
@@ -122,7 +122,7 @@ fn datagram(view: &View<'_>) -> Finding {
         return found("AnyDesk", Interactive, "AnyDesk looks for others on the local network");
     }
     if view.port(4172) && bytes.len() >= 12 {
-        return likely("PCoIP", Interactive, 82, "the port of PCoIP");
+        return likely("PCoIP", Interactive, ONLY_PORT, "the port of PCoIP");
     }
     // pcAnywhere asks for its other side with two letters.
     if view.port(5632) && matches!(bytes, b"NQ" | b"ST" | [b'N', b'R', ..]) {
@@ -130,7 +130,7 @@ fn datagram(view: &View<'_>) -> Finding {
     }
     // VMware's heartbeat to its servers.
     if view.any_port(&[902, 903]) && bytes.len() >= 66 {
-        return likely("VMware", Interactive, 82, "a VMware heartbeat");
+        return likely("VMware", Interactive, ONLY_PORT, "a VMware heartbeat");
     }
     // mosh (its paper, 2.2): a direction in the first bit of a counter of 63, then what is encrypted.
     if (60_000..=61_000).contains(&view.responder_port())
@@ -142,7 +142,7 @@ fn datagram(view: &View<'_>) -> Finding {
         return likely("Mosh", Interactive, 88, "a mosh packet: a counter that says its direction");
     }
     if view.any_port(&[21_116, 21_118]) && bytes.len() >= 4 {
-        return likely("RustDesk", Interactive, 70, "the port of RustDesk");
+        return likely("RustDesk", Interactive, ONLY_PORT, "the port of RustDesk");
     }
     // Apple Remote Desktop: a command and its length (port 3283, IANA "net-assistant").
     if view.port(3283) && be16(bytes, 0).is_some_and(|kind| kind < 0x100) {

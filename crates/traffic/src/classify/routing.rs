@@ -77,7 +77,9 @@ fn datagram(view: &View<'_>) -> Finding {
         698 if fills(be16(bytes, 0), 0, bytes) => found("OLSR", Interactive, "a message between mesh routers"),
         // Babel (RFC 8966, 4.2): magic 42, version 2.
         6696 if matches!(bytes, [42, 2, ..]) => found("Babel", Interactive, "a message between mesh routers"),
-        4305 | 4306 if bytes.len() >= 12 => likely("B.A.T.M.A.N.", Interactive, 80, "a message between mesh routers"),
+        4305 | 4306 if bytes.len() >= 12 => {
+            likely("B.A.T.M.A.N.", Interactive, ONLY_PORT, "a message between mesh routers")
+        }
         269 => likely("MANET", Interactive, ONLY_PORT, "a message between mesh routers"),
         // HNCP (RFC 7788, 13) and its kin.
         8231 => likely("HNCP", Interactive, ONLY_PORT, "a message between home routers"),

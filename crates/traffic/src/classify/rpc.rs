@@ -112,7 +112,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
             found("SIGTRAN", Interactive, "signalling of a telephone network")
         }
         8194 | 8195 | 8209..=8220 if bytes.len() >= 8 => {
-            likely("Bloomberg", Interactive, 60, "a message on the port of Bloomberg")
+            likely("Bloomberg", Interactive, ONLY_PORT, "a message on the port of Bloomberg")
         }
         4242 if begins_with(bytes, &[b"\x01\0\0\0"]) => likely("DICOM", Update, 60, "a message on its port"),
         _ => Finding::No,

@@ -2,6 +2,7 @@
 //! at home.
 
 use super::fields::{le16, le32};
+use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use vocab::TrafficClass::Gaming;
 
@@ -41,7 +42,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         return likely("Steam Datagram Relay", Gaming, 80, "a padded message to a relay of Steam's");
     }
     if view.any_port(&[27_031, 27_036]) && bytes.len() >= 12 {
-        return likely("Steam", Gaming, 75, "the port of Steam's remote play");
+        return likely("Steam", Gaming, ONLY_PORT, "the port of Steam's remote play");
     }
     Finding::No
 }
@@ -50,7 +51,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
 pub(crate) fn by_port(view: &View<'_>) -> Finding {
     let port = view.responder_port();
     if view.layer == Layer::Datagram && (27_000..=27_100).contains(&port) && view.bytes.len() >= 8 && view.number >= 2 {
-        return likely("Steam", Gaming, 62, "a port of Steam's games");
+        return likely("Steam", Gaming, ONLY_PORT, "a port of Steam's games");
     }
     Finding::No
 }

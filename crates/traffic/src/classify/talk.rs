@@ -1,6 +1,7 @@
 //! Voice of games and messengers: TeamSpeak, Mumble, Ventrilo, Discord, imo, Viber, Telegram, and what else
 //! carries a call in a form of its own.
 
+use super::ports::ONLY_PORT;
 use super::{Finding, Found, Layer, NameSource, Names, Next, Signature, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::{Call, Voice};
@@ -144,7 +145,7 @@ fn teamspeak(view: &View<'_>) -> Finding {
         return found("TeamSpeak", Voice, "a TeamSpeak handshake");
     }
     if view.port(9_987) && bytes.len() >= 13 {
-        return likely("TeamSpeak", Voice, 85, "a message on the port of TeamSpeak");
+        return likely("TeamSpeak", Voice, ONLY_PORT, "a message on the port of TeamSpeak");
     }
     // TeamSpeak 2: a class of messages, its kind.
     let class = matches!(bytes, [0xf0..=0xf4, 0xbe, 0..=0x0f, _, ..]);
@@ -173,7 +174,7 @@ fn mumble(view: &View<'_>) -> Finding {
     }
     if view.port(64_738) && !bytes.is_empty() {
         let ping = bytes.len() == 12 && be32(bytes, 0) == Some(0) || answers;
-        return likely("Mumble", Voice, if ping { 92 } else { 80 }, "a message on the port of Mumble");
+        return likely("Mumble", Voice, if ping { 92 } else { ONLY_PORT }, "a message on the port of Mumble");
     }
     Finding::No
 }

@@ -1,6 +1,7 @@
 //! Clocks: NTP and its kin, PTP, Roughtime.
 
 use super::fields::{begins_with, fills, le32};
+use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::Interactive;
@@ -20,7 +21,7 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         return found("Roughtime", Interactive, "a secured question for the time");
     }
     if view.port(2002) && bytes.len() >= 64 {
-        return likely("Roughtime", Interactive, 70, "a message on the port of Roughtime");
+        return likely("Roughtime", Interactive, ONLY_PORT, "a message on the port of Roughtime");
     }
     if sntp(bytes) {
         return likely("NTP", Interactive, 80, "an NTP message on a port of its own");

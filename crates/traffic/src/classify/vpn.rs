@@ -131,7 +131,7 @@ fn datagram(view: &View<'_>) -> Finding {
         return likely("Check Point VPN", Work, 78, "the port of Check Point's VPN");
     }
     if view.port(17_771) {
-        return likely("Hamachi", Work, 75, "the port of Hamachi");
+        return likely("Hamachi", Work, ONLY_PORT, "the port of Hamachi");
     }
     Finding::No
 }
