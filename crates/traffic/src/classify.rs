@@ -602,6 +602,7 @@ pub(crate) fn words(weighed: Weighed, name: &str, rhythm: Option<Rhythm>) -> Str
 
 /// Entry points for fuzzing; see [`crate::parsers`].
 pub mod parsers {
+    use super::memory::{Asker, Memory};
     use super::{Layer, Sender, View};
     use vocab::{Address, Timestamp};
 
@@ -632,7 +633,7 @@ pub mod parsers {
     /// A DNS message over UDP and over TCP, read and remembered; returns how many answers it held.
     pub fn dns(bytes: &[u8]) -> usize {
         let mut answers = 0;
-        let mut memory = super::memory::Memory::new(8);
+        let (mut memory, asker) = (Memory::new(8), Asker::at(Address::default()));
         let now = Timestamp::from_unix_secs(1_000_000);
         for (layer, message) in [(Layer::Datagram, bytes), (Layer::Stream, bytes)] {
             for port in [53, 5353] {
@@ -641,10 +642,10 @@ pub mod parsers {
             super::dns::messages(message, layer).for_each(|message| {
                 super::dns::answers(message, |_, address, _| {
                     answers += 1;
-                    memory.contradicts(Address::default(), address, "www.example.org", now);
+                    memory.contradicts(asker, address, "www.example.org", now);
                 });
             });
-            memory.learn(Address::default(), message, layer, now);
+            memory.learn(asker, message, layer, now);
         }
         answers
     }

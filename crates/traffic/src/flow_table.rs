@@ -328,7 +328,7 @@ impl FlowTable {
         // mDNS and LLMNR never leave the link.
         let near = || self.locality.is_local(packet.source.address);
         if dns::is_port(port) && if port == dns::PORT { !opened && asked() } else { near() } {
-            self.learn_names(packet);
+            self.learn_names(slot, packet, side);
         }
         let standing = self.follow_sequence(slot, packet, side);
         let before = self.before(slot);
@@ -466,8 +466,8 @@ impl FlowTable {
     }
 
     /// The name under which `device` last learnt `address` from DNS.
-    pub fn name_of(&self, device: vocab::Address, address: vocab::Address) -> Option<&str> {
-        self.names.name(device, address, self.now).map(|(name, _)| name)
+    pub fn name_of(&self, device: DeviceId, address: vocab::Address) -> Option<&str> {
+        self.names.name(device.into(), address, self.now).map(|(name, _)| name)
     }
 
     /// What happened so far.
@@ -582,8 +582,8 @@ impl FlowTable {
     fn first_evidence(&mut self, slot: u32, packet: &Packet<'_>) {
         let flow = self.flow(slot);
         let (key, responder) = (flow.key, flow.initiator.opposite());
-        let (device, server) = (key.end(flow.initiator).address, key.end(responder).address);
-        let name = self.names.name(device, server, self.now).map(|(name, source)| (Box::from(name), source));
+        let (asker, server) = (flow.asker(flow.initiator), key.end(responder).address);
+        let name = self.names.name(asker, server, self.now).map(|(name, source)| (Box::from(name), source));
         let announced = self.announced.find(&key, self.now);
         let Some(flow) = self.flows.get_mut(slot) else { return };
         // Whoever began, one of the two may be a server of somebody's.
@@ -627,13 +627,14 @@ impl FlowTable {
         }
     }
 
-    fn learn_names(&mut self, packet: &Packet<'_>) {
+    fn learn_names(&mut self, slot: u32, packet: &Packet<'_>, side: Side) {
         let layer = match packet.transport {
             Transport::Udp => Layer::Datagram,
             Transport::Tcp(_) => Layer::Stream,
             Transport::Other => return,
         };
-        self.names.learn(packet.destination.address, packet.payload, layer, self.now);
+        let asker = self.flow(slot).asker(side.opposite());
+        self.names.learn(asker, packet.payload, layer, self.now);
     }
 
     /// Lets the inspectors look at a packet of a flow whose verdict is open.
@@ -646,6 +647,7 @@ impl FlowTable {
         if packet.payload.is_empty() || matches!(packet.fragment, Fragment::Later { .. }) {
             return;
         }
+        let asker = flow.asker(flow.initiator);
         // Working memory comes with the first payload: a flood of openings costs flows alone.
         let probe = flow.probe.get_or_insert_with(|| self.spare.pop().unwrap_or_default());
         for (at, stream) in probe.streams.iter_mut().enumerate() {
@@ -699,16 +701,16 @@ impl FlowTable {
             found.announces.iter().for_each(|&announced| self.announced.learn(announced, by, at));
             flow.evidence.ja4 = flow.evidence.ja4.or(ja4);
             if let Some((name, source)) = &mut found.name {
-                let (device, server) = (flow.key.end(flow.initiator), flow.key.end(flow.initiator.opposite()));
+                let server = flow.key.end(flow.initiator.opposite());
                 match source {
-                    NameSource::EncryptedHello if self.names.contradicts(device.address, server.address, name, at) => {
+                    NameSource::EncryptedHello if self.names.contradicts(asker, server.address, name, at) => {
                         *source = NameSource::OuterHello;
                     }
                     NameSource::TlsHello
                     | NameSource::EncryptedHello
                     | NameSource::TlsCertificate
                     | NameSource::QuicInitial
-                    | NameSource::HttpHost => self.names.learn_use(device.address, server.address, name, at),
+                    | NameSource::HttpHost => self.names.learn_use(asker, server.address, name, at),
                     NameSource::OuterHello | NameSource::Query | NameSource::DnsAnswer | NameSource::EarlierFlow => {}
                 }
             }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 use traffic::{Counts, FlowLimits, FlowTable, Fragment, Locality, Packet, TcpFlags, TcpSegment, Transport};
-use vocab::{ByteCount, Endpoint, FlowKey, IpProtocol, Timestamp, TrafficClass};
+use vocab::{ByteCount, DeviceId, Endpoint, FlowKey, IpProtocol, Timestamp, TrafficClass};
 
 /// A table and the time in it.
 struct Stage {
@@ -209,14 +209,14 @@ fn a_stranger_names_nothing() {
     let mut stage = Stage::new(100);
     let mut answer = vec![0, 0, 0x84, 0, 0, 0, 0, 1, 0, 0, 0, 0];
     answer.extend_from_slice(b"\x04zoom\x02us\0\0\x01\0\x01\0\0\x0e\x10\0\x04\xcb\0\x71\x4d");
-    let (device, server) = (end("192.168.1.30:1").address, end("203.0.113.77:1").address);
+    let device = |text: &str| DeviceId::Ip(end(text).address.ip());
+    let server = end("203.0.113.77:1").address;
     stage.udp("198.51.100.99:5353", "192.168.1.30:33333", &answer);
     stage.udp("192.168.1.30:33333", "198.51.100.99:53", b"\0\x01\0\0!\x12\xa4B12 random bits");
     stage.udp("198.51.100.99:53", "192.168.1.30:33333", &answer);
-    assert_eq!(stage.table.name_of(device, server), None);
+    assert_eq!(stage.table.name_of(device("192.168.1.30:1"), server), None);
     stage.udp("192.168.1.9:5353", "224.0.0.251:5353", &answer);
-    let anybody = end("224.0.0.251:1").address;
-    assert_eq!(stage.table.name_of(anybody, server), Some("zoom.us"), "mDNS of the link is heard");
+    assert_eq!(stage.table.name_of(device("224.0.0.251:1"), server), Some("zoom.us"), "mDNS of the link is heard");
 }
 
 #[test]

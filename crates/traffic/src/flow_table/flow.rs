@@ -7,6 +7,7 @@ use super::{Settlement, ruled, side_index};
 use crate::classify::{
     self, Evidence, Weighed,
     behavior::{self, Moved, Rhythm},
+    memory::Asker,
 };
 use std::time::Duration;
 use vocab::{DeviceId, Direction, Dscp, FlowKey, GivenAfter, Side, Timestamp, TrafficClass};
@@ -144,6 +145,14 @@ impl Flow {
     pub(super) fn owner_of(&self, side: Side) -> Option<(DeviceId, Direction)> {
         let (device, local) = self.owner?;
         Some((device, if side == local { Direction::Upload } else { Direction::Download }))
+    }
+
+    /// Who `side` is to the memory of names.
+    pub(super) fn asker(&self, side: Side) -> Asker {
+        match self.owner {
+            Some((device, local)) if local == side => device.into(),
+            Some(_) | None => Asker::at(self.key.end(side).address),
+        }
     }
 
     fn moved(&self) -> Moved {

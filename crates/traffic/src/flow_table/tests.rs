@@ -489,7 +489,7 @@ fn a_resolver_over_tcp_teaches_as_long_as_it_answers() {
         let seq = 1 + 100 * n as u32;
         table.observe(&packet(phone, resolver, tcp(ACK, seq), &behind_length(&question)), None, at(n as u64));
         table.observe(&packet(resolver, phone, tcp(ACK, seq), &behind_length(&answer)), None, at(n as u64));
-        assert_eq!(table.name_of(phone.address, end("203.0.113.9:0").address), Some(name));
+        assert_eq!(table.name_of(DeviceId::Mac(PHONE), end("203.0.113.9:0").address), Some(name));
     }
 }
 
