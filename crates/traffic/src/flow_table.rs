@@ -17,7 +17,7 @@ mod stream;
 use crate::classify::{self, Finding, Layer, NameSource, Names, Next, Sender};
 use crate::classify::{announced::Announcements, dns, memory, memory::Memory, services::Services};
 use crate::rules::Rules;
-use crate::{Fragment, Locality, Packet, TcpFlags, Transport};
+use crate::{Fragment, Locality, Packet, Transport};
 use flow::Flow;
 use foldhash::fast::RandomState;
 use fragments::Fragments;
@@ -335,10 +335,7 @@ impl FlowTable {
         self.tally(slot, side, counts);
         let was_open = first_heard || self.flow(slot).settlement == Settlement::Open;
         if was_open {
-            let seen = &mut self.flow_mut(slot).seen;
-            seen.packets += 1;
-            seen.bytes.0 += u64::from(packet.wire_len);
-            self.note_mark(slot, packet, side);
+            self.flow_mut(slot).see(packet, side);
             self.inspect(slot, packet, side, at);
         }
         if standing == Standing::Plausible {
@@ -515,40 +512,50 @@ impl FlowTable {
         }
     }
 
-    /// Counts a packet of a flow of which nothing more is asked, if nothing about the flow can change by it: the way
-    /// of most packets.
+    /// Counts a packet that can change nothing of its flow but the counters: the way of most packets. It opens and
+    /// closes nothing, carries nothing that an open verdict wants, and leaves the flow in its queue.
     fn pass(&mut self, slot: u32, packet: &Packet<'_>, side: Side, counts: Counts) -> Option<Observed> {
-        let is_mark = |flags: TcpFlags| flags.syn() || flags.fin() || flags.rst();
-        let turns = matches!(packet.transport, Transport::Tcp(segment) if is_mark(segment.flags));
-        let teaches = dns::is_port(packet.source.port);
-        let (now, window_began) = (self.now, self.window_began);
+        let turns = matches!(packet.transport, Transport::Tcp(segment) if segment.flags.turns());
+        if turns || dns::is_port(packet.source.port) {
+            return None;
+        }
+        let (now, window_began, room) = (self.now, self.window_began, self.protects_more());
         let flow = self.flows.get_mut(slot)?;
+        let is_open = flow.settlement == Settlement::Open;
         let at = side_index(side);
         let bytes = flow.bytes[at].saturating_add(counts.bytes.0);
-        let packets = flow.packets[at].saturating_add(counts.packets);
-        let as_before = !turns
-            && !teaches
-            && flow.settlement == Settlement::Settled
+        let mut packets = flow.packets;
+        packets[at] = packets[at].saturating_add(counts.packets);
+        let as_before = !(is_open && (!packet.payload.is_empty() || !self.rules.is_empty()))
             && flow.heard
             && !flow.doubts
             && flow.last_seen >= window_began
-            && flow.packets.iter().all(|&packets| packets >= ESTABLISHED)
+            && flow.packets != [0; 2]
             && flow::steps(bytes) == flow::steps(flow.bytes[at])
             && now.as_unix_nanos() - flow.queued.as_unix_nanos() < GRAIN.as_nanos() as u64
+            && flow.deserves(packets, room) == flow.fate
             && (self.rules.is_empty() || flow.evidence.rule.is_none());
         if !as_before {
             return None;
         }
+        // Of what goes on for long, counts will do.
+        let is_young = is_open || flow.packets.iter().any(|&packets| packets < ESTABLISHED);
+        if is_young && let Transport::Tcp(segment) = packet.transport {
+            flow.sequence.observe(at, segment, packet.payload.len(), flow.bytes);
+        }
         flow.bytes[at] = bytes;
-        flow.packets[at] = packets;
+        flow.packets = packets;
         flow.last_seen = now;
+        if is_open {
+            flow.see(packet, side);
+        }
         Some(Observed {
             flow: FlowId { slot, generation: flow.generation },
             key: flow.key,
             side,
             owner: flow.owner_of(side),
             class: flow.class,
-            settlement: Settlement::Settled,
+            settlement: flow.settlement,
             opened: false,
             class_changed: false,
             settled_now: false,
@@ -718,7 +725,7 @@ impl FlowTable {
             flow.doubts = true;
         }
         // What nothing names may show itself by how it moves: early, and again when it is surer.
-        if classify::behavior::DUE.contains(&payloads) && flow.evidence.wants_behavior() {
+        if !settle && classify::behavior::DUE.contains(&payloads) && flow.evidence.wants_behavior() {
             flow.evidence.behavior = probe.behavior.conclude(&flow.key, flow.initiator);
             flow.doubts = true;
         }
@@ -729,27 +736,38 @@ impl FlowTable {
 
     /// Closes the verdict: what behaviour says is taken in, working memory is given back.
     fn settle(&mut self, slot: u32) {
+        let probe = self.take_probe(slot);
         let Some(flow) = self.flows.get_mut(slot) else { return };
         if flow.settlement == Settlement::Settled {
             return;
         }
         flow.settlement = Settlement::Settled;
-        let probe = flow.probe.take();
-        if let Some(probe) = &probe {
-            self.counters.reassembly_bytes -= probe.held as u64;
-            if flow.evidence.wants_behavior() {
-                flow.evidence.behavior = probe.behavior.conclude(&flow.key, flow.initiator);
-            }
+        if let Some(probe) = &probe
+            && flow.evidence.wants_behavior()
+        {
+            flow.evidence.behavior = probe.behavior.conclude(&flow.key, flow.initiator);
         }
         flow.weigh();
-        if let Some(mut probe) = probe {
+        if let Some(probe) = probe {
             if flow.weighed.tells_pace() {
                 flow.rhythm = probe.behavior.rhythm();
             }
-            if self.spare.len() < SPARE {
-                *probe = Probe::default();
-                self.spare.push(probe);
-            }
+            self.give_back(probe);
+        }
+    }
+
+    /// The working memory of a flow's verdict, which then holds none.
+    fn take_probe(&mut self, slot: u32) -> Option<Box<Probe>> {
+        let probe = self.flows.get_mut(slot)?.probe.take()?;
+        self.counters.reassembly_bytes -= probe.held as u64;
+        Some(probe)
+    }
+
+    /// Keeps working memory for the next verdict.
+    fn give_back(&mut self, mut probe: Box<Probe>) {
+        if self.spare.len() < SPARE {
+            *probe = Probe::default();
+            self.spare.push(probe);
         }
     }
 
@@ -788,7 +806,6 @@ impl FlowTable {
         }
         // A settled verdict changes by volume alone: looked at once a window, and with each step of volume.
         if flow.doubts || first_in_window || before.steps != flow.steps() {
-            flow.doubts = false;
             if before.steps != flow.steps() {
                 flow.take_pace();
             }
@@ -797,7 +814,7 @@ impl FlowTable {
         if (was_open || opened) && has_rules {
             self.ask_rules(slot);
         }
-        let room = self.queues.protected() < self.limits.flows.div_ceil(4) * 3;
+        let room = self.protects_more();
         let flow = self.flow_mut(slot);
         if flow.class != before.class {
             flow.given_after = flow.seen;
@@ -816,23 +833,16 @@ impl FlowTable {
             ruled: has_rules && flow.evidence.rule.is_some(),
             first_in_window,
         };
-        let answered = flow.packets[0] > 0 && flow.packets[1] > 0;
-        let deserved = match fate {
-            Fate::Ended => Fate::Ended,
-            Fate::Unanswered | Fate::Answered | Fate::Protected if !answered => Fate::Unanswered,
-            _ if (room || fate == Fate::Protected)
-                && class.is_protected()
-                && settlement == Settlement::Settled
-                && flow.packets.iter().all(|&packets| packets >= ESTABLISHED) =>
-            {
-                Fate::Protected
-            }
-            _ => Fate::Answered,
-        };
+        let deserved = flow.deserves(flow.packets, room);
         if deserved != fate || now.since(flow.queued) >= GRAIN {
             self.queues.put(&mut self.flows, slot, deserved, now);
         }
         observed
+    }
+
+    /// Whether one more flow may become protected: a quarter of the places is for others.
+    fn protects_more(&self) -> bool {
+        self.queues.protected() < self.limits.flows.div_ceil(4) * 3
     }
 
     /// Makes room for one flow. Where nothing but established flows of protected classes is left, the newcomer
@@ -851,14 +861,18 @@ impl FlowTable {
         self.remove(slot);
     }
 
-    /// Takes a flow out and keeps its summary for whoever asks.
+    /// Takes a flow out and keeps its summary for whoever asks; where there is no room for that, nobody will know
+    /// its verdict.
     fn remove(&mut self, slot: u32) {
-        self.settle(slot);
         if self.ended.len() < self.limits.summaries {
+            self.settle(slot);
             let summary = self.summary(self.flow(slot));
             self.ended.push(summary);
         } else {
             self.counters.summaries_lost += 1;
+            if let Some(probe) = self.take_probe(slot) {
+                self.give_back(probe);
+            }
         }
         self.forget(slot);
     }

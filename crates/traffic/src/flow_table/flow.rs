@@ -3,7 +3,8 @@
 use super::order::{Fate, Links};
 use super::probe::Probe;
 use super::sequence::Sequence;
-use super::{Settlement, ruled, side_index};
+use super::{ESTABLISHED, Settlement, ruled, side_index};
+use crate::Packet;
 use crate::classify::{
     self, Evidence, Weighed,
     behavior::{self, Moved, Rhythm},
@@ -39,6 +40,10 @@ pub(super) struct Flow {
     pub(super) owner: Option<(DeviceId, Side)>,
     /// Present while the verdict is open and a payload was seen.
     pub(super) probe: Option<Box<Probe>>,
+    /// What was seen of it while its verdict was open.
+    pub(super) seen: GivenAfter,
+    /// How far its sides have come, of TCP.
+    pub(super) sequence: Sequence,
     pub(super) first_seen: Timestamp,
     /// Windows in which it moved something, together, in milliseconds.
     pub(super) active_ms: u32,
@@ -46,10 +51,6 @@ pub(super) struct Flow {
     pub(super) pace: Pace,
     /// How it moved while its verdict was open, where that is telling.
     pub(super) rhythm: Option<Rhythm>,
-    /// How far its sides have come, of TCP.
-    pub(super) sequence: Sequence,
-    /// What was seen of it while its verdict was open.
-    pub(super) seen: GivenAfter,
     /// When its present class was first given.
     pub(super) given_after: GivenAfter,
     /// What the rules were asked last; `None` before.
@@ -90,6 +91,7 @@ impl Flow {
             doubts: true,
             settlement: Settlement::Open,
             class: TrafficClass::Unclassified,
+            dscp: None,
             generation,
             links: Links::ALONE,
             last_seen: now,
@@ -98,13 +100,12 @@ impl Flow {
             packets: [0; 2],
             owner: None,
             probe: None,
+            seen: GivenAfter::default(),
+            sequence: Sequence::default(),
             first_seen: now,
             active_ms: 0,
             pace: Pace::default(),
-            sequence: Sequence::default(),
-            seen: GivenAfter::default(),
             given_after: GivenAfter::default(),
-            dscp: None,
             asked: None,
             rhythm: None,
             evidence: Evidence::default(),
@@ -112,8 +113,38 @@ impl Flow {
         }
     }
 
+    /// Takes in that a packet was seen while its verdict is open.
+    pub(super) fn see(&mut self, packet: &Packet<'_>, side: Side) {
+        self.seen.packets += 1;
+        self.seen.bytes.0 += u64::from(packet.wire_len);
+        // Marks count as what the device says; what comes from elsewhere was marked by somebody else.
+        let is_own = side == self.owner.map_or(self.initiator, |(_, local)| local);
+        // What answers for the program (a handshake, an acknowledgement) often goes out unmarked.
+        if is_own && (self.dscp.is_none() || packet.dscp != 0) {
+            self.dscp = Dscp::new(packet.dscp);
+        }
+    }
+
+    /// The fate of a flow like this whose ends sent so many packets; `room` is for one more of the protected.
+    pub(super) fn deserves(&self, packets: [u64; 2], room: bool) -> Fate {
+        let least = packets[0].min(packets[1]);
+        match self.fate {
+            Fate::Ended => Fate::Ended,
+            Fate::Unanswered | Fate::Answered | Fate::Protected if least == 0 => Fate::Unanswered,
+            fate if least >= ESTABLISHED
+                && self.class.is_protected()
+                && self.settlement == Settlement::Settled
+                && (room || fate == Fate::Protected) =>
+            {
+                Fate::Protected
+            }
+            Fate::Unanswered | Fate::Answered | Fate::Protected => Fate::Answered,
+        }
+    }
+
     /// Weighs what is known of it.
     pub(super) fn weigh(&mut self) {
+        self.doubts = false;
         self.weighed = {
             let ports = || classify::ports::guess(&self.key, self.initiator.opposite());
             classify::weigh(&self.evidence, ports, self.moved())

@@ -2,10 +2,9 @@
 
 use super::flow::Flow;
 use super::{FlowTable, Settlement};
-use crate::Packet;
 use crate::classify::{self, NameSource, Why};
 use crate::rules::{Place, Rules, Subject};
-use vocab::{ByteCount, Dscp, FlowKey, Policy, Rule, RuleHits, RuleId, Side, TrafficClass};
+use vocab::{ByteCount, Dscp, FlowKey, Policy, Rule, RuleHits, RuleId, TrafficClass};
 
 /// What a flow was like when the rules were asked last; while it stays so, they say the same.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -103,16 +102,6 @@ impl FlowTable {
         flow.evidence.rule.map(|ruled| ruled.place)
     }
 
-    /// Marks count as what the device says; what comes from elsewhere was marked by somebody else.
-    pub(super) fn note_mark(&mut self, slot: u32, packet: &Packet<'_>, side: Side) {
-        let flow = self.flow_mut(slot);
-        let is_own = side == flow.owner.map_or(flow.initiator, |(_, local)| local);
-        // What answers for the program (a handshake, an acknowledgement) often goes out unmarked.
-        if is_own && (flow.dscp.is_none() || packet.dscp != 0) {
-            flow.dscp = Dscp::new(packet.dscp);
-        }
-    }
-
     fn count_flow(&mut self, place: Place, bytes: ByteCount) {
         let now = self.now;
         if let Some(hits) = self.rule_hits.get_mut(usize::from(place)) {
@@ -151,6 +140,7 @@ fn means_the_same(one: &Rule, other: &Rule) -> bool {
 mod tests {
     use super::super::{Counts, FlowLimits, Observed};
     use super::*;
+    use crate::Packet;
     use crate::{Fragment, Locality, Transport};
     use std::sync::Arc;
     use vocab::{Conditions, Endpoint, IpProtocol, MacAddress, Timestamp};

@@ -22,6 +22,11 @@ impl TcpFlags {
         self.0 & 0x04 != 0
     }
 
+    /// One of these three: a side opens or closes with it.
+    pub(crate) const fn turns(self) -> bool {
+        self.0 & 0x07 != 0
+    }
+
     /// The acknowledgement number counts.
     pub const fn ack(self) -> bool {
         self.0 & 0x10 != 0
