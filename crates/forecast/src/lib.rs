@@ -13,11 +13,13 @@ mod features;
 mod forecaster;
 mod history;
 mod models;
+mod outlook;
 mod residuals;
 mod score;
 mod series;
 
 pub use forecaster::{Forecaster, Settings};
 pub use models::{Ewma, Last, Model};
+pub use outlook::{OutlookScore, OutlookScores, backtest_outlook, outlook};
 pub use score::{Scored, pinball};
 pub use series::Series;
