@@ -9,6 +9,7 @@
 //! pooled over all series for the beginning, makes quantiles of it. Of two models, the one that lost less lately
 //! speaks for a series. Rates are layer 2 bit/s; floats live in this crate only and never leave it.
 
+mod anomaly;
 mod features;
 mod forecaster;
 mod history;
@@ -18,6 +19,7 @@ mod residuals;
 mod score;
 mod series;
 
+pub use anomaly::{Anomaly, AnomalyScore, AnomalyState};
 pub use forecaster::{Forecaster, Settings};
 pub use models::{Ewma, Last, Model};
 pub use outlook::{OutlookScore, OutlookScores, backtest_outlook, outlook};
