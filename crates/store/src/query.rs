@@ -1,5 +1,7 @@
 //! Reading the history: columns and lists, through a read-only connection.
 
+mod hours;
+
 use crate::StoreError;
 use crate::block::{Moved, decode, decode_batch};
 use crate::columns::{

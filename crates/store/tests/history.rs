@@ -400,3 +400,39 @@ fn yesterdays_history_opens_today() {
     let mut writer = store.into_writer().unwrap();
     write(&mut writer, Record::Samples(vec![sample(900, 1, TrafficClass::Web, 1_000)]));
 }
+
+/// The hours of a link or a device: megabytes down, or `-` for a gap, and minutes where not the whole was recorded.
+#[track_caller]
+fn check_hours(reader: &Reader, link: Option<u16>, of: Option<u8>, expected: &str) {
+    let hours = reader.hours(at(0), at(100 * 3_600), link.map(LinkId), of.map(device)).unwrap();
+    let text: Vec<String> = hours
+        .hours
+        .iter()
+        .map(|hour| match hour {
+            None => "-".to_owned(),
+            Some(hour) if hour.recorded == Duration::from_secs(3_600) => {
+                (hour.bytes.download.0 / 1_000_000).to_string()
+            }
+            Some(hour) => format!("{}/{}", hour.bytes.download.0 / 1_000_000, hour.recorded.as_secs() / 60),
+        })
+        .collect();
+    assert_eq!(format!("{} {}", hours.first.as_unix_secs() / 3_600, text.join(" ")), expected);
+}
+
+#[test]
+fn hours_tell_zeros_from_gaps_and_parts_from_wholes() {
+    let Bench { mut writer, reader, _folder } = fresh();
+    // From 10:30 on; a gap from 13 to 15; then until 16:20. The second device begins at 11:05 and is idle from 12 on.
+    for minute in (10 * 60 + 30..13 * 60).chain(15 * 60..16 * 60 + 20) {
+        let mut samples = vec![sample(minute * 60, 1, TrafficClass::Web, 1_000_000)];
+        if (11 * 60 + 5..12 * 60).contains(&minute) {
+            samples.push(sample(minute * 60, 2, TrafficClass::Backup, 2_000_000));
+        }
+        write(&mut writer, Record::Samples(samples));
+    }
+    check_hours(&reader, None, None, "10 30/30 170 60 - - 60 20/20");
+    check_hours(&reader, Some(0), Some(1), "10 30/30 60 60 - - 60 20/20");
+    check_hours(&reader, Some(0), Some(2), "11 110 0 - - 0 0/20");
+    check_hours(&reader, Some(7), None, "0 ");
+    check_hours(&reader, None, Some(9), "0 ");
+}
