@@ -432,8 +432,18 @@ impl Evidence {
     pub(crate) fn learn_name(&mut self, name: Box<str>, source: NameSource, services: &Services) {
         let better = self.name.as_ref().is_none_or(|(_, known)| known.confidence() < source.confidence());
         if better && !name.is_empty() {
-            // The provider in front of an encrypted hello is not the service behind it.
-            self.service = if source == NameSource::OuterHello { None } else { services.find(&name) };
+            // The provider in front of an encrypted hello is not the service behind it, nor is what a resolver is
+            // asked for who answers.
+            self.service = match source {
+                NameSource::OuterHello | NameSource::Query => None,
+                NameSource::TlsHello
+                | NameSource::EncryptedHello
+                | NameSource::TlsCertificate
+                | NameSource::QuicInitial
+                | NameSource::HttpHost
+                | NameSource::DnsAnswer
+                | NameSource::EarlierFlow => services.find(&name),
+            };
             self.name = Some((name, source));
         }
     }

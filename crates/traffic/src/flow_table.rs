@@ -5,6 +5,7 @@
 //! bounded by [`FlowLimits`]: when the table is full, ended flows go first, then those nobody answered, then
 //! the longest idle; flows of protected classes go last. Nothing is evicted without being counted.
 
+mod allowance;
 mod flow;
 mod fragments;
 mod order;
@@ -18,6 +19,7 @@ use crate::classify::{self, Finding, Layer, NameSource, Names, Next, Sender};
 use crate::classify::{announced::Announcements, dns, memory, memory::Memory, services::Services};
 use crate::rules::Rules;
 use crate::{Fragment, Locality, Packet, Transport};
+use allowance::Allowance;
 use flow::Flow;
 use foldhash::fast::RandomState;
 use fragments::Fragments;
@@ -178,6 +180,8 @@ const ESTABLISHED: u64 = 4;
 const GRAIN: Duration = Duration::from_secs(4);
 /// Working memory kept for the next open verdicts.
 const SPARE: usize = 1_024;
+/// Places for flows that had a packet lately: as many as are busy at a time, few enough for a core's own cache.
+const RECENT: usize = 1 << 14;
 
 /// Where a flow stands, with a part of its hash: the index compares and grows without reading flows.
 #[derive(Clone, Copy)]
@@ -213,8 +217,9 @@ pub struct FlowTable {
     fragments: Fragments,
     hasher: RandomState,
     index: HashTable<Place>,
-    /// Where the packet before this one belonged: packets come in trains.
-    latest: Option<(FlowKey, u32)>,
+    /// Where flows of late packets stand, by a part of their hash, or stood: the index of all is cold memory.
+    recent: Box<[u32]>,
+    allowance: Allowance,
     flows: Slab,
     queues: Queues,
     /// Working memory that settled verdicts gave back.
@@ -255,7 +260,8 @@ impl FlowTable {
             fragments: Fragments::default(),
             hasher: RandomState::default(),
             index: HashTable::new(),
-            latest: None,
+            recent: vec![NONE; RECENT].into(),
+            allowance: Allowance::default(),
             flows: Slab::default(),
             queues: Queues::new(&limits),
             spare: Vec::new(),
@@ -295,13 +301,14 @@ impl FlowTable {
             &complete
         };
         let (key, side) = packet.key();
-        let (slot, opened) = match self.find_next(&key) {
+        let hash = self.hash(&key);
+        let (slot, opened) = match self.find_next(&key, hash) {
             Some(slot) if !self.begins_anew(slot, packet, side) => (slot, false),
             Some(slot) => {
                 self.end(slot);
-                (self.open(key, initiator(packet, side)), true)
+                (self.open(key, hash, initiator(packet, side)), true)
             }
-            None => (self.open(key, initiator(packet, side)), true),
+            None => (self.open(key, hash, initiator(packet, side)), true),
         };
         if !opened && let Some(observed) = self.pass(slot, packet, side, counts) {
             return observed;
@@ -359,7 +366,8 @@ impl FlowTable {
     ) -> Observed {
         self.advance(at);
         let side = if low.bytes >= high.bytes { Side::Low } else { Side::High };
-        let (slot, opened) = match self.find(key) {
+        let hash = self.hash(key);
+        let (slot, opened) = match self.find_hashed(key, hash) {
             Some(slot) => (slot, false),
             None => {
                 // The end with the more telling port answers; the other began.
@@ -368,7 +376,7 @@ impl FlowTable {
                 } else {
                     Side::High
                 };
-                let slot = self.open(*key, responder.opposite());
+                let slot = self.open(*key, hash, responder.opposite());
                 let flow = self.flow_mut(slot);
                 flow.doubts = true;
                 (slot, true)
@@ -485,21 +493,24 @@ impl FlowTable {
     }
 
     fn find(&self, key: &FlowKey) -> Option<u32> {
-        let hash = self.hash(key);
+        self.find_hashed(key, self.hash(key))
+    }
+
+    fn find_hashed(&self, key: &FlowKey, hash: u32) -> Option<u32> {
         let same =
             |place: &Place| place.hash == hash && self.flows.get(place.slot).is_some_and(|flow| flow.key == *key);
         self.index.find(spread(hash), same).map(|place| place.slot)
     }
 
-    /// As [`FlowTable::find`], for packets that come one after the other.
-    fn find_next(&mut self, key: &FlowKey) -> Option<u32> {
-        if let Some((latest, slot)) = &self.latest
-            && latest == key
-        {
-            return Some(*slot);
+    /// As [`FlowTable::find`], for packets: most belong to a flow that had one lately.
+    fn find_next(&mut self, key: &FlowKey, hash: u32) -> Option<u32> {
+        let recent = hash as usize % RECENT;
+        let slot = self.recent[recent];
+        if self.flows.get(slot).is_some_and(|flow| flow.key == *key) {
+            return Some(slot);
         }
-        let slot = self.find(key)?;
-        self.latest = Some((*key, slot));
+        let slot = self.find_hashed(key, hash)?;
+        self.recent[recent] = slot;
         Some(slot)
     }
 
@@ -509,6 +520,7 @@ impl FlowTable {
         if self.now >= self.window_ends {
             self.window_began = self.now.floor(self.limits.window);
             self.window_ends = self.window_began + self.limits.window.max(Duration::from_nanos(1));
+            self.allowance.renew();
         }
     }
 
@@ -571,13 +583,13 @@ impl FlowTable {
         segment.flags.syn() && flow.sequence.begins_anew(side_index(side), segment, flow.fate)
     }
 
-    fn open(&mut self, key: FlowKey, initiator: Side) -> u32 {
+    fn open(&mut self, key: FlowKey, hash: u32, initiator: Side) -> u32 {
         if self.index.len() >= self.limits.flows {
             self.evict();
         }
         self.generation = self.generation.wrapping_add(1);
         let slot = self.flows.insert(Flow::new(key, initiator, self.generation, self.now));
-        let hash = self.hash(&key);
+        self.recent[hash as usize % RECENT] = slot;
         self.index.insert_unique(spread(hash), Place { hash, slot }, |place| spread(place.hash));
         self.queues.push(&mut self.flows, slot);
         self.counters.opened += 1;
@@ -655,6 +667,9 @@ impl FlowTable {
             return;
         }
         let asker = flow.asker(flow.initiator);
+        if flow.probe.is_none() && !self.allowance.take(flow.speaker(packet.source.address)) {
+            return;
+        }
         // Working memory comes with the first payload: a flood of openings costs flows alone.
         let probe = flow.probe.get_or_insert_with(|| self.spare.pop().unwrap_or_default());
         for (at, stream) in probe.streams.iter_mut().enumerate() {
@@ -878,7 +893,6 @@ impl FlowTable {
     }
 
     fn forget(&mut self, slot: u32) {
-        self.latest = None;
         self.queues.take(&mut self.flows, slot);
         let hash = self.hash(&self.flow(slot).key);
         if let Ok(entry) = self.index.find_entry(spread(hash), |place| place.slot == slot) {

@@ -13,6 +13,8 @@ const SVCB: u16 = 64;
 const HTTPS: u16 = 65;
 const IPV4HINT: u16 = 4;
 const IPV6HINT: u16 = 6;
+/// RFC 1035, 2.3.4.
+const LONGEST_NAME: usize = 255;
 /// Pointers followed in one name: more than any real message nests (a loop otherwise).
 const MOST_JUMPS: usize = 16;
 const MOST_RECORDS: usize = 64;
@@ -106,25 +108,26 @@ fn question(message: &[u8], on_port: bool) -> Option<String> {
 
 /// A name at `at`, lower case and without the last dot, and where it ends.
 fn name(message: &[u8], mut at: usize) -> Option<(String, usize)> {
-    let mut text = String::new();
+    let (mut text, mut used) = ([0; LONGEST_NAME], 0);
     let mut end = None;
     let mut jumps = 0;
     loop {
         let length = usize::from(*message.get(at)?);
         match length {
-            0 => return Some((text, end.unwrap_or(at + 1))),
+            0 => return Some((String::from_utf8(text[..used].to_vec()).ok()?, end.unwrap_or(at + 1))),
             1..=63 => {
                 let label = message.get(at + 1..at + 1 + length)?;
-                if text.len() + label.len() > 254 {
+                if used + length >= LONGEST_NAME {
                     return None;
                 }
-                if !text.is_empty() {
-                    text.push('.');
+                if used > 0 {
+                    text[used] = b'.';
+                    used += 1;
                 }
-                text.extend(label.iter().map(|&byte| match byte {
-                    b'!'..=b'~' => char::from(byte.to_ascii_lowercase()),
-                    _ => '?',
-                }));
+                for (to, &byte) in text[used..used + length].iter_mut().zip(label) {
+                    *to = if matches!(byte, b'!'..=b'~') { byte.to_ascii_lowercase() } else { b'?' };
+                }
+                used += length;
                 at += 1 + length;
             }
             192.. => {

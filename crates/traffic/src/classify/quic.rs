@@ -245,8 +245,11 @@ impl Assembly {
         for _ in 0..4_096 {
             let Some(&kind) = plain.first() else { return };
             match kind {
-                // PADDING, PING
-                0 | 1 => plain = &plain[1..],
+                // PADDING, PING; of the first there are hundreds.
+                0 | 1 => {
+                    let words = plain.chunks_exact(16).take_while(|word| **word == [0; 16]).count();
+                    plain = &plain[(16 * words).max(1)..];
+                }
                 // ACK
                 2 | 3 => {
                     let Some(used) = ack_length(plain) else { return };

@@ -1,5 +1,6 @@
 //! What is kept of a flow.
 
+use super::allowance::Speaker;
 use super::order::{Fate, Links};
 use super::probe::Probe;
 use super::sequence::Sequence;
@@ -11,7 +12,7 @@ use crate::classify::{
     memory::Asker,
 };
 use std::time::Duration;
-use vocab::{DeviceId, Direction, Dscp, FlowKey, GivenAfter, Side, Timestamp, TrafficClass};
+use vocab::{Address, DeviceId, Direction, Dscp, FlowKey, GivenAfter, Side, Timestamp, TrafficClass};
 
 /// One flow. What every packet touches comes first: a flow that goes on costs two or three lines of the cache.
 #[repr(C, align(64))]
@@ -20,6 +21,8 @@ pub(super) struct Flow {
     pub(super) initiator: Side,
     pub(super) fate: Fate,
     pub(super) fins: u8,
+    /// Which ends were seen to send, by bits.
+    pub(super) spoke: u8,
     /// One of its packets was seen; else all that is known are counters.
     pub(super) heard: bool,
     /// What is known of it changed since its verdict was weighed.
@@ -87,6 +90,7 @@ impl Flow {
             initiator,
             fate: Fate::Unanswered,
             fins: 0,
+            spoke: 0,
             heard: false,
             doubts: true,
             settlement: Settlement::Open,
@@ -115,6 +119,7 @@ impl Flow {
 
     /// Takes in that a packet was seen while its verdict is open.
     pub(super) fn see(&mut self, packet: &Packet<'_>, side: Side) {
+        self.spoke |= 1 << side_index(side);
         self.seen.packets += 1;
         self.seen.bytes.0 += u64::from(packet.wire_len);
         // Marks count as what the device says; what comes from elsewhere was marked by somebody else.
@@ -122,6 +127,15 @@ impl Flow {
         // What answers for the program (a handshake, an acknowledgement) often goes out unmarked.
         if is_own && (self.dscp.is_none() || packet.dscp != 0) {
             self.dscp = Dscp::new(packet.dscp);
+        }
+    }
+
+    /// Who speaks in it, where `source` sent last.
+    pub(super) fn speaker(&self, source: Address) -> Speaker {
+        match self.owner {
+            Some((_, local)) if self.spoke >> side_index(local) & 1 == 0 => Speaker::Foreign(source),
+            Some((_, local)) => Speaker::Own(self.key.end(local).address),
+            None => Speaker::Own(source),
         }
     }
 

@@ -102,11 +102,11 @@ impl<'a> Model<'a> {
     pub fn chances(&self, features: &[f32; FEATURES]) -> [f32; CLASSES] {
         let (first, rest) = self.parameters.weights.split_at((FEATURES + 1) * HIDDEN[0]);
         let (second, third) = rest.split_at((HIDDEN[0] + 1) * HIDDEN[1]);
-        let mut one = layer::<{ HIDDEN[0] }>(first, features);
+        let mut one = layer::<FEATURES, { HIDDEN[0] }>(first, features);
         one.iter_mut().for_each(|value| *value = value.max(0.0));
-        let mut two = layer::<{ HIDDEN[1] }>(second, &one);
+        let mut two = layer::<{ HIDDEN[0] }, { HIDDEN[1] }>(second, &one);
         two.iter_mut().for_each(|value| *value = value.max(0.0));
-        let mut out = layer::<CLASSES>(third, &two);
+        let mut out = layer::<{ HIDDEN[1] }, CLASSES>(third, &two);
         let most = out.iter().fold(f32::MIN, |most, &value| most.max(value));
         let mut sum = 0.0;
         for value in &mut out {
@@ -122,24 +122,32 @@ impl<'a> Model<'a> {
 const BLOCK: usize = 32;
 
 /// Weights times inputs plus biases. A row per input, so that many outputs are added up at once.
-fn layer<const OUT: usize>(weights: &[f32], inputs: &[f32]) -> [f32; OUT] {
+fn layer<const IN: usize, const OUT: usize>(weights: &[f32], inputs: &[f32; IN]) -> [f32; OUT] {
     let mut out = [0.0; OUT];
-    let (rows, biases) = weights.split_at(inputs.len() * OUT);
+    let (rows, biases) = weights.split_at(IN * OUT);
     out.copy_from_slice(biases);
+    // What is zero adds nothing: most shares are, and half of the neurons.
+    let (mut telling, mut count) = ([0; IN], 0);
+    for (at, &input) in inputs.iter().enumerate() {
+        telling[count] = at;
+        count += usize::from(input != 0.0);
+    }
+    let telling = &telling[..count];
+    let row = |input: usize| &rows[input * OUT..(input + 1) * OUT];
     for (block, values) in out.chunks_mut(BLOCK).enumerate() {
         let columns = block * BLOCK..block * BLOCK + values.len();
         if let Ok(values) = <&mut [f32; BLOCK]>::try_from(&mut *values) {
             let mut sums = *values;
-            for (row, &input) in rows.chunks_exact(OUT).zip(inputs) {
-                for (sum, &weight) in sums.iter_mut().zip(&row[columns.clone()]) {
-                    *sum += input * weight;
+            for &input in telling {
+                for (sum, &weight) in sums.iter_mut().zip(&row(input)[columns.clone()]) {
+                    *sum += inputs[input] * weight;
                 }
             }
             *values = sums;
         } else {
-            for (row, &input) in rows.chunks_exact(OUT).zip(inputs) {
-                for (value, &weight) in values.iter_mut().zip(&row[columns.clone()]) {
-                    *value += input * weight;
+            for &input in telling {
+                for (value, &weight) in values.iter_mut().zip(&row(input)[columns.clone()]) {
+                    *value += inputs[input] * weight;
                 }
             }
         }
