@@ -330,6 +330,7 @@ pub(crate) const TCP: &[Inspect] = &[
     stun::inspect,
     rtp::inspect,
     rpc::json,
+    rpc::protobuf,
 ];
 
 /// Who looks at datagrams (UDP, and what stands on IP itself), in order: exact signatures first.
@@ -387,6 +388,7 @@ pub(crate) const DATAGRAM: &[Inspect] = &[
     quic::joined,
     steam::by_port,
     rpc::json,
+    rpc::protobuf,
 ];
 
 /// Looks at one payload of a flow that announces others, and calls `announce` for each that it names.

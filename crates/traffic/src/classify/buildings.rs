@@ -47,9 +47,9 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         47_808..=47_823 if bytes[0] == 0x81 && view.layer == Layer::Datagram => {
             likely("BACnet", Update, 85, "a BACnet message")
         }
-        // CEA-852: a length that fits, a version.
-        1628 | 1629 if fills(be16(bytes, 0), 0, bytes) => found("CEA-852", Update, "a message to building controls"),
-        1628 | 1629 => likely("CEA-852", Update, ONLY_PORT, "a message on the port of building controls"),
+        // Control networks over IP (CEA-852): a length that fits.
+        1628 | 1629 if fills(be16(bytes, 0), 0, bytes) => found("CNP/IP", Update, "a message to building controls"),
+        1628 | 1629 => likely("CNP/IP", Update, ONLY_PORT, "a message on the port of building controls"),
         1911 | 3011 | 4911 if begins_with(bytes, &[b"fox "]) => found("Niagara Fox", Update, "a building's controller"),
         // Crestron's control protocol: a type, a length.
         41_794 if fills(be16(bytes, 1), 3, bytes) => found("Crestron", Update, "a room controller"),
@@ -84,7 +84,7 @@ mod tests {
                 (Datagram, 47_808, "81 0b 00 0c 01 20 ff ff 00 ff 10 08", "BACnet update"),
                 (Datagram, 50_000, "81 0a 00 0d 01 20 ff ff 00 ff 10 08", ""),
                 (Datagram, 3671, "06 10 02 01 00 0e 08 01 c0 a8 01 14 c3 cb", "KNX update"),
-                (Datagram, 1628, "00 14 00 03 00*16", "CEA-852 update"),
+                (Datagram, 1628, "00 14 00 03 00*16", "CNP/IP update"),
                 (Stream, 1911, "'fox a 0 -1 fox hello' 0a", "Niagara Fox update"),
                 (Stream, 10_001, "68 03 03 68 53 01 51 a5 16", "M-Bus update"),
                 (Datagram, 6454, "'Art-Net' 00 00 20 00 0e", "Art-Net update"),

@@ -112,7 +112,11 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
     let Some(&first) = bytes.first() else { return Finding::No };
     let stream = view.layer == Layer::Stream;
     if !first.is_ascii_uppercase() {
-        return if first == b'<' && stream { body(view) } else { Finding::No };
+        return match first {
+            b'<' if stream => body(view),
+            0 if stream && bytes.get(3) == Some(&4) => http2::settings(bytes),
+            _ => Finding::No,
+        };
     }
     if first == b'P' && stream && http2::begins(bytes) {
         return http2::inspect(bytes);

@@ -22,6 +22,22 @@ pub(crate) fn may_begin(bytes: &[u8]) -> bool {
     bytes.len() < 16 && PREFACE.starts_with(bytes)
 }
 
+/// What a server begins with, or a device whose preface was missed (RFC 9113, 6.5): a SETTINGS frame of the stream
+/// of no request, with settings that are known.
+pub(crate) fn settings(bytes: &[u8]) -> Finding {
+    let [0, 0, length @ 6..=60, 4, 0, 0, 0, 0, 0, body @ ..] = bytes else { return Finding::No };
+    let Some(body) = body.get(..usize::from(*length)) else { return Finding::No };
+    let (all, rest) = body.as_chunks::<6>();
+    // 1 to 6 are of the specification, 8 and 9 of RFC 8441 and RFC 9218.
+    if !rest.is_empty() || !all.iter().all(|setting| matches!(setting, [0, 1..=6 | 8 | 9, ..])) {
+        return Finding::No;
+    }
+    let why = "an HTTP/2 settings frame in the clear";
+    let signature =
+        Signature { application: "HTTP/2", class: TrafficClass::Web, names: Names::Refine, confidence: 95, why };
+    Finding::Found(Found { signature, name: None, next: Next::Settle, announces: Vec::new() })
+}
+
 pub(crate) fn inspect(bytes: &[u8]) -> Finding {
     let (fields, found_block) = first_block(bytes);
     let name = fields.authority.as_deref().and_then(|name| {
@@ -210,6 +226,16 @@ mod tests {
         let grpc = [&coded[..], b"\x5f\x10application/grpc"].concat();
         check(&[frame(HEADERS, 4, &grpc)], ("gRPC", "www.example.com"));
         check(&[settings], ("HTTP/2", ""));
+    }
+
+    #[test]
+    fn a_server_begins_with_its_settings() {
+        //    RFC 9113, 6.5.1: parallel streams, a window; then a setting nobody knows, a cut, another length.
+        let frame = |body: &[u8]| [&[0, 0, body.len() as u8, 4, 0, 0, 0, 0, 0][..], body].concat();
+        let known = |bytes: &[u8]| matches!(settings(bytes), Finding::Found(_));
+        let whole = frame(&[0, 3, 0, 0, 0, 100, 0, 4, 0, 1, 0, 0]);
+        assert!(known(&whole) && known(&[&whole[..], &[0, 0, 0, 4, 1, 0, 0, 0, 0]].concat()));
+        assert!(!known(&frame(&[0, 30, 0, 0, 0, 100])) && !known(&whole[..20]) && !known(&frame(&[0, 3, 0, 0])));
     }
 
     #[test]

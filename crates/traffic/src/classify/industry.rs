@@ -57,6 +57,15 @@ fn stream(view: &View<'_>) -> Finding {
         _ => {}
     }
     if modbus(bytes) {
+        // Schneider's own function carries all that its programming does.
+        if bytes[7] & 0x7f == 90 {
+            return likely(
+                "UMAS",
+                Update,
+                if view.port(502) { 95 } else { 75 },
+                "a Schneider controller is programmed",
+            );
+        }
         return if view.port(502) {
             found("Modbus", Update, "a Modbus message")
         } else if modbus_content(view) {
@@ -64,6 +73,16 @@ fn stream(view: &View<'_>) -> Finding {
         } else {
             Finding::No
         };
+    }
+    if matches!(bytes, [0xf1..=0xfe, _, .., 0xf6]) && genisys(bytes) {
+        return found("Genisys", Update, "a message to signals of a railway");
+    }
+    // ROC Plus (Emerson D301180, 2.1): two addresses, an operation, the length of its data, a checksum.
+    if bytes.len() >= 8
+        && fills(Some(bytes[5]), 8, bytes)
+        && checksum(&bytes[..bytes.len() - 2], 0) == le16(bytes, bytes.len() - 2)
+    {
+        return found("ROC Plus", Update, "a message to a flow computer");
     }
     if bytes.len() == 8 && matches!(bytes[1], 1..=6) && modbus_checksum(bytes) {
         return likely("Modbus", Update, 80, "a serial Modbus message");
@@ -120,6 +139,13 @@ fn datagram(view: &View<'_>) -> Finding {
         [_, _, _, 0 | 1, ..] if ethernet_ip(bytes) => return found("EtherNet/IP", Update, "an EtherNet/IP message"),
         [0x50 | 0xd0, 0, 0, 0xff, ..] | [0x54 | 0xd4, 0, _, _, 0, 0, _, 0xff, ..] if melsec(bytes) => {
             return found("MELSEC", Update, "a message to a Mitsubishi controller");
+        }
+        // Cameras of factories (GigE Vision 2.0, 16): a key or a status, a command, the length of what follows.
+        [0x42, 0 | 1 | 0x10 | 0x11, 0, 2 | 4 | 0x40 | 0x80 | 0x82 | 0x84 | 0x86, ..]
+        | [0 | 0x80, _, 0, 3 | 5 | 0x41 | 0x81 | 0x83 | 0x85 | 0x87, ..]
+            if (bytes[0] == 0x42 || view.port(3956)) && fills(be16(bytes, 4), 8, bytes) =>
+        {
+            return found("GVCP", Update, "a message to a camera of a factory");
         }
         [b'F', b'A', b'C', b'N', ..] => return found("FL-net", Update, "a message of a field bus"),
         [b'E', b't', b'h', b'e', b'r', b'S', b'I', b'O', ..] | [b'E', b'S', b'I', b'O', ..] => {
@@ -231,10 +257,38 @@ fn modbus_content(view: &View<'_>) -> bool {
 /// The checksum of serial Modbus (over serial line, 6.2.2): polynomial 0xa001, low byte first.
 fn modbus_checksum(bytes: &[u8]) -> bool {
     let Some((frame, stated)) = bytes.split_last_chunk::<2>() else { return false };
-    let sum = frame.iter().fold(0xffff_u16, |sum, &byte| {
-        (0..8).fold(sum ^ u16::from(byte), |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0xa001 } else { sum >> 1 })
-    });
-    sum == u16::from_le_bytes(*stated)
+    checksum(frame, 0xffff) == Some(u16::from_le_bytes(*stated))
+}
+
+/// CRC-16 of polynomial 0xa001 from a first value; none of what no serial line carries in one message.
+fn checksum(frame: &[u8], first: u16) -> Option<u16> {
+    (frame.len() <= 512).then(|| {
+        frame.iter().fold(first, |sum, &byte| {
+            (0..8).fold(sum ^ u16::from(byte), |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0xa001 } else { sum >> 1 })
+        })
+    })
+}
+
+/// Genisys (Union Switch & Signal, SM-6840): a header from 0xf1, a station, data, a checksum, 0xf6. What is as large as a
+/// header stands behind 0xf0, less that.
+fn genisys(bytes: &[u8]) -> bool {
+    let Some([inner @ .., 0xf6]) = bytes.get(1..) else { return false };
+    let mut frame = vec![bytes[0]];
+    let mut rest = inner.iter().take(512);
+    while let Some(&byte) = rest.next() {
+        match byte {
+            0xf0 => match rest.next() {
+                Some(&low @ 0..=0x0f) => frame.push(0xf0 | low),
+                _ => return false,
+            },
+            0xf1..=0xff => return false,
+            plain => frame.push(plain),
+        }
+    }
+    frame.len() >= 4
+        && frame
+            .split_last_chunk::<2>()
+            .is_some_and(|(frame, stated)| checksum(frame, 0) == Some(u16::from_le_bytes(*stated)))
 }
 
 /// Encapsulation (CIP volume 2, 2-3): a command, a length that fits, no options.
@@ -270,6 +324,13 @@ mod tests {
                 (Stream, 502, "00 01 00 00 00 06 11 03 00 6b 00 03", "Modbus update"),
                 (Stream, 1502, "00 01 00 00 00 06 11 03 00 6b 00 03", "Modbus update"),
                 (Stream, 1502, "00 01 00 00 00 07 11 03 00 6b 00 03", ""),
+                (Stream, 502, "00 01 00 00 00 04 00 5a 00 02", "UMAS update"),
+                (Stream, 10_001, "fb 01 82 f0 00 f6", "Genisys update"),
+                (Stream, 10_001, "fb 01 82 f0 01 f6", ""),
+                (Stream, 4000, "01 02 03 01 07 00 2b a5", "ROC Plus update"),
+                (Datagram, 3956, "42 11 00 02 00 00 00 01", "GVCP update"),
+                (Datagram, 3956, "00 00 00 81 00 04 00 07 00 00 00 01", "GVCP update"),
+                (Datagram, 3956, "42 11 00 02 00 04 00 01", ""),
                 (Stream, 4001, "11 03 00 6b 00 03 76 87", "Modbus update"),
                 (Stream, 4001, "11 03 00 6b 00 03 76 88", ""),
                 (Stream, 102, "03 00 00 16 11 e0 00 00 00 01 00 c1 02 01 00 c2 02 01 02 c0 01 0a", "S7comm update"),

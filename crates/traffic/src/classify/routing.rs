@@ -33,6 +33,10 @@ fn stream(view: &View<'_>) -> Finding {
         646 => likely("LDP", Interactive, ONLY_PORT, "a message on the port of LDP"),
         // MSDP (RFC 3618, 12): a type, a length.
         639 if matches!(bytes, [1..=7, _, _, ..]) => likely("MSDP", Interactive, 85, "a message between routers"),
+        // Routes for a forwarding plane (FRRouting, fpm/fpm.h): version 1, netlink or protobuf, a length.
+        2620 if matches!(bytes, [1, 1 | 2, ..]) && be16(bytes, 2).is_some_and(|length| length > 4) => {
+            found("FPM", Interactive, "routes for a forwarding plane")
+        }
         // DLEP (RFC 8175, 11.1): a message of a session on its port.
         854 => likely("DLEP", Interactive, ONLY_PORT, "a message between router and modem"),
         // RPKI to router (RFC 8210, 5): version 0 or 1, a type.
@@ -71,6 +75,16 @@ fn datagram(view: &View<'_>) -> Finding {
         }
         3785 => likely("BFD", Interactive, ONLY_PORT, "an echo between routers"),
         646 if be16(bytes, 0) == Some(1) => found("LDP", Interactive, "an LDP message"),
+        // AODV (RFC 3561, 5): a request, a reply, lost routes (with their count), an acknowledgement.
+        654 if matches!((first, bytes.len()), (1, 24..) | (2, 20..) | (4, 2))
+            || first == 3 && bytes.get(3).is_some_and(|&n| n > 0 && bytes.len() >= 4 + 8 * usize::from(n)) =>
+        {
+            found("AODV", Interactive, "a message between mesh routers")
+        }
+        // LMP (RFC 4204, 12.1): version 1, a message type, a length that fits.
+        701 if first == 0x10 && fills(be16(bytes, 4), 0, bytes) => {
+            found("LMP", Interactive, "a message between optical switches")
+        }
         // MPLS echo (RFC 8029, 3): version 1, no unknown flags, a message type.
         3503 if be16(bytes, 0) == Some(1) => found("LSP ping", Interactive, "a check between routers"),
         // OLSR (RFC 3626, 3.3): the length fits.
@@ -127,6 +141,13 @@ mod tests {
                 (Datagram, 3784, "20 c0 03 18 00*20", "BFD interactive"),
                 (Datagram, 698, "00 10 00 01 c9 86 00 0c 00*8", "OLSR interactive"),
                 (Datagram, 6696, "2a 02 00 08 04 06 00 00 00 01 01 90", "Babel interactive"),
+                (Datagram, 654, "01 00 00 00 00 00 00 01 0a 01 01 05 00*4 0a 01 01 01 00 00 00 01", "AODV interactive"),
+                (Datagram, 654, "02 00 00 00 0a 01 01 01 00 00 00 02 0a 01 01 01 00 00 07 d0", "AODV interactive"),
+                (Datagram, 654, "03 00 00 01 0a 01 01 05 00 00 00 02", "AODV interactive"),
+                (Datagram, 654, "03 00 00 02 0a 01 01 05 00 00 00 02", ""),
+                (Datagram, 701, "10 00 00 06 00 10 00 00 07 06 00 08 00 00 00 01", "LMP interactive"),
+                (Datagram, 701, "10 00 00 06 00 14 00 00 07 06 00 08 00 00 00 01", ""),
+                (Stream, 2620, "01 01 00 08 00 00 00 00", "FPM interactive"),
                 (Datagram, 3503, "00 01 00 00 01 02 00 00 00*24", "LSP ping interactive"),
                 (Datagram, 3130, "01 02 00 1c 00*16 00*4 'x/' 00 00", "ICP interactive"),
                 (Datagram, 9000, "02 02 00 00 00*20", ""),

@@ -135,6 +135,64 @@ pub(crate) fn json(view: &View<'_>) -> Finding {
     }
 }
 
+/// Protocol buffers (their page "Encoding"): fields, perhaps behind a length, that fill the message to its last byte.
+pub(crate) fn protobuf(view: &View<'_>) -> Finding {
+    let bytes = view.bytes;
+    let message = if fills(be32(bytes, 0), 4, bytes) { &bytes[4..] } else { bytes };
+    let message = match message {
+        // A length of one or two bytes, seven bits in each.
+        [length, rest @ ..] if usize::from(*length) == rest.len() => rest,
+        [low @ 0x80..=0xff, high @ 1..=0x7f, rest @ ..]
+            if usize::from(low & 0x7f) + usize::from(*high) * 128 == rest.len() =>
+        {
+            rest
+        }
+        whole => whole,
+    };
+    // Most begin with their first field: a number, or something with a length.
+    if matches!(message, [0x08 | 0x0a, ..]) && message.len() >= 12 && fills_with_fields(message) {
+        likely("Protobuf", Interactive, 50, "fields of a protocol buffer")
+    } else {
+        Finding::No
+    }
+}
+
+/// Whether fields with ascending numbers are all of it: at least four, one of them a text.
+fn fills_with_fields(mut rest: &[u8]) -> bool {
+    let (mut fields, mut texts, mut last) = (0, 0, 1);
+    while !rest.is_empty() {
+        let Some((key, behind)) = varint(rest) else { return false };
+        let number = key >> 3;
+        if number < last || number > 64 {
+            return false;
+        }
+        last = number;
+        let length = match key & 7 {
+            0 => varint(behind).map(|(_, after)| behind.len() - after.len()),
+            1 => Some(8),
+            5 => Some(4),
+            2 => varint(behind).map(|(length, after)| {
+                let length = usize::try_from(length).unwrap_or(usize::MAX);
+                let text = after.get(..length).unwrap_or(&[]);
+                texts += u32::from(length >= 4 && is_text(text));
+                length.saturating_add(behind.len() - after.len())
+            }),
+            _ => None,
+        };
+        let Some(after) = length.and_then(|length| behind.get(length..)) else { return false };
+        rest = after;
+        fields += 1;
+    }
+    fields >= 4 && texts >= 1
+}
+
+/// A number of seven bits a byte, the least first, and what follows it.
+fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let length = bytes.iter().take(10).position(|byte| byte & 0x80 == 0)? + 1;
+    let (digits, rest) = bytes.split_at(length);
+    Some((digits.iter().rev().fold(0, |value, &digit| value << 7 | u64::from(digit & 0x7f)), rest))
+}
+
 /// What a remote procedure call of Sun's is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
@@ -261,6 +319,23 @@ mod tests {
     use super::*;
     use crate::classify::specimen::check;
     use Layer::{Datagram, Stream};
+
+    /// The messages of the page "Encoding" put together: a number, a text, a number, what is embedded.
+    #[test]
+    fn protocol_buffers_fill_their_message() {
+        check(
+            protobuf,
+            &[
+                (Datagram, 9_000, "08 96 01 12 07 'testing' 18 01 22 02 08 01", "Protobuf interactive"),
+                (Stream, 9_000, "12 08 96 01 12 07 'testing' 18 01 22 02 08 01", "Protobuf interactive"),
+                (Stream, 9_000, "00 00 00 12 08 96 01 12 07 'testing' 18 01 22 02 08 01", "Protobuf interactive"),
+                (Datagram, 9_000, "08 96 01 12 07 'testing' 18 01 22 03 08 01", ""),
+                (Datagram, 9_000, "08 96 01 12 07 'testing' 08 01 22 02 08 01", ""),
+                (Datagram, 9_000, "08 96 01 10 07 18 07 20 07 28 07 30 07", ""),
+            ],
+        );
+        crate::classify::dialogue::check_chance(protobuf);
+    }
 
     #[test]
     fn json_is_known() {

@@ -1,6 +1,6 @@
 //! Cars, trains, ships and drones: SOME/IP, DoIP, TRDP, CAN in UDP, MAVLink, NMEA, gpsd, ASTERIX.
 
-use super::fields::{begins_with, fills, near};
+use super::fields::{begins_with, fills, le16, near};
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::{Interactive, Update};
@@ -64,6 +64,10 @@ pub(crate) fn inspect(view: &View<'_>) -> Finding {
         // Logs of control units (AUTOSAR DLT): a header type of version 1, a length that fits.
         3490 if bytes[0] >> 5 == 1 && be16(bytes, 2).is_some_and(|length| usize::from(length) <= bytes.len()) => {
             found("DLT", Update, "logs of control units")
+        }
+        // XCP (ASAM MCD-1, part 3): a length that fits, a counter; a command or answer.
+        5555 if fills(le16(bytes, 0), 4, bytes) && matches!(bytes[4], 0xc0..=0xff) => {
+            likely("XCP", Update, 85, "a control unit is measured")
         }
         20_000 if bytes.len() >= 5 && matches!(bytes, [0 | 2, 0, _, 0, _, ..]) => {
             likely("cannelloni", Interactive, 60, "frames of a vehicle bus")
@@ -163,6 +167,8 @@ mod tests {
                 (Datagram, 40_000, "12 34 00 01 00 00 00 ff 00 01 00 02 01 01 80 00 'ab'", ""),
                 (Stream, 13_400, "02 fd 00 05 00 00 00 07 0e 00 00 00*4", "DoIP update"),
                 (Datagram, 17_224, "00 00 00 01 01 00 'Pd' 00 00 03 e8 00*28", "TRDP update"),
+                (Datagram, 5555, "02 00 00 00 ff 00", "XCP update"),
+                (Datagram, 5555, "02 00 00 00 ff 00 00", ""),
                 (Datagram, 5555, "'ISO11898' 00 00 00 01", "CAN interactive"),
                 (Datagram, 14_550, "fd 09 00 00 00 01 01 00 00 00 00*9 12 34", "MAVLink update"),
                 (Datagram, 10_110, "'$GPGGA,123519,4807.038,N*47' 0d 0a", "NMEA update"),
