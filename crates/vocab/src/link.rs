@@ -138,11 +138,23 @@ pub enum LinkType {
     OpenBsdPflog,
     /// PPP behind a byte that tells the direction (DLT 204).
     PppDirected,
+    /// IP over InfiniBand behind two hardware addresses (DLT 242).
+    Infiniband,
+    /// IP behind the 24 bytes of Solaris' ipnet (DLT 226).
+    SolarisIpNet,
+    /// Ethernet with the tag of a Marvell switch behind its addresses (DLT 284).
+    MarvellTag,
+    /// The same tag behind an ethertype of its own (DLT 285).
+    MarvellEtherTag,
+    /// Ethernet with the tag of a Broadcom switch behind its addresses (DLT 281).
+    BroadcomTag,
+    /// Ethernet behind the tag of a Broadcom switch (DLT 282).
+    BroadcomTagFirst,
 }
 
 impl LinkType {
     /// All of them; new ones are added at the end.
-    pub const ALL: [LinkType; 28] = [
+    pub const ALL: [LinkType; 34] = [
         LinkType::Ethernet,
         LinkType::RawIp,
         LinkType::LinuxCooked,
@@ -171,6 +183,12 @@ impl LinkType {
         LinkType::OpenBsdEnc,
         LinkType::OpenBsdPflog,
         LinkType::PppDirected,
+        LinkType::Infiniband,
+        LinkType::SolarisIpNet,
+        LinkType::MarvellTag,
+        LinkType::MarvellEtherTag,
+        LinkType::BroadcomTag,
+        LinkType::BroadcomTagFirst,
     ];
 
     /// What a number of the tcpdump list ("Link-layer header types") stands for; `None` where we do not read it.
@@ -204,6 +222,12 @@ impl LinkType {
             109 => LinkType::OpenBsdEnc,
             117 => LinkType::OpenBsdPflog,
             204 => LinkType::PppDirected,
+            242 => LinkType::Infiniband,
+            226 => LinkType::SolarisIpNet,
+            284 => LinkType::MarvellTag,
+            285 => LinkType::MarvellEtherTag,
+            281 => LinkType::BroadcomTag,
+            282 => LinkType::BroadcomTagFirst,
             _ => return None,
         })
     }
@@ -239,6 +263,12 @@ impl LinkType {
             LinkType::OpenBsdEnc => 109,
             LinkType::OpenBsdPflog => 117,
             LinkType::PppDirected => 204,
+            LinkType::Infiniband => 242,
+            LinkType::SolarisIpNet => 226,
+            LinkType::MarvellTag => 284,
+            LinkType::MarvellEtherTag => 285,
+            LinkType::BroadcomTag => 281,
+            LinkType::BroadcomTagFirst => 282,
         }
     }
 }

@@ -39,6 +39,12 @@ const EXTENDED: [(u16, usize); 3] = [(0x893f, 6), (0x8926, 4), (0x8909, 6)];
 const BATMAN: u16 = 0x4305;
 /// TRILL (RFC 6325, 3): six bytes and options, then an Ethernet frame.
 const TRILL: u16 = 0x22f3;
+/// Security of links (IEEE 802.1AE): where it only signs, the frame goes on behind its tag.
+const MACSEC: u16 = 0x88e5;
+/// Service chains (RFC 8300, 2).
+const SERVICE: u16 = 0x894f;
+/// Arista's time stamps: a kind, a version that says how long the stamp is, an ethertype.
+const STAMPED: u16 = 0xd28b;
 /// Tags, labels and shims together; QinQ with PPPoE and four labels is 7.
 const MOST_SHIMS: usize = 12;
 /// `ARPHRD_ETHER` of linux/if_arp.h.
@@ -166,6 +172,17 @@ pub(super) fn open(bytes: &[u8], link_type: LinkType) -> Result<Frame<'_>, Malfo
             frame.payload = behind(length.next_multiple_of(4), "pflog")?;
             Ok(frame)
         }
+        LinkType::Infiniband => {
+            let ethertype = be16(bytes, 40).ok_or(Malformed::Truncated("InfiniBand"))?;
+            frame.payload = behind(44, "InfiniBand")?;
+            through_shims(frame, ethertype)
+        }
+        LinkType::SolarisIpNet => {
+            frame.payload = behind(24, "ipnet")?;
+            Ok(frame)
+        }
+        LinkType::MarvellTag | LinkType::BroadcomTag => behind_switch_tag(frame, bytes_before, 4),
+        LinkType::MarvellEtherTag => behind_switch_tag(frame, bytes_before, 8),
         LinkType::WifiPrism
         | LinkType::WifiRadiotap
         | LinkType::WifiAvs
@@ -174,6 +191,7 @@ pub(super) fn open(bytes: &[u8], link_type: LinkType) -> Result<Frame<'_>, Malfo
         | LinkType::ExtensibleRecord
         | LinkType::NetfilterLog
         | LinkType::NetAnalyzer
+        | LinkType::BroadcomTagFirst
         | LinkType::PppDirected => Err(Malformed::TooDeep),
     }
 }
@@ -192,6 +210,17 @@ impl Frame<'_> {
         self.payload = bytes.get(14..).ok_or(truncated)?;
         Ok(ethertype)
     }
+}
+
+/// Ethernet with `length` bytes for the switch between its addresses and its ethertype (Linux, net/dsa).
+fn behind_switch_tag(mut frame: Frame<'_>, ethernet_at: usize, length: usize) -> Result<Frame<'_>, Malformed> {
+    let truncated = Malformed::Truncated("Ethernet");
+    frame.ethernet_at = Some(ethernet_at);
+    let bytes = frame.payload;
+    frame.enter_ethernet(0)?;
+    let ethertype = be16(bytes, 12 + length).ok_or(truncated)?;
+    frame.payload = bytes.get(14 + length..).ok_or(truncated)?;
+    through_shims(frame, ethertype)
 }
 
 /// Frame relay: an address of two to four bytes, then a network layer id (RFC 2427, 3) or, as Cisco does it,
@@ -276,6 +305,40 @@ fn through_shims(mut frame: Frame<'_>, mut ethertype: u16) -> Result<Frame<'_>, 
                 ethertype = be16(bytes, 4).ok_or(Malformed::Truncated("HSR"))?;
                 frame.payload = bytes.get(6..).ok_or(Malformed::Truncated("HSR"))?;
             }
+            MACSEC => {
+                let truncated = Malformed::Truncated("MACsec");
+                let control = *bytes.first().ok_or(truncated)?;
+                // Version 0, neither encrypted nor changed; an identifier of the sender where its bit says so.
+                if control & 0x8c != 0 {
+                    return Err(Malformed::NotIp(MACSEC));
+                }
+                let length = if control & 0x20 != 0 { 14 } else { 6 };
+                ethertype = be16(bytes, length).ok_or(truncated)?;
+                frame.payload = bytes.get(length + 2..).ok_or(truncated)?;
+            }
+            SERVICE => {
+                let truncated = Malformed::Truncated("NSH");
+                let words = bytes.get(1).ok_or(truncated)? & 0x3f;
+                let next = *bytes.get(3).ok_or(truncated)?;
+                frame.payload = bytes.get(usize::from(words) * 4..).ok_or(truncated)?;
+                ethertype = match next {
+                    1 => IPV4,
+                    2 => IPV6,
+                    3 => frame.enter_ethernet(0)?,
+                    5 => MPLS[0],
+                    _ => return Err(Malformed::NotIp(SERVICE)),
+                };
+            }
+            STAMPED => {
+                let truncated = Malformed::Truncated("time stamp");
+                let length = match (be16(bytes, 0), be16(bytes, 2)) {
+                    (Some(1), Some(0x0010 | 0x0110)) => 12,
+                    (Some(1), Some(0x0020 | 0x0120)) => 10,
+                    _ => return Err(Malformed::NotIp(STAMPED)),
+                };
+                ethertype = be16(bytes, length).ok_or(truncated)?;
+                frame.payload = bytes.get(length + 2..).ok_or(truncated)?;
+            }
             BATMAN if bytes.first() == Some(&0x40) => ethertype = frame.enter_ethernet(10)?,
             TRILL => {
                 let options = be16(bytes, 0).map_or(0, |word| usize::from(word >> 6 & 0x1f) * 4);
@@ -316,6 +379,12 @@ pub(super) fn ppp(bytes: &[u8]) -> Result<(Network, &[u8]), Malformed> {
     match protocol {
         0x0021 => Ok((Network::V4, rest)),
         0x0057 => Ok((Network::V6, rest)),
+        // Labels for one or for many (RFC 3032, 4.3), to the last; a frame behind them would lead here again.
+        0x0281 | 0x0283 => {
+            let labels = rest.chunks_exact(4).take(MOST_SHIMS).position(|label| label[2] & 1 == 1);
+            let labels = labels.ok_or(Malformed::Truncated("MPLS"))? + 1;
+            Ok((Network::ByVersion, &rest[labels * 4..]))
+        }
         other => Err(Malformed::NotIp(other)),
     }
 }

@@ -130,6 +130,28 @@ fn wide_area_links_lead_to_the_packet() {
 }
 
 #[test]
+fn machine_rooms_lead_to_the_packet() {
+    let udp = |length: usize| format!("udp 192.168.1.20:50000 > 9.9.9.9:53 {length} B, payload 2");
+    let tagged = |tag: &[u8]| after(&MACS, after(tag, ipv4_udp()));
+    check(&after(&[0; 40], after(&[8, 0, 0, 0], ipv4_udp())), LinkType::Infiniband, &udp(44));
+    check(&after(&[1, 2], after(&[0; 22], ipv4_udp())), LinkType::SolarisIpNet, &udp(44));
+    check(&tagged(&[0x40, 8, 0, 0, 8, 0]), LinkType::MarvellTag, &udp(48));
+    check(&tagged(&[0xda, 0xda, 0, 0, 0x40, 8, 0, 0, 8, 0]), LinkType::MarvellEtherTag, &udp(52));
+    check(&tagged(&[0x20, 0, 0, 1, 8, 0]), LinkType::BroadcomTag, &udp(48));
+    check(&after(&[0x20, 0, 0, 1], tagged(&[8, 0])), LinkType::BroadcomTagFirst, &udp(44));
+    check(&MACS, LinkType::MarvellTag, "the frame ends inside its Ethernet header");
+    // Signed links with and without who signs, and encrypted ones; a service chain; time stamps; labels in PPP.
+    let ethernet = |tag: &[u8], length| check(&tagged(tag), LinkType::Ethernet, &udp(length));
+    ethernet(&[0x88, 0xe5, 0x00, 0, 0, 0, 0, 7, 8, 0], 52);
+    ethernet(&[0x88, 0xe5, 0x20, 0, 0, 0, 0, 7, 2, 0, 0, 0, 0, 1, 0, 1, 8, 0], 60);
+    check(&tagged(&[0x88, 0xe5, 0x0c, 0, 0, 0, 0, 7, 8, 0]), LinkType::Ethernet, "ethertype 0x88e5 is not IP");
+    ethernet(&[0x89, 0x4f, 0x0f, 0xc6, 1, 1, 0, 0, 1, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 68);
+    ethernet(&[0xd2, 0x8b, 0, 1, 0, 0x10, 0, 0, 0, 1, 0, 0, 0, 2, 8, 0], 58);
+    ethernet(&[0xd2, 0x8b, 0, 1, 0, 0x20, 0, 1, 0, 0, 0, 2, 8, 0], 56);
+    check(&after(&[0xff, 3, 2, 0x81, 0, 1, 1, 64], ipv4_udp()), LinkType::Ppp, &udp(44));
+}
+
+#[test]
 fn frames_in_frames_are_opened() {
     let udp = |length: usize| format!("udp 192.168.1.20:50000 > 9.9.9.9:53 {length} B, payload 2");
     let ethernet = |rest: &[u8]| after(&MACS, after(rest, ipv4_udp()));

@@ -36,6 +36,7 @@ pub(super) fn unwrap(mut bytes: &[u8], mut link_type: LinkType) -> Result<(&[u8]
             LinkType::ExtensibleRecord => extensible(bytes)?,
             LinkType::NetfilterLog => (netfilter(bytes)?, LinkType::RawIp),
             LinkType::NetAnalyzer => (behind(bytes, 4, Malformed::Truncated("netANALYZER"))?, LinkType::Ethernet),
+            LinkType::BroadcomTagFirst => (behind(bytes, 4, Malformed::Truncated("tag"))?, LinkType::Ethernet),
             LinkType::PppDirected => (behind(bytes, 1, Malformed::Truncated("PPP"))?, LinkType::Ppp),
             _ => return Ok((bytes, link_type)),
         };
