@@ -112,6 +112,10 @@ fn stream(view: &View<'_>) -> Finding {
         {
             let again = usize::from(be16(bytes, 2).unwrap_or(0)) + 4;
             let sure = bytes.get(again) == Some(&b'$') || view.any_port(&[554, 8_554]);
+            // A picture takes more than one segment, and such segments are full.
+            if !sure && bytes.len() < again.min(500) {
+                return Finding::No;
+            }
             return likely("RTSP", Streaming, if sure { 92 } else { 72 }, "media inside RTSP");
         }
         // Spotify's access point: 0x0004, a length, the first field of its hello.

@@ -30,6 +30,8 @@ pub(super) struct Probe {
     pub(super) known: bool,
     /// It announces other flows.
     pub(super) listens: bool,
+    /// Messages of its streams that told nobody anything.
+    pub(super) strange: u8,
     /// Packets with a payload so far.
     pub(super) payloads: u16,
     /// Settle when `payloads` reaches this.
@@ -70,6 +72,7 @@ impl Default for Probe {
             behavior: behavior::Behavior::default(),
             known: false,
             listens: false,
+            strange: 0,
             payloads: 0,
             until: PATIENCE,
             held: 0,
@@ -95,6 +98,10 @@ pub(super) fn view<'a>(packet: &'a Packet<'_>, sender: Sender, number: u16, hear
 /// Datagrams of a flow that tell nobody anything, after which only media and handshakes are still looked for: nDPI 4.2
 /// needs 4 for nine flows of ten.
 const STRANGE: u16 = 10;
+/// Messages of a stream that tell nobody anything, after which none is looked at.
+const AGAIN: u8 = 6;
+/// What is shorter is the beginning of something: a length that its program sent alone, a first key typed.
+const SHORT: usize = 24;
 /// Packets with a payload after which the pace of a call or game is clear.
 pub(super) const PACE: u16 = 12;
 /// Sure enough that nobody else is asked.
@@ -147,7 +154,12 @@ pub(super) fn inspect_stream(
                 number,
                 heard: probe.openings[side_index(side.opposite())].heard(),
             };
-            let found = ask(classify::TCP, &view, &mut wants_more);
+            let mut found = ask(classify::TCP, &view, &mut wants_more);
+            // What was too short to tell anything may have been an end, not a beginning.
+            if found.is_none() && !wants_more && (1..SHORT).contains(&bytes.len().saturating_sub(packet.payload.len()))
+            {
+                found = ask(classify::TCP, &View { bytes: packet.payload, ..view }, &mut wants_more);
+            }
             if found.is_some() && sender == Sender::Initiator && probe.ja4.is_none() {
                 probe.ja4 = classify::tls::fingerprint(bytes);
             }
@@ -167,8 +179,17 @@ pub(super) fn inspect_stream(
             stream.hold(packet.payload, room);
             Finding::More
         }
-        None => {
+        None if length < SHORT => {
+            stream.hold(packet.payload, room);
+            Finding::No
+        }
+        None if probe.known || probe.strange >= AGAIN => {
             stream.finish();
+            Finding::No
+        }
+        None => {
+            probe.strange += 1;
+            stream.restart();
             Finding::No
         }
     }

@@ -22,6 +22,8 @@ pub(super) struct Stream {
     bytes: Vec<u8>,
     /// Ranges of `bytes` that are filled, ordered, disjoint, never adjacent.
     have: Vec<(u32, u32)>,
+    /// What the side began with told nothing, and was passed over.
+    restarted: bool,
     /// Nobody wants more of this side.
     done: bool,
 }
@@ -29,7 +31,7 @@ pub(super) struct Stream {
 impl Stream {
     /// The side said where it begins.
     pub(super) fn begin(&mut self, first: u32) {
-        if self.base.is_none() {
+        if self.base.is_none() && !self.restarted {
             self.base = Some(first);
             self.anchored = true;
         }
@@ -49,6 +51,11 @@ impl Stream {
         self.done = true;
         self.bytes = Vec::new();
         self.have = Vec::new();
+    }
+
+    /// What came so far told nothing: whatever comes next is a beginning.
+    pub(super) fn restart(&mut self) {
+        *self = Stream { restarted: true, ..Stream::default() };
     }
 
     /// Takes in a segment. With `room` for it, bytes out of order are kept until their gap is filled.
