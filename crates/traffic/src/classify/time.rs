@@ -38,7 +38,9 @@ fn ntp(bytes: &[u8]) -> bool {
         6 => 12,
         _ => 44,
     };
-    matches!((first >> 3) & 7, 1..=4) && bytes.len() >= least
+    // How many clocks stand between this one and the true one; 16 is none.
+    let far = matches!(first & 7, 0..=5) && bytes.get(1).is_some_and(|&stratum| stratum > 16);
+    matches!((first >> 3) & 7, 1..=4) && bytes.len() >= least && !far
 }
 
 /// The plain message of 48 bytes, of a device or a server (modes 3 and 4), stamped after 2007.
@@ -83,6 +85,7 @@ mod tests {
             &[
                 (Datagram, 123, "23 02 06 e9 00*44", "NTP interactive"),
                 (Datagram, 123, "1b 00*47", "NTP interactive"),
+                (Datagram, 123, "1b 20 00*46", ""),
                 (Datagram, 123, "16 02 00 01 00*8", "NTP interactive"),
                 (Datagram, 123, "17 00 03 2a 00*4", "NTP interactive"),
                 (Datagram, 4123, "23 00 06 ec 00*36 e5 4b c0 12 00*4", "NTP interactive"),
