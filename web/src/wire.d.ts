@@ -109,6 +109,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/forecast": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What series will do, from what they did. Nothing is kept of them, and what EqualNet has seen itself has no part in
+         *     it: the same question has the same answer.
+         */
+        post: operations["foresee"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/history": {
         parameters: {
             query?: never;
@@ -348,6 +368,27 @@ export interface paths {
         get: operations["why"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/predict": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What traffic of a kind will want in the next 15 s, in the words of a contract that other programs speak.
+         * @description Without `recentThroughput`: what the live model foresees for that class of the first link. With it: what a series
+         *     of that class will do that ran at that rate for the last minute, whoever it is.
+         */
+        post: operations["predict"];
         delete?: never;
         options?: never;
         head?: never;
@@ -994,6 +1035,40 @@ export interface components {
              */
             source_port: number;
         };
+        /** @description The answer to `POST /forecast`: in the shape of the question. */
+        ForecastAnswer: components["schemas"]["SeriesForecast"] | {
+            /** @description One for each. */
+            series: components["schemas"]["SeriesForecast"][];
+        };
+        /** @description `POST /forecast`: one series (`rates`), or several (`series`). */
+        ForecastQuestion: {
+            /**
+             * Format: int64
+             * @description When the last second ended; now if absent. The hour and the weekday can matter.
+             * @default null
+             */
+            at_ms: number | null;
+            /**
+             * @description Of what class it is; `unclassified` if absent.
+             * @default null
+             */
+            class: string | null;
+            /**
+             * @description The mean rate of each second, the oldest first; `null` where it is not known. At most 3600.
+             * @default null
+             */
+            rates: (number | null)[] | null;
+            /**
+             * @description Several series instead, at most 16; each is foreseen by itself.
+             * @default null
+             */
+            series: components["schemas"]["SeriesRates"][] | null;
+            /**
+             * @description What the rates are in: `bit/s` (if absent), `kbit/s`, `Mbit/s`, `Gbit/s` or `B/s`.
+             * @default null
+             */
+            unit: string | null;
+        };
         /** @description First of all. */
         Hello: {
             /** @description Version of the program; when it differs after a reconnect, the page reloads. */
@@ -1149,6 +1224,66 @@ export interface components {
              */
             protected_permille: number;
         };
+        /** @description `POST /predict`, in the words of that contract. Fields that are not named here are passed over. */
+        PredictQuestion: {
+            /**
+             * @description `download` or `upload`; `download` if absent.
+             * @default null
+             */
+            direction: string | null;
+            /**
+             * Format: double
+             * @description The size of a packet, bytes. Taken, and of no weight here: what is known of the class says more.
+             * @default null
+             */
+            packetSize: number | null;
+            /**
+             * Format: double
+             * @description Packets that wait: above 0, `recentThroughput` is what it got, not what it wants.
+             * @default null
+             */
+            queueLength: number | null;
+            /**
+             * Format: double
+             * @description At which rate it ran lately, Mbit/s: with it, that is foreseen instead of what the class does here now.
+             * @default null
+             */
+            recentThroughput: number | null;
+            /**
+             * @description `voice`, `video`, `browsing`, `gaming`, `file`, `background`, or a class.
+             * @default
+             */
+            trafficType: string;
+        };
+        /** @description The answer to `POST /predict`: the mean of the next 15 s. */
+        Prediction: {
+            /** @description Only there, and true, while too little was seen to trust it. */
+            learning?: boolean;
+            /**
+             * Format: double
+             * @description As likely above as below.
+             */
+            p50: number;
+            /**
+             * Format: double
+             * @description Nine times in ten below.
+             */
+            p90: number;
+            /**
+             * Format: double
+             * @description Ninety-nine times in a hundred below.
+             */
+            p99: number;
+            /**
+             * Format: double
+             * @description What it will want: enough nine times in ten, the same as `p90`.
+             */
+            predictedBandwidth: number;
+            /** @description What was asked for. */
+            trafficType: string;
+            /** @description `Mbps`: 10^6 bit/s, layer 2. */
+            unit: string;
+        };
         /** @description An error body (RFC 9457, `application/problem+json`). */
         Problem: {
             /** @description A stable word for programs: `unauthenticated`, `forbidden`, `not_found`, `invalid`, `refused`, `busy`, `internal`. */
@@ -1162,6 +1297,24 @@ export interface components {
             status: number;
             /** @description What is wrong, for people. */
             title: string;
+        };
+        /** @description Three quantiles of one rate, bit/s, never decreasing. */
+        Quantiles: {
+            /**
+             * Format: int64
+             * @description As likely above as below.
+             */
+            p50: number;
+            /**
+             * Format: int64
+             * @description Nine times in ten below.
+             */
+            p90: number;
+            /**
+             * Format: int64
+             * @description Ninety-nine times in a hundred below.
+             */
+            p99: number;
         };
         /** @description `POST /flows/{id}/class`: what the flow, and flows like it, are for. */
         Reclassify: {
@@ -1231,6 +1384,49 @@ export interface components {
             protocol?: string | null;
             /** @description The same of the end that is not the device. */
             server?: string | null;
+        };
+        /** @description What is foreseen of one series, bit/s. */
+        SeriesForecast: {
+            /** @description As what class it was foreseen. */
+            class: string;
+            /** @description The second that ends 1 s from now. */
+            h1: components["schemas"]["Quantiles"];
+            /** @description The second that ends 15 s from now. */
+            h15: components["schemas"]["Quantiles"];
+            /** @description The second that ends 5 s from now. */
+            h5: components["schemas"]["Quantiles"];
+            /** @description The second that ends 60 s from now. */
+            h60: components["schemas"]["Quantiles"];
+            /** @description Whether it has seen too little to be trusted. */
+            learning: boolean;
+            /** @description Which model spoke for the mean of the next 15 s. */
+            model: string;
+            /** @description The mean of the next 15 s: what guarantees are made of. */
+            w15: components["schemas"]["Quantiles"];
+        };
+        /** @description One of several series of `POST /forecast`. */
+        SeriesRates: {
+            /**
+             * Format: int64
+             * @description When the last second ended; now if absent.
+             * @default null
+             */
+            at_ms: number | null;
+            /**
+             * @description Of what class it is; `unclassified` if absent.
+             * @default null
+             */
+            class: string | null;
+            /**
+             * @description The mean rate of each second, the oldest first; `null` where it is not known. At most 3600.
+             * @default []
+             */
+            rates: (number | null)[];
+            /**
+             * @description What the rates are in: `bit/s` (if absent), `kbit/s`, `Mbit/s`, `Gbit/s` or `B/s`.
+             * @default null
+             */
+            unit: string | null;
         };
         /** @description A frame from the server. */
         ServerFrame: (components["schemas"]["Hello"] & {
@@ -1690,6 +1886,98 @@ export interface operations {
                 };
             };
             /** @description The control loop is busy. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    foresee: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "class": "streaming",
+                 *       "rates": [
+                 *         0,
+                 *         0,
+                 *         11.2,
+                 *         9.8,
+                 *         null,
+                 *         0,
+                 *         0,
+                 *         12.1
+                 *       ],
+                 *       "unit": "Mbit/s"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ForecastQuestion"];
+            };
+        };
+        responses: {
+            /** @description Quantiles for each horizon, in the shape of the question. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForecastAnswer"];
+                };
+            };
+            /** @description Nobody is logged in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The login's second secret is missing. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field cannot be read: which. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "invalid",
+                     *       "status": 422,
+                     *       "title": "`rates[3]`: -5 is outside 0 to 1000000000000000 bit/s."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description EqualNet is busy with another such question. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2689,6 +2977,99 @@ export interface operations {
             };
             /** @description More than one device has that name. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    predict: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "packetSize": 1200,
+                 *       "trafficType": "video"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PredictQuestion"];
+            };
+        };
+        responses: {
+            /** @description The mean of the next 15 s. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "p50": 3.9,
+                     *       "p90": 4.2,
+                     *       "p99": 6,
+                     *       "predictedBandwidth": 4.2,
+                     *       "trafficType": "video",
+                     *       "unit": "Mbps"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Prediction"];
+                };
+            };
+            /** @description There is no such traffic type: which there are. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "invalid",
+                     *       "detail": "One of voice, video, browsing, gaming, file, background, …",
+                     *       "status": 400,
+                     *       "title": "`trafficType`: there is no `film`."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is logged in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The login's second secret is missing. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field cannot be read: which. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was seen yet, or EqualNet is busy. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

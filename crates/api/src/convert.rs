@@ -2,7 +2,10 @@
 //!
 //! Nothing is decided here: every number is taken over, every sentence says what the values say.
 
+mod foreseen;
 mod sentences;
+
+pub(crate) use foreseen::*;
 
 use crate::problem::Problem;
 use crate::request::{Effect, Standing};

@@ -18,6 +18,7 @@ use utoipa::{Modify, OpenApi};
     tags(
         (name = "login", description = "Who asks. The Unix socket needs no login."),
         (name = "now", description = "What is."),
+        (name = "forecast", description = "What will be."),
         (name = "policy", description = "What the operator wants."),
         (name = "setup", description = "What the machine has."),
         (name = "history", description = "What was."),
@@ -45,6 +46,8 @@ use utoipa::{Modify, OpenApi};
         routes::why::get,
         routes::alerts::get,
         routes::history::get,
+        routes::forecast::post,
+        routes::predict::post,
         crate::live::get,
         get,
     ),

@@ -47,6 +47,11 @@ impl Problem {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", title)
     }
 
+    /// A word that is none of those known.
+    pub(crate) fn unknown_word(title: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::BAD_REQUEST, "invalid", title)
+    }
+
     pub(crate) fn refused(title: impl Into<String>) -> Problem {
         Problem::new(StatusCode::CONFLICT, "refused", title)
     }

@@ -4,11 +4,13 @@ pub(crate) mod alerts;
 pub(crate) mod decisions;
 pub(crate) mod devices;
 pub(crate) mod flows;
+pub(crate) mod forecast;
 pub(crate) mod history;
 pub(crate) mod interfaces;
 pub(crate) mod mode;
 pub(crate) mod plan;
 pub(crate) mod policy;
+pub(crate) mod predict;
 pub(crate) mod rules;
 pub(crate) mod session;
 pub(crate) mod status;
@@ -51,6 +53,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/why/{subject}", get(why::get))
         .route("/alerts", get(alerts::get))
         .route("/history", get(history::get))
+        .route("/forecast", post(forecast::post).layer(DefaultBodyLimit::max(forecast::LARGEST_BODY)))
         .layer(CompressionLayer::new().compress_when(small_answers_are_not_worth_it.clone()))
         // What carries secrets is never compressed; the live socket is no body.
         .route("/live", get(live::get))
@@ -67,8 +70,15 @@ pub(crate) fn router(shared: Shared) -> Router {
     let dashboard = Router::new()
         .fallback(assets::get)
         .layer(CompressionLayer::new().compress_when(small_answers_are_not_worth_it));
+    // Where the contract that others wrote has it.
+    let predict = Router::new()
+        .route("/predict", post(predict::post))
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .route_layer(from_fn_with_state(shared.clone(), require_login))
+        .layer(from_fn(never_kept));
     Router::new()
         .nest("/api/v1", api)
+        .merge(predict)
         .route("/api", get(no_such_api))
         .route("/api/{*rest}", get(no_such_api))
         .merge(dashboard)

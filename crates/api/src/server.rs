@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
-use vocab::{Policy, Snapshot, Timestamp};
+use vocab::{Forecast, Policy, Snapshot, Timestamp, TrafficClass, Usage};
 
 /// How long open requests may take to end after shutdown was asked for.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -46,6 +46,8 @@ pub struct ApiState {
     pub history: Option<PathBuf>,
     /// Lists the interfaces and measures them for a second; may block; called by one at a time.
     pub interfaces: Interfaces,
+    /// Foresees one series by itself; takes up to a second of a core.
+    pub foresee: Foresee,
     /// Who may log in over TCP; nobody if empty.
     pub accounts: Vec<Account>,
     /// The time, which never goes back.
@@ -56,6 +58,10 @@ pub struct ApiState {
 
 /// Lists the interfaces, or says why it cannot.
 pub type Interfaces = Arc<dyn Fn() -> Result<Vec<wire::Interface>, String> + Send + Sync>;
+
+/// From what a series of a class did, second by second, the oldest first (`None` where that is not known, the last
+/// one ended at the time given), to what it will do.
+pub type Foresee = Arc<dyn Fn(TrafficClass, &[Option<Usage>], Timestamp) -> Forecast + Send + Sync>;
 
 /// Gives the time, which never goes back.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::{Reader, StoreError};
 use tokio::sync::{Semaphore, oneshot, watch};
-use vocab::{Policy, Snapshot, Timestamp};
+use vocab::{Forecast, Policy, Snapshot, Timestamp, TrafficClass, Usage};
 
 /// How long the control loop may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -25,6 +25,16 @@ const LIVE_AT_ONCE: usize = 64;
 #[derive(Clone)]
 pub(crate) struct Shared(Arc<Inner>);
 
+/// A series to foresee.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Series {
+    pub class: TrafficClass,
+    /// What it did, the oldest second first; `None` where that is not known.
+    pub seconds: Vec<Option<Usage>>,
+    /// When the last second ended.
+    pub at: Timestamp,
+}
+
 struct Inner {
     state: ApiState,
     host_rules: HostRules,
@@ -34,6 +44,7 @@ struct Inner {
     hashing: Semaphore,
     listing: Semaphore,
     reading: Semaphore,
+    foreseeing: Semaphore,
     live: Arc<Semaphore>,
     nobody: String,
 }
@@ -48,6 +59,7 @@ impl Shared {
             hashing: Semaphore::new(HASHED_AT_ONCE),
             listing: Semaphore::new(1),
             reading: Semaphore::new(READERS_AT_ONCE),
+            foreseeing: Semaphore::new(1),
             live: Arc::new(Semaphore::new(LIVE_AT_ONCE)),
             nobody: crate::auth::hash_of_nobody(),
             state,
@@ -124,6 +136,18 @@ impl Shared {
             Ok(listed) => listed.map_err(Problem::internal),
             Err(_) => Err(Problem::internal("The interfaces could not be listed.")),
         }
+    }
+
+    /// What each of `series` will do, off the runtime's threads and one question at a time: it takes a core for up
+    /// to some seconds, which the control loop must not miss.
+    pub(crate) async fn foresee(&self, series: Vec<Series>) -> Result<Vec<Forecast>, Problem> {
+        let place = tokio::time::timeout(PATIENCE, self.0.foreseeing.acquire()).await;
+        let Ok(Ok(_place)) = place else {
+            return Err(Problem::busy("EqualNet foresees for somebody else. Try again."));
+        };
+        let foresee = self.0.state.foresee.clone();
+        let all = move || series.iter().map(|one| foresee(one.class, &one.seconds, one.at)).collect();
+        tokio::task::spawn_blocking(all).await.map_err(|_| Problem::internal("It could not be foreseen."))
     }
 
     /// What `read` finds in the history, off the runtime's threads; `None` where no history is kept.

@@ -7,7 +7,7 @@ use crate::kept_devices::KeptDevices;
 use crate::paced::Paced;
 use crate::shaping::{Hold, ShapingSettings};
 use crate::worker::{Inlet, Worker};
-use crate::{accounts, attached, leases, offline, privileges, shaping, signals};
+use crate::{accounts, attached, foresee, leases, offline, privileges, shaping, signals};
 use anyhow::{Context, Result, bail};
 use api::{Account, ApiSettings, ApiState};
 use capture::{AfPacketSettings, AfPacketSource, EbpfSource, Listening, Tap};
@@ -91,6 +91,7 @@ pub fn run(config_file: &Path) -> Result<()> {
         policy: policy_out,
         requests: requests_in,
         interfaces: Arc::new(|| offline::interfaces::list().map_err(|error| format!("{error:#}"))),
+        foresee: Arc::new(foresee::foresee),
         accounts: accounts::hash(&config.state_dir)?
             .map(|password_hash| Account { user: "admin".to_owned(), password_hash })
             .into_iter()

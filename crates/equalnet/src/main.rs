@@ -7,6 +7,7 @@ mod clock;
 mod config;
 mod control_loop;
 mod daemon;
+mod foresee;
 mod kept_devices;
 mod leases;
 mod offline;

@@ -3,6 +3,7 @@
 mod bodies;
 mod dashboard;
 mod description;
+mod forecast;
 mod live;
 mod login;
 mod policy;

@@ -71,6 +71,7 @@ impl World {
             interfaces: Arc::new(|| {
                 Ok(vec![wire::Interface { name: "eth0".to_owned(), up: true, ..wire::Interface::default() }])
             }),
+            foresee: Arc::new(foresee),
             accounts: vec![Account { user: "admin".to_owned(), password_hash: HASH.clone() }],
             clock: Arc::new(move || Timestamp::from_unix_secs(clock.load(Ordering::SeqCst))),
             version: "1.2.3".to_owned(),
@@ -328,6 +329,19 @@ fn forecast(p50: u64) -> Forecast {
     }
 }
 
+/// The last known second, its double and its fourfold; by a model that is named after what it was told.
+fn foresee(class: TrafficClass, seconds: &[Option<Usage>], at: Timestamp) -> Forecast {
+    let last = seconds.iter().rev().flatten().next();
+    let rate = last.map_or(BitRate::ZERO, |usage| usage.rate());
+    let held_back = matches!(last, Some(Usage::Backlogged(_)));
+    Forecast {
+        at,
+        quantiles: [Quantiles::new(rate, rate.mul_ratio(2, 1), rate.mul_ratio(4, 1)); Horizon::COUNT],
+        model: if held_back { "held" } else { class.name() },
+        maturity: if seconds.len() < 3 { Maturity::Learning } else { Maturity::Mature },
+    }
+}
+
 pub fn device(id: DeviceId, name: &str) -> DeviceSnapshot {
     DeviceSnapshot {
         device: id,
@@ -408,7 +422,10 @@ pub fn snapshot() -> Snapshot {
             TrafficClass::Backup => mbps(90, 1),
             _ => Directed::default(),
         },
-        forecast: Directed::default(),
+        forecast: match class {
+            TrafficClass::Streaming => Directed { download: Some(forecast(8)), upload: None },
+            _ => Directed::default(),
+        },
         reserved: Directed::default(),
         queue: Directed::default(),
         flows: 0,

@@ -1,0 +1,65 @@
+//! One series, foreseen by itself: for people and programs that bring their own.
+
+use forecast::{Forecaster, Series, Settings};
+use std::time::Duration;
+use vocab::{Direction, Forecast, Timestamp, TrafficClass, Usage};
+
+/// From what a series of `class` did, second by second, the oldest first (`None` where that is not known), to what
+/// it will do as of `at`, when the last second ended. By a forecaster that has seen nothing else: the same series has
+/// the same answer, and what the daemon has learnt is told to nobody.
+pub fn foresee(class: TrafficClass, seconds: &[Option<Usage>], at: Timestamp) -> Forecast {
+    let mut forecaster = Forecaster::new(Settings { max_series: 1, ..Settings::default() });
+    let series = Series::Class(class, Direction::Download);
+    for (age, usage) in (0..seconds.len() as u64).rev().zip(seconds) {
+        if let Some(usage) = usage {
+            forecaster.observe(series, *usage, at - Duration::from_secs(age));
+        }
+    }
+    forecaster.forecast(series, at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vocab::{BitRate, Horizon, Maturity, Quantile};
+
+    const AT: Timestamp = Timestamp::from_unix_secs(1_800_000_000);
+
+    fn mbps(rates: impl IntoIterator<Item = Option<u64>>) -> Vec<Option<Usage>> {
+        rates.into_iter().map(|rate| rate.map(|rate| Usage::Free(BitRate::from_mbps(rate)))).collect()
+    }
+
+    /// P50 of the mean of the next 15 s of `seconds` lies within `within` Mbit/s.
+    fn check(seconds: &[Option<Usage>], within: std::ops::RangeInclusive<u64>, maturity: Maturity) {
+        let forecast = foresee(TrafficClass::Streaming, seconds, AT);
+        let mean = forecast.at(Horizon::Mean15s);
+        let [p50, p90, p99] = [Quantile::P50, Quantile::P90, Quantile::P99].map(|quantile| mean.at(quantile));
+        assert!(p50 <= p90 && p90 <= p99);
+        assert!(within.contains(&(p50.as_bps() / 1_000_000)), "{p50}");
+        assert_eq!((forecast.maturity, forecast.at), (maturity, AT));
+    }
+
+    #[test]
+    fn what_it_did_is_about_what_it_will_do() {
+        check(&mbps(vec![Some(10); 300]), 5..=20, Maturity::Mature);
+        check(&mbps((0..300).map(|second| (second % 3 != 0).then_some(10))), 5..=20, Maturity::Mature);
+        check(&mbps(vec![Some(0); 300]), 0..=0, Maturity::Mature);
+        check(&mbps(vec![Some(10); 3]), 1..=30, Maturity::Learning);
+        check(&mbps(vec![None; 300]), 0..=0, Maturity::Learning);
+        check(&[], 0..=0, Maturity::Learning);
+    }
+
+    #[test]
+    fn what_is_not_known_for_a_minute_is_learnt_anew() {
+        let mut seconds = mbps(vec![Some(10); 300]);
+        seconds.extend(vec![None; 90]);
+        assert_eq!(foresee(TrafficClass::Web, &seconds, AT).maturity, Maturity::Learning);
+    }
+
+    #[test]
+    fn the_same_series_has_the_same_answer() {
+        let seconds = mbps((0..120).map(|second| Some(second * second % 17)));
+        let [one, other] = [(), ()].map(|()| foresee(TrafficClass::Call, &seconds, AT));
+        assert_eq!(one, other);
+    }
+}
