@@ -6,6 +6,7 @@ use crate::holds::{Holds, Reservations};
 use crate::input::Input;
 use crate::journal::{Entry, Journal};
 use crate::output::Output;
+use crate::outside::Outside;
 use crate::planning::{self, Forecasts, Situation};
 use crate::summary;
 use allocate::{FloorGate, is_worth_applying};
@@ -17,7 +18,7 @@ use std::time::Duration;
 use vocab::{
     Actor, Aggregate, AlertKind, BitRate, CaptureCounts, DecisionKind, DeviceId, DevicePolicy, DeviceRecord, Directed,
     Direction, Division, FlowSummary, Forecast, ForecastRecord, Horizon, Link, LinkId, Mode, Plan, PlanId, Policy,
-    Priority, Record, RuleHits, RuleId, Sample, Shaping, SourceKind, Subject, Timestamp, TrafficClass, Usage,
+    Priority, Quantile, Record, RuleHits, RuleId, Sample, Shaping, SourceKind, Subject, Timestamp, TrafficClass, Usage,
 };
 
 /// Planning follows the windows of the samples.
@@ -54,6 +55,7 @@ pub struct Engine {
     pub(crate) registry: Registry,
     pub(crate) alerts: Alerts,
     pub(crate) journal: Journal,
+    pub(crate) outside: Outside,
     pub(crate) capture: CaptureCounts,
     pub(crate) source: SourceKind,
     pub(crate) flows: Arc<[FlowSummary]>,
@@ -161,6 +163,7 @@ impl Engine {
             registry,
             alerts: Alerts::default(),
             journal: Journal::default(),
+            outside: Outside::default(),
             capture: CaptureCounts::default(),
             source: SourceKind::default(),
             flows: Arc::from(Vec::new()),
@@ -221,6 +224,12 @@ impl Engine {
                 self.flows_of = summary::count_flows(&open);
                 self.flows = open.into();
             }
+            Input::Outside { class, direction, rate, at } => {
+                let ours = self.forecaster.forecast(Series::Class(class, direction), self.closed);
+                let ours = ours.at(Horizon::Mean15s).at(Quantile::P50);
+                self.outside.say((class, direction), rate, ours, at, now);
+            }
+            Input::OutsideCounts(counts) => self.outside.count(counts),
             Input::RuleHits(hits) => self.rule_hits = hits.into(),
             Input::Capture(counts) => self.capture(counts, now),
             Input::SourceChanged(source) => self.source = source,
@@ -446,6 +455,9 @@ impl Engine {
         for state in links.values_mut() {
             state.activity.close(end, window);
         }
+        self.outside.came(window.as_secs(), |class, direction| {
+            links.values().map(|state| state.activity.class_total(class, direction)).sum()
+        });
         let mut samples = std::mem::take(&mut self.to_record);
         for sample in &mut samples {
             if let Some(state) = links.get(&sample.link) {

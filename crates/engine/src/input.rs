@@ -2,8 +2,8 @@
 
 use devices::Sighting;
 use vocab::{
-    Actor, CaptureCounts, DeviceRecord, FlowSummary, Link, PlanId, Policy, QueueReading, RuleHits, RuleId, Sample,
-    SourceKind,
+    Actor, BitRate, CaptureCounts, DeviceRecord, Direction, FlowSummary, Link, OutsideCounts, PlanId, Policy,
+    QueueReading, RuleHits, RuleId, Sample, SourceKind, Timestamp, TrafficClass,
 };
 
 /// What the engine is told.
@@ -20,6 +20,19 @@ pub enum Input {
         /// Ended since the last time.
         ended: Vec<FlowSummary>,
     },
+    /// What another predictor says of one class of all devices.
+    Outside {
+        /// Which class.
+        class: TrafficClass,
+        /// Which way.
+        direction: Direction,
+        /// The mean of the 15 s after `at`, layer 2.
+        rate: BitRate,
+        /// When it was asked.
+        at: Timestamp,
+    },
+    /// How asking another predictor goes.
+    OutsideCounts(OutsideCounts),
     /// What each rule did since the daemon started.
     RuleHits(Vec<(RuleId, RuleHits)>),
     /// What the capture has counted since it began.

@@ -12,6 +12,7 @@ mod holds;
 mod input;
 mod journal;
 mod output;
+mod outside;
 mod planning;
 mod summary;
 

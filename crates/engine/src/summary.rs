@@ -31,6 +31,7 @@ pub(crate) fn snapshot(engine: &mut Engine, now: Timestamp) -> Snapshot {
         decisions: engine.journal.iter().cloned().collect(),
         alerts: engine.alerts.iter().cloned().collect(),
         rule_hits: Arc::clone(&engine.rule_hits),
+        outside: engine.outside.snapshot(),
         hit_permille: engine.forecaster.hit_permille(),
     }
 }

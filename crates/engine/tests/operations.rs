@@ -23,16 +23,17 @@ enum Op {
     Applied,
     Failed,
     AnswerOfNobody,
+    Outside { class: usize, direction: Direction, bps: u64, ago_ms: u64 },
 }
 
 fn op() -> impl Strategy<Value = Op> {
     let class = 0..TrafficClass::COUNT;
-    let direction = prop_oneof![Just(Direction::Download), Just(Direction::Upload)];
+    let direction = prop_oneof![Just(Direction::Download), Just(Direction::Upload)].boxed();
     let mode = prop_oneof![Just(Mode::Observe), Just(Mode::Suggest), Just(Mode::Control)];
     prop_oneof![
-        8 => (0..6u8, class.clone(), any::<u32>(), direction)
+        8 => (0..6u8, class.clone(), any::<u32>(), direction.clone())
             .prop_map(|(device, class, bytes, direction)| Op::Moved { device, class, bytes, direction }),
-        4 => (0..6u8, class, 0..200_000u32, any::<u8>())
+        4 => (0..6u8, class.clone(), 0..200_000u32, any::<u8>())
             .prop_map(|(device, class, backlog, drops)| Op::Waits { device, class, backlog, drops }),
         6 => (0..3_000u64).prop_map(|millis| Op::Wait { millis }),
         1 => (1..100u64).prop_map(|hours| Op::Jump { hours }),
@@ -43,6 +44,8 @@ fn op() -> impl Strategy<Value = Op> {
         4 => Just(Op::Applied),
         1 => Just(Op::Failed),
         1 => Just(Op::AnswerOfNobody),
+        2 => (class, direction, any::<u64>(), 0..5_000u64)
+            .prop_map(|(class, direction, bps, ago_ms)| Op::Outside { class, direction, bps, ago_ms }),
     ]
 }
 
@@ -182,6 +185,12 @@ impl World {
                     self.input(Input::PlanFailed { plan, reason: "no".to_owned() });
                 }
             }
+            Op::Outside { class, direction, bps, ago_ms } => self.input(Input::Outside {
+                class: TrafficClass::ALL[class],
+                direction,
+                rate: BitRate::from_bps(bps),
+                at: self.now - Duration::from_millis(ago_ms),
+            }),
             Op::AnswerOfNobody => {
                 self.input(Input::PlanApplied { plan: PlanId(u64::MAX), changes: 1, leaf: "bfifo" });
             }

@@ -1,10 +1,12 @@
 //! Configuration in two steps: TOML into what the operator wrote, then into values that are valid by
 //! construction. A fault names file, line, key, what is wrong and what would be right.
 
+mod forecast;
 mod quantity;
 mod rules;
 mod written;
 
+pub use forecast::{ForecastConfig, Predictor, PredictorPlace};
 pub use quantity::parse_duration;
 use quantity::{parse_permille, parse_size};
 use std::collections::BTreeMap;
@@ -40,6 +42,8 @@ pub struct Config {
     pub capture: CaptureConfig,
     /// Where the API listens.
     pub api: ApiConfig,
+    /// What is foreseen, and by whom.
+    pub forecast: ForecastConfig,
     /// How much history is kept.
     pub history: HistoryConfig,
     /// What must survive a restart.
@@ -290,6 +294,7 @@ impl Reader<'_> {
             links,
             capture: self.capture(&written)?,
             api: self.api(&written, &run_dir)?,
+            forecast: self.forecast(&written.forecast)?,
             history: self.history(&written)?,
             state_dir: written.state_dir.clone().unwrap_or_else(|| "/var/lib/equalnet".into()),
             run_dir,

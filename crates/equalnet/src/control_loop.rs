@@ -275,6 +275,7 @@ fn waits_for_restart(started: &Config, changed: &Config) -> Vec<&'static str> {
         ("link", same_links),
         ("capture", started.capture == changed.capture),
         ("api", started.api == changed.api),
+        ("forecast", started.forecast == changed.forecast),
         ("history", started.history == changed.history),
         ("state_dir", started.state_dir == changed.state_dir),
         ("run_dir", started.run_dir == changed.run_dir),
@@ -318,6 +319,7 @@ mod tests {
             (link, &[]),
             (&elsewhere, &["link"]),
             ("[api]\nlisten = [\"127.0.0.1:1\"]\n[capture]\nsource = \"af_packet\"", &["capture", "api"]),
+            ("[forecast]\npredictor_url = \"http://[::1]:1\"", &["forecast"]),
             ("state_dir = \"/elsewhere\"\n[history]\nmax_size = \"1 GB\"", &["history", "state_dir"]),
         ] {
             assert_eq!(waits_for_restart(&started, &config(text)), expected, "{text}");

@@ -7,7 +7,7 @@ use crate::kept_devices::KeptDevices;
 use crate::paced::Paced;
 use crate::shaping::{Hold, ShapingSettings};
 use crate::worker::{Inlet, Worker};
-use crate::{accounts, attached, foresee, leases, offline, privileges, shaping, signals};
+use crate::{accounts, attached, foresee, leases, offline, predictor, privileges, shaping, signals};
 use anyhow::{Context, Result, bail};
 use api::{Account, ApiSettings, ApiState};
 use capture::{AfPacketSettings, AfPacketSource, EbpfSource, Listening, Tap};
@@ -60,7 +60,8 @@ pub fn run(config_file: &Path) -> Result<()> {
     let (signals_in, signals) = bounded(4);
     let (shaper_in, shaper_orders) = bounded(16);
     let (stop_workers, workers_stop) = bounded::<()>(0);
-    let (leases_stop, attached_stop) = (workers_stop.clone(), workers_stop.clone());
+    let (leases_stop, attached_stop, predictor_stop) =
+        (workers_stop.clone(), workers_stop.clone(), workers_stop.clone());
 
     // First: where another EqualNet serves the socket, its database and its programs are left alone.
     let inherited = inherited_sockets()?;
@@ -85,7 +86,7 @@ pub fn run(config_file: &Path) -> Result<()> {
     let (snapshots_in, snapshots) = watch::channel(Arc::new(Snapshot::default()));
     let (policy_in, policy_out) = watch::channel(Arc::new(policy.clone()));
     let (stop_api, api_stops) = oneshot::channel();
-    let worker_policy = policy_out.clone();
+    let (worker_policy, foreseen_from) = (policy_out.clone(), snapshots.clone());
     let state = ApiState {
         snapshots,
         policy: policy_out,
@@ -147,6 +148,13 @@ pub fn run(config_file: &Path) -> Result<()> {
         let (inputs, clock, files) = (inputs_in.clone(), clock.clone(), config.capture.leases.clone());
         spawn("leases", move || {
             leases::watch(&files, &inputs, &clock, &leases_stop);
+            Ok(())
+        })?;
+    }
+    if let Some(other) = config.forecast.predictor.clone() {
+        let (inputs, clock) = (inputs_in.clone(), clock.clone());
+        spawn("predictor", move || {
+            predictor::ask(&other, &foreseen_from, &inputs, &clock, &predictor_stop);
             Ok(())
         })?;
     }

@@ -12,6 +12,7 @@ mod kept_devices;
 mod leases;
 mod offline;
 mod paced;
+mod predictor;
 mod privileges;
 mod shaping;
 mod signals;

@@ -1,8 +1,8 @@
 //! Everything the UI shows, at one instant.
 
 use crate::{
-    Alert, BitRate, Bound, ByteCount, Decision, DeviceId, Directed, FlowSummary, Forecast, Link, Mode, Plan, Priority,
-    RuleHits, RuleId, Share, Timestamp, TrafficClass,
+    Alert, BitRate, Bound, ByteCount, Decision, DeviceId, Directed, FlowSummary, Forecast, Link, Mode, OutsideSnapshot,
+    Plan, Priority, RuleHits, RuleId, Share, Timestamp, TrafficClass,
 };
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -198,6 +198,8 @@ pub struct Snapshot {
     pub alerts: Arc<[Alert]>,
     /// What each rule did; one that is absent never matched.
     pub rule_hits: Arc<[(RuleId, RuleHits)]>,
+    /// Another predictor beside our own models; `None` where there is none.
+    pub outside: Option<OutsideSnapshot>,
     /// Share of the mature forecasts of the last hour that were not exceeded at P90, in thousandths
     /// (900 is perfect); `None` while there are too few.
     pub hit_permille: Option<u16>,

@@ -495,6 +495,18 @@ pub fn snapshot() -> Snapshot {
             RuleId::ByHand(1),
             RuleHits { flows: 3, bytes: ByteCount(700), last: Some(Timestamp::from_unix_secs(NOW)) },
         )]),
+        outside: Some(OutsideSnapshot {
+            counts: OutsideCounts { asked: 40, failed: 2, fault: None },
+            scores: vec![OutsideScore {
+                class: TrafficClass::Streaming,
+                direction: Direction::Download,
+                said: BitRate::from_mbps(9),
+                said_at: Timestamp::from_unix_secs(NOW),
+                missed: BitRate::from_kbps(800),
+                ours_missed: BitRate::from_kbps(500),
+                scores: 12,
+            }],
+        }),
         hit_permille: Some(910),
     }
 }

@@ -9,9 +9,12 @@ pub fn parse_permille(text: &str) -> Option<u16> {
     (unit == "%" && (0.0..=100.0).contains(&number)).then(|| (number * 10.0).round() as u16)
 }
 
-/// `7 days`, `36 hours`, `3 years`, `60s`.
+/// `7 days`, `36 hours`, `3 years`, `60s`, `200 ms`.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
+    if unit == "ms" {
+        return within_u64(number).filter(|millis| *millis > 0).map(Duration::from_millis);
+    }
     let seconds = match unit.trim_end_matches('s') {
         "" | "sec" | "second" => 1.0,
         "m" | "min" | "minute" => 60.0,
@@ -58,6 +61,8 @@ mod tests {
     fn times_and_sizes() {
         assert_eq!(parse_duration("7 days"), Some(Duration::from_secs(7 * 86_400)));
         assert_eq!(parse_duration("90 minutes"), Some(Duration::from_secs(5_400)));
+        assert_eq!(parse_duration("200 ms"), Some(Duration::from_millis(200)));
+        assert_eq!(parse_duration("0 ms"), None);
         assert_eq!(parse_duration("a while"), None);
         assert_eq!(parse_size("2 GB"), Some(ByteCount(2_000_000_000)));
         assert_eq!(parse_permille("12.5 %"), Some(125));

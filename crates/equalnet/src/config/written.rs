@@ -18,6 +18,7 @@ pub struct Written {
     pub policy: WrittenPolicy,
     pub device: Vec<WrittenDevice>,
     pub rule: Vec<Spanned<WrittenRule>>,
+    pub forecast: WrittenForecast,
     pub history: WrittenHistory,
 }
 
@@ -119,6 +120,14 @@ impl fmt::Display for NumberOrText {
             NumberOrText::Text(text) => text.fmt(f),
         }
     }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct WrittenForecast {
+    pub predictor_url: Option<Spanned<String>>,
+    pub predictor_timeout: Option<Spanned<String>>,
+    pub predictor_in_clear: Option<bool>,
 }
 
 #[derive(Deserialize, Default)]
