@@ -116,7 +116,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** What is foreseen now, of the links, the classes and the devices, and by whom. */
+        get: operations["forecast"];
         put?: never;
         /**
          * What series will do, from what they did. Nothing is kept of them, and what EqualNet has seen itself has no part in
@@ -945,6 +946,63 @@ export interface components {
             };
         };
         /** @description One value for each direction, as seen from the device. */
+        Directed_Option_OutsideScore: {
+            download: null | {
+                /**
+                 * Format: int64
+                 * @description By how much it missed, on average over the last scores; absent before the first.
+                 */
+                missed?: number | null;
+                /**
+                 * Format: int64
+                 * @description By how much the median of the models in force missed the same.
+                 */
+                ours_missed?: number | null;
+                /**
+                 * Format: int64
+                 * @description What it said last.
+                 */
+                said: number;
+                /**
+                 * Format: int64
+                 * @description When it was asked that.
+                 */
+                said_ms: number;
+                /**
+                 * Format: int32
+                 * @description How many scores there were; the last 60 weigh most.
+                 */
+                scores: number;
+            };
+            upload: null | {
+                /**
+                 * Format: int64
+                 * @description By how much it missed, on average over the last scores; absent before the first.
+                 */
+                missed?: number | null;
+                /**
+                 * Format: int64
+                 * @description By how much the median of the models in force missed the same.
+                 */
+                ours_missed?: number | null;
+                /**
+                 * Format: int64
+                 * @description What it said last.
+                 */
+                said: number;
+                /**
+                 * Format: int64
+                 * @description When it was asked that.
+                 */
+                said_ms: number;
+                /**
+                 * Format: int32
+                 * @description How many scores there were; the last 60 weigh most.
+                 */
+                scores: number;
+            };
+        };
+        /** @description One value for each direction, as seen from the device. */
         Directed_Option_u64: {
             download: null | number;
             upload: null | number;
@@ -1069,6 +1127,23 @@ export interface components {
              */
             unit: string | null;
         };
+        /** @description `GET /forecast`: what is foreseen now, of what and by whom. */
+        ForecastView: {
+            /**
+             * Format: int64
+             * @description When this snapshot was taken.
+             */
+            at_ms: number;
+            /**
+             * Format: int32
+             * @description Share of the forecasts of the last hour that were not exceeded at P90, in thousandths (900 is
+             *     perfect); absent while there are too few.
+             */
+            hit_permille?: number | null;
+            outside?: components["schemas"]["OutsideView"] | null;
+            /** @description The links, then the classes, then the devices that moved something in the last minute. */
+            series: components["schemas"]["SeriesView"][];
+        };
         /** @description First of all. */
         Hello: {
             /** @description Version of the program; when it differs after a reconnect, the page reloads. */
@@ -1176,6 +1251,21 @@ export interface components {
         ModeChange: {
             /** @description `observe`, `suggest` or `control`. */
             mode: string;
+        };
+        /** @description How asking another predictor goes. */
+        OutsideView: {
+            /**
+             * Format: int64
+             * @description Questions sent since the start.
+             */
+            asked: number;
+            /**
+             * Format: int64
+             * @description Of them, those without an answer that could be used.
+             */
+            failed: number;
+            /** @description What is wrong with it now; absent while it answers. */
+            fault?: string | null;
         };
         /** @description `GET /plan`: the plan in force (in `suggest`: the one that would be). */
         PlanView: {
@@ -1427,6 +1517,21 @@ export interface components {
              * @default null
              */
             unit: string | null;
+        };
+        /** @description What is foreseen now of a link, a class or a device. */
+        SeriesView: {
+            /** @description What it is foreseen to want; absent while nothing is known. */
+            forecast: components["schemas"]["Directed_Option_ForecastCurve"];
+            /** @description The link's number, the class's word or the device's id. */
+            id: string;
+            /** @description `link`, `class` or `device`. */
+            kind: string;
+            /** @description What people call it. */
+            name: string;
+            /** @description What the other predictor says of it; absent where it says nothing. */
+            outside: components["schemas"]["Directed_Option_OutsideScore"];
+            /** @description What it moved in the last second, bit/s. */
+            usage: components["schemas"]["Directed_u64"];
         };
         /** @description A frame from the server. */
         ServerFrame: (components["schemas"]["Hello"] & {
@@ -1887,6 +1992,35 @@ export interface operations {
             };
             /** @description The control loop is busy. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    forecast: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is foreseen. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForecastView"];
+                };
+            };
+            /** @description Nobody is logged in. */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -46,6 +46,7 @@ use utoipa::{Modify, OpenApi};
         routes::why::get,
         routes::alerts::get,
         routes::history::get,
+        routes::forecast::get,
         routes::forecast::post,
         routes::predict::post,
         crate::live::get,

@@ -53,7 +53,10 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/why/{subject}", get(why::get))
         .route("/alerts", get(alerts::get))
         .route("/history", get(history::get))
-        .route("/forecast", post(forecast::post).layer(DefaultBodyLimit::max(forecast::LARGEST_BODY)))
+        .route(
+            "/forecast",
+            get(forecast::get).post(forecast::post).layer(DefaultBodyLimit::max(forecast::LARGEST_BODY)),
+        )
         .layer(CompressionLayer::new().compress_when(small_answers_are_not_worth_it.clone()))
         // What carries secrets is never compressed; the live socket is no body.
         .route("/live", get(live::get))

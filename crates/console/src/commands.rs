@@ -6,12 +6,15 @@ mod decisions;
 mod device;
 mod devices;
 mod flows;
+mod forecast;
 mod mode;
 mod queues;
 mod rules;
 mod set;
 mod status;
 mod why;
+
+pub use forecast::ForecastCommand;
 
 use crate::client::{Client, ClientError, Global};
 use crate::paint::Paint;
@@ -89,6 +92,9 @@ pub enum Command {
     /// What a device or class gets, and why
     #[command(after_help = "Examples:\n  equalnet why nas\n  equalnet why backup")]
     Why(why::Args),
+    /// What is foreseen: the binary has it in a group with what needs no daemon
+    #[command(skip)]
+    Forecast(ForecastCommand),
 }
 
 /// How a verb that reads shows what it read.
@@ -136,6 +142,7 @@ pub fn run(command: Command, global: &Global) -> anyhow::Result<ExitCode> {
         Command::Set(args) => set::run(&mut talk, &args),
         Command::Mode(args) => mode::run(&mut talk, &args),
         Command::Why(args) => why::run(&mut talk, &args),
+        Command::Forecast(command) => forecast::run(&mut talk, &command),
     };
     match finding {
         Ok(Finding::Fine) => Ok(ExitCode::SUCCESS),

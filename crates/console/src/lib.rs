@@ -19,4 +19,4 @@ mod table;
 mod text;
 
 pub use client::{ClientError, DEFAULT_SOCKET, Global};
-pub use commands::{Command, run};
+pub use commands::{Command, ForecastCommand, run};

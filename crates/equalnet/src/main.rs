@@ -63,11 +63,20 @@ enum Command {
     Clear(Clear),
     /// Show the main job on real packets: a household, before and with EqualNet
     Demo(offline::demo::Arguments),
+    /// What is foreseen
+    #[command(subcommand)]
+    Forecast(Forecast),
     /// Print the API's description (OpenAPI 3.1)
     #[command(hide = true)]
     Openapi,
     #[command(flatten)]
     Console(console::Command),
+}
+
+#[derive(Subcommand)]
+enum Forecast {
+    #[command(flatten)]
+    Console(console::ForecastCommand),
 }
 
 #[derive(Args)]
@@ -127,7 +136,10 @@ fn main() -> ExitCode {
 fn command() -> clap::Command {
     let asking = console::Command::augment_subcommands(clap::Command::new("console"));
     let mut command = Arguments::command();
-    let offline = |verb: &&clap::Command| asking.find_subcommand(verb.get_name()).is_none();
+    let offline = |verb: &&clap::Command| {
+        // A group has verbs of both kinds.
+        asking.find_subcommand(verb.get_name()).is_none() && verb.get_subcommands().next().is_none()
+    };
     let offline: Vec<String> =
         command.get_subcommands().filter(offline).map(|verb| verb.get_name().to_owned()).collect();
     for verb in offline {
@@ -162,6 +174,9 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Openapi => {
             println!("{}", api::openapi_json());
             Ok(ExitCode::SUCCESS)
+        }
+        Command::Forecast(Forecast::Console(command)) => {
+            console::run(console::Command::Forecast(command), &arguments.global)
         }
         Command::Console(command) => console::run(command, &arguments.global),
     }
@@ -257,7 +272,7 @@ mod tests {
         for verb in ["run", "analyze", "plan", "check-config", "interfaces", "passwd", "clear", "demo"] {
             assert!(!help(verb).contains("--socket") && !help(verb).contains("--remote"), "{verb}");
         }
-        for verb in ["status", "rules", "reclassify"] {
+        for verb in ["status", "rules", "reclassify", "forecast"] {
             assert!(help(verb).contains("--socket") && help(verb).contains("--remote"), "{verb}");
         }
         let place = |line: &[&str]| {

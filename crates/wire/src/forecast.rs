@@ -1,5 +1,6 @@
-//! What is foreseen: `POST /forecast`, `POST /predict`.
+//! What is foreseen: `GET /forecast`, `POST /forecast`, `POST /predict`.
 
+use crate::{Directed, ForecastCurve};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -131,4 +132,66 @@ pub struct Prediction {
     /// Only there, and true, while too little was seen to trust it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub learning: bool,
+}
+
+/// `GET /forecast`: what is foreseen now, of what and by whom.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ForecastView {
+    /// When this snapshot was taken.
+    pub at_ms: u64,
+    /// The links, then the classes, then the devices that moved something in the last minute.
+    pub series: Vec<SeriesView>,
+    /// Another predictor that is asked in shadow; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside: Option<OutsideView>,
+    /// Share of the forecasts of the last hour that were not exceeded at P90, in thousandths (900 is
+    /// perfect); absent while there are too few.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hit_permille: Option<u16>,
+}
+
+/// What is foreseen now of a link, a class or a device.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SeriesView {
+    /// `link`, `class` or `device`.
+    pub kind: String,
+    /// The link's number, the class's word or the device's id.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// What it moved in the last second, bit/s.
+    pub usage: Directed<u64>,
+    /// What it is foreseen to want; absent while nothing is known.
+    pub forecast: Directed<Option<ForecastCurve>>,
+    /// What the other predictor says of it; absent where it says nothing.
+    pub outside: Directed<Option<OutsideScore>>,
+}
+
+/// How asking another predictor goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OutsideView {
+    /// Questions sent since the start.
+    pub asked: u64,
+    /// Of them, those without an answer that could be used.
+    pub failed: u64,
+    /// What is wrong with it now; absent while it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+}
+
+/// How right another predictor is about one series, beside the models in force. All of the mean of 15 s, bit/s.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OutsideScore {
+    /// What it said last.
+    pub said: u64,
+    /// When it was asked that.
+    pub said_ms: u64,
+    /// By how much it missed, on average over the last scores; absent before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed: Option<u64>,
+    /// By how much the median of the models in force missed the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ours_missed: Option<u64>,
+    /// How many scores there were; the last 60 weigh most.
+    pub scores: u32,
 }

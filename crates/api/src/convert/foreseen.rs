@@ -1,6 +1,8 @@
 //! What is foreseen, in the words of `wire`.
 
-use vocab::{BitRate, Forecast, Horizon, Maturity, Quantile, TrafficClass};
+use super::{curve, directed, rates};
+use std::time::Duration;
+use vocab::{BitRate, Direction, Forecast, Horizon, Maturity, Quantile, Snapshot, TrafficClass};
 
 /// One series of the answer to `POST /forecast`.
 pub(crate) fn series_forecast(class: TrafficClass, forecast: &Forecast) -> wire::SeriesForecast {
@@ -37,4 +39,63 @@ pub(crate) fn prediction(traffic_type: String, forecast: &Forecast) -> wire::Pre
 /// Mbit/s, to the kbit/s: what nobody could tell apart is no part of an answer.
 fn mbps(rate: BitRate) -> f64 {
     rate.as_bps().saturating_add(500).div_euclid(1_000) as f64 / 1_000.0
+}
+
+/// Devices that moved nothing for so long are not shown: their forecast is silence.
+const SHOWN_FOR: Duration = Duration::from_secs(60);
+
+/// `GET /forecast`.
+pub(crate) fn forecast_view(snapshot: &Snapshot) -> wire::ForecastView {
+    let links = snapshot.links.iter().map(|link| wire::SeriesView {
+        kind: "link".to_owned(),
+        id: link.link.id.0.to_string(),
+        name: link.link.name.clone(),
+        usage: rates(link.usage),
+        forecast: directed(link.forecast, |forecast| forecast.as_ref().map(curve)),
+        outside: wire::Directed::default(),
+    });
+    // Classes are foreseen over all links; there is one.
+    let classes = snapshot.links.iter().take(1).flat_map(|link| &link.classes).map(|of| wire::SeriesView {
+        kind: "class".to_owned(),
+        id: of.class.name().to_owned(),
+        name: of.class.name().to_owned(),
+        usage: rates(of.usage),
+        forecast: directed(of.forecast, |forecast| forecast.as_ref().map(curve)),
+        outside: wire::Directed {
+            download: outside_score(snapshot, of.class, Direction::Download),
+            upload: outside_score(snapshot, of.class, Direction::Upload),
+        },
+    });
+    let active = snapshot.devices.iter().filter(|device| snapshot.at.since(device.last_seen) < SHOWN_FOR);
+    let devices = active.map(|device| wire::SeriesView {
+        kind: "device".to_owned(),
+        id: device.device.to_string(),
+        name: device.name.clone(),
+        usage: rates(device.usage()),
+        forecast: directed(device.forecast, |forecast| forecast.as_ref().map(curve)),
+        outside: wire::Directed::default(),
+    });
+    wire::ForecastView {
+        at_ms: snapshot.at.as_unix_millis(),
+        series: links.chain(classes).chain(devices).collect(),
+        outside: snapshot.outside.as_ref().map(|outside| wire::OutsideView {
+            asked: outside.counts.asked,
+            failed: outside.counts.failed,
+            fault: outside.counts.fault.clone(),
+        }),
+        hit_permille: snapshot.hit_permille,
+    }
+}
+
+fn outside_score(snapshot: &Snapshot, class: TrafficClass, direction: Direction) -> Option<wire::OutsideScore> {
+    let scores = &snapshot.outside.as_ref()?.scores;
+    let score = scores.iter().find(|score| (score.class, score.direction) == (class, direction))?;
+    let judged = |missed: BitRate| (score.scores > 0).then_some(missed.as_bps());
+    Some(wire::OutsideScore {
+        said: score.said.as_bps(),
+        said_ms: score.said_at.as_unix_millis(),
+        missed: judged(score.missed),
+        ours_missed: judged(score.ours_missed),
+        scores: score.scores,
+    })
 }

@@ -1,4 +1,4 @@
-//! `POST /forecast`.
+//! `GET /forecast`, `POST /forecast`.
 
 use crate::convert;
 use crate::problem::{Body, Problem};
@@ -22,6 +22,18 @@ const LARGEST_RATE: f64 = 1e15;
 
 /// The year 2500: later no clock says.
 const LATEST: Timestamp = Timestamp::from_unix_secs(16_725_225_600);
+
+/// What is foreseen now, of the links, the classes and the devices, and by whom.
+#[utoipa::path(
+    get, path = "/api/v1/forecast", tag = "forecast", operation_id = "forecast",
+    responses(
+        (status = 200, description = "What is foreseen.", body = wire::ForecastView),
+        (status = 401, description = "Nobody is logged in.", body = wire::Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn get(State(shared): State<Shared>) -> Json<wire::ForecastView> {
+    Json(convert::forecast_view(&shared.snapshot()))
+}
 
 /// What series will do, from what they did. Nothing is kept of them, and what EqualNet has seen itself has no part in
 /// it: the same question has the same answer.

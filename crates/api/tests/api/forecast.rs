@@ -118,3 +118,26 @@ fn a_series_that_cannot_be_foreseen_says_why() {
     let headers = [("Cookie", login.cookie.as_str())];
     world.ask("POST /api/v1/forecast", &headers, r#"{"rates": [1]}"#).problem(403, "forbidden");
 }
+
+#[test]
+fn what_is_foreseen_now() {
+    let world = World::new();
+    let view = world.ask_locally("GET /api/v1/forecast", "").json();
+    let series = view["series"].as_array().unwrap();
+    let of = |id: &str| series.iter().find(|one| one["id"] == id).unwrap_or_else(|| panic!("no {id}"));
+    // The NAS moves still, the printer was silent for an hour.
+    let kinds: Vec<&str> = series.iter().map(|one| one["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds.iter().filter(|kind| **kind == "device").count(), 2);
+    assert_eq!((kinds[0], kinds[1], kinds.len()), ("link", "class", 1 + 11 + 2));
+    let video = of("streaming");
+    assert_eq!(video["forecast"]["download"]["mean15"], json!([8_000_000, 10_000_000, 13_000_000]));
+    assert_eq!(video["forecast"]["download"]["model"], "ewma");
+    let said = json!({
+        "said": 9_000_000, "said_ms": 1_800_000_000_000_u64, "missed": 800_000, "ours_missed": 500_000, "scores": 12,
+    });
+    assert_eq!(video["outside"], json!({"download": said, "upload": null}));
+    assert_eq!(of("a4:5e:60:00:00:01")["name"], "Anna's laptop");
+    assert_eq!(view["outside"], json!({"asked": 40, "failed": 2}));
+    assert_eq!(view["hit_permille"], 910);
+    world.ask("GET /api/v1/forecast", &[], "").problem(401, "unauthenticated");
+}

@@ -1,0 +1,276 @@
+//! `equalnet forecast show`
+
+use super::devices::class_text;
+use super::{Finding, Talk, View, read};
+use crate::paint::Paint;
+use crate::table::{Align, Cell, Table};
+use crate::text::{ago, moving, plain, rate};
+use wire::{Directed, ForecastCurve, ForecastView, OutsideScore, SeriesView};
+
+/// What can be asked of the running EqualNet about forecasts.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum ForecastCommand {
+    /// What each class and device will want in the next 15 s, and who says so
+    #[command(after_help = "Examples:\n  equalnet forecast show\n  equalnet forecast show streaming\n  \
+        equalnet forecast show laptop --watch")]
+    Show(ShowArgs),
+}
+
+/// `equalnet forecast show`
+#[derive(Clone, Debug, clap::Args)]
+pub struct ShowArgs {
+    /// One of them in full: a class, a link's name, or a device's name or address (or its beginning)
+    series: Option<String>,
+    #[command(flatten)]
+    view: View,
+}
+
+pub(super) fn run(talk: &mut Talk, command: &ForecastCommand) -> anyhow::Result<Finding> {
+    let ForecastCommand::Show(args) = command;
+    let view = |client: &crate::client::Client| read::<ForecastView>(client, "forecast");
+    match &args.series {
+        None => talk.show(args.view, view, |view, paint, _| all(view, paint), |_| Finding::Fine),
+        Some(text) => {
+            let one = |client: &crate::client::Client| Ok(find(&view(client)?.series, text)?.clone());
+            talk.show(args.view, one, in_full, |_| Finding::Fine)
+        }
+    }
+}
+
+/// The one series that `text` means: by its id or name, else by the beginning of one of them.
+fn find<'a>(series: &'a [SeriesView], text: &str) -> anyhow::Result<&'a SeriesView> {
+    let wanted = text.trim().to_lowercase();
+    let keys = |one: &SeriesView| [one.id.to_lowercase(), one.name.to_lowercase()];
+    let exact: Vec<_> = series.iter().filter(|one| keys(one).contains(&wanted)).collect();
+    let begins = || series.iter().filter(|one| keys(one).iter().any(|key| key.starts_with(&wanted))).collect();
+    let fitting: Vec<_> = if exact.is_empty() && !wanted.is_empty() { begins() } else { exact };
+    match fitting.as_slice() {
+        [one] => Ok(one),
+        [] => anyhow::bail!(
+            "nothing that is foreseen now is called `{}`; `equalnet forecast show` lists what is (devices, while they \
+             move something)",
+            plain(text)
+        ),
+        many => {
+            let names: Vec<String> = many.iter().map(|one| format!("{} ({})", plain(&one.name), one.id)).collect();
+            anyhow::bail!("`{}` may be any of these, say which: {}", plain(text), names.join(", "))
+        }
+    }
+}
+
+fn all(view: &ForecastView, paint: Paint) -> String {
+    let mut table = Table::new(&[
+        ("SERIES", Align::Left),
+        ("↓ NOW", Align::Right),
+        ("↓ MEAN 15 s", Align::Right),
+        ("9 OF 10", Align::Right),
+        ("↑ NOW", Align::Right),
+        ("↑ MEAN 15 s", Align::Right),
+        ("9 OF 10", Align::Right),
+        ("BY", Align::Left),
+    ]);
+    let foreseen = |one: &SeriesView| {
+        let most = |curve: &Option<ForecastCurve>| curve.as_ref().map_or(0, |curve| curve.mean15[1]);
+        one.usage.download + one.usage.upload + most(&one.forecast.download) + most(&one.forecast.upload)
+    };
+    let (told, silent): (Vec<_>, Vec<_>) = view.series.iter().partition(|one| foreseen(one) > 0);
+    let said = |curve: &Option<ForecastCurve>, place: usize| {
+        curve.as_ref().map_or_else(|| "–".to_owned(), |curve| moving(curve.mean15[place]))
+    };
+    for one in &told {
+        let name = match one.kind.as_str() {
+            "class" => Cell::painted(&class_text(&one.id), paint.class(&one.id, &class_text(&one.id))),
+            _ => plain(&one.name).into(),
+        };
+        table.row(vec![
+            name,
+            moving(one.usage.download).into(),
+            said(&one.forecast.download, 0).into(),
+            said(&one.forecast.download, 1).into(),
+            moving(one.usage.upload).into(),
+            said(&one.forecast.upload, 0).into(),
+            said(&one.forecast.upload, 1).into(),
+            by(&one.forecast).into(),
+        ]);
+    }
+    let mut text = if told.is_empty() { String::new() } else { table.render(paint) };
+    if !silent.is_empty() {
+        let names: Vec<String> = silent.iter().map(|one| plain(&one.name)).collect();
+        text.push_str(&format!("Silent, and foreseen to stay so: {}.\n", names.join(", ")));
+    }
+    if let Some(permille) = view.hit_permille {
+        let share = format!("{}.{} %", permille / 10, permille % 10);
+        text.push_str(&format!("In the last hour {share} stayed within \"9 of 10\".\n"));
+    }
+    if let Some(outside) = &view.outside {
+        let answered = outside.asked.saturating_sub(outside.failed);
+        text.push_str(&format!("The other predictor answered {answered} of {} questions", outside.asked));
+        text.push_str(
+            &outside.fault.as_ref().map_or_else(|| ".\n".to_owned(), |why| format!("; now {}.\n", plain(why))),
+        );
+    }
+    text
+}
+
+/// Who speaks, and whether that is to be trusted.
+fn by(forecast: &Directed<Option<ForecastCurve>>) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for curve in [&forecast.download, &forecast.upload].into_iter().flatten() {
+        let word = if curve.learning { "learning".to_owned() } else { plain(&curve.model) };
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words.join(", ")
+}
+
+fn in_full(one: &SeriesView, paint: Paint, now_ms: u64) -> String {
+    let mut text = format!("{}\n", paint.head(&plain(&one.name)));
+    let sides = [
+        ("↓", one.usage.download, &one.forecast.download, &one.outside.download),
+        ("↑", one.usage.upload, &one.forecast.upload, &one.outside.upload),
+    ];
+    for (arrow, usage, forecast, outside) in sides {
+        text.push_str(&format!("{arrow} now {}", moving(usage)));
+        let Some(curve) = forecast else {
+            text.push_str(", nothing is foreseen\n");
+            continue;
+        };
+        let trust = if curve.learning { ", which has seen too little yet to be trusted" } else { "" };
+        text.push_str(&format!(", foreseen by {}{trust}\n", plain(&curve.model)));
+        text.push_str(&horizons(curve).render(paint));
+        if let Some(score) = outside {
+            text.push_str(&other(score, now_ms));
+        }
+    }
+    text
+}
+
+fn horizons(curve: &ForecastCurve) -> Table {
+    let mut table = Table::new(&[
+        ("AHEAD", Align::Left),
+        ("AS LIKELY ABOVE", Align::Right),
+        ("9 OF 10 BELOW", Align::Right),
+        ("99 OF 100", Align::Right),
+    ]);
+    let mut row = |ahead: &str, quantiles: [u64; 3]| {
+        let cells = quantiles.map(|quantile| Cell::from(moving(quantile)));
+        table.row(std::iter::once(Cell::from(ahead)).chain(cells).collect());
+    };
+    for (place, ahead) in ["in 1 s", "in 5 s", "in 15 s", "in 60 s"].into_iter().enumerate() {
+        row(ahead, [curve.p50[place], curve.p90[place], curve.p99[place]]);
+    }
+    row("mean of 15 s", curve.mean15);
+    table
+}
+
+fn other(score: &OutsideScore, now_ms: u64) -> String {
+    let said = format!("The other predictor said {} {}", rate(score.said), ago(score.said_ms, now_ms));
+    match (score.missed, score.ours_missed) {
+        (Some(missed), Some(ours)) => {
+            let times = if score.scores == 1 { "once".to_owned() } else { format!("over {} times", score.scores) };
+            format!("{said}; it missed by {} on average ({times}), the median above by {}.\n", rate(missed), rate(ours))
+        }
+        _ => format!("{said}; it is not judged yet.\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::OutsideView;
+
+    fn view() -> ForecastView {
+        let curve = ForecastCurve {
+            p50: [8_000_000; 4],
+            p90: [12_000_000; 4],
+            p99: [20_000_000; 4],
+            mean15: [7_000_000, 10_000_000, 15_000_000],
+            model: "ewma".to_owned(),
+            learning: false,
+        };
+        let learning = ForecastCurve { mean15: [0, 90_000, 90_000], learning: true, ..curve.clone() };
+        let one = |kind: &str, id: &str, name: &str| SeriesView {
+            kind: kind.to_owned(),
+            id: id.to_owned(),
+            name: name.to_owned(),
+            ..SeriesView::default()
+        };
+        let video = SeriesView {
+            usage: Directed { download: 9_500_000, upload: 80_000 },
+            forecast: Directed { download: Some(curve), upload: Some(learning) },
+            outside: Directed {
+                download: Some(OutsideScore {
+                    said: 9_000_000,
+                    said_ms: 7_000,
+                    missed: Some(800_000),
+                    ours_missed: Some(500_000),
+                    scores: 12,
+                }),
+                upload: None,
+            },
+            ..one("class", "streaming", "streaming")
+        };
+        ForecastView {
+            at_ms: 10_000,
+            series: vec![
+                one("link", "0", "internet"),
+                one("class", "voice", "voice"),
+                video,
+                one("device", "a4:5e:60:00:00:01", "Anna's laptop"),
+                one("device", "a4:5e:60:00:00:02", "Anna's phone"),
+            ],
+            outside: Some(OutsideView { asked: 40, failed: 2, fault: Some("it did not answer in 200 ms".to_owned()) }),
+            hit_permille: Some(913),
+        }
+    }
+
+    #[test]
+    fn what_is_foreseen_stands_in_a_table() {
+        assert_eq!(
+            all(&view(), Paint::Plain),
+            "SERIES             ↓ NOW  ↓ MEAN 15 s      9 OF 10        ↑ NOW  ↑ MEAN 15 s      9 OF 10  BY\n\
+             S streaming  9.50 Mbit/s  7.00 Mbit/s  10.0 Mbit/s  80.0 kbit/s            ·  90.0 kbit/s  ewma, learning\n\
+             Silent, and foreseen to stay so: internet, voice, Anna's laptop, Anna's phone.\n\
+             In the last hour 91.3 % stayed within \"9 of 10\".\n\
+             The other predictor answered 38 of 40 questions; now it did not answer in 200 ms.\n"
+        );
+        assert_eq!(all(&ForecastView::default(), Paint::Plain), "");
+    }
+
+    #[test]
+    fn one_is_shown_in_full() {
+        assert_eq!(
+            in_full(find(&view().series, "stream").unwrap(), Paint::Plain, 10_000),
+            "streaming\n\
+             ↓ now 9.50 Mbit/s, foreseen by ewma\n\
+             AHEAD         AS LIKELY ABOVE  9 OF 10 BELOW    99 OF 100\n\
+             in 1 s            8.00 Mbit/s    12.0 Mbit/s  20.0 Mbit/s\n\
+             in 5 s            8.00 Mbit/s    12.0 Mbit/s  20.0 Mbit/s\n\
+             in 15 s           8.00 Mbit/s    12.0 Mbit/s  20.0 Mbit/s\n\
+             in 60 s           8.00 Mbit/s    12.0 Mbit/s  20.0 Mbit/s\n\
+             mean of 15 s      7.00 Mbit/s    10.0 Mbit/s  15.0 Mbit/s\n\
+             The other predictor said 9.00 Mbit/s 3 s ago; it missed by 800 kbit/s on average (over 12 times), \
+             the median above by 500 kbit/s.\n\
+             ↑ now 80.0 kbit/s, foreseen by ewma, which has seen too little yet to be trusted\n\
+             AHEAD         AS LIKELY ABOVE  9 OF 10 BELOW    99 OF 100\n\
+             in 1 s            8.00 Mbit/s    12.0 Mbit/s  20.0 Mbit/s\n\
+             in 5 s            8.00 Mbit/s    12.0 Mbit/s  20.0 Mbit/s\n\
+             in 15 s           8.00 Mbit/s    12.0 Mbit/s  20.0 Mbit/s\n\
+             in 60 s           8.00 Mbit/s    12.0 Mbit/s  20.0 Mbit/s\n\
+             mean of 15 s                ·    90.0 kbit/s  90.0 kbit/s\n"
+        );
+    }
+
+    #[test]
+    fn a_series_is_found_by_what_people_call_it() {
+        let view = view();
+        let found = |text: &str| find(&view.series, text).map(|one| one.id.clone()).map_err(|error| error.to_string());
+        assert_eq!(found("Internet"), Ok("0".to_owned()));
+        assert_eq!(found("anna's l"), Ok("a4:5e:60:00:00:01".to_owned()));
+        assert_eq!(found("A4:5E:60:00:00:02"), Ok("a4:5e:60:00:00:02".to_owned()));
+        assert!(found("anna").unwrap_err().contains("Anna's laptop (a4:5e:60:00:00:01), Anna's phone"));
+        assert!(found("toaster").unwrap_err().contains("`toaster`"));
+        assert!(found("").is_err());
+    }
+}
