@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use vocab::{BitRate, Direction, OutsideCounts, Snapshot, Timestamp, TrafficClass};
 
-/// At most eight questions a second: all classes of a busy household in both directions within two seconds.
+/// At most eight questions a second: every class in both directions within three.
 const PACE: Duration = Duration::from_millis(125);
 
 /// A class is asked for once a second while it moves, and so long after.
