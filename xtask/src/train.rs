@@ -18,7 +18,13 @@ enum Model {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         more: Vec<String>,
     },
-    /// Judge the built-in weights only
+    /// Make series of demand that forecasts may learn from (docs/forecast-data.md)
+    Demand {
+        /// Passed on: `--out F.csv.gz`, `--hours 450`, `--seed 1`; `--help` explains them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        more: Vec<String>,
+    },
+    /// Judge the built-in weights of behaviour only
     Judge {
         /// Passed on: `--captures FOLDER --truth FILE`, `--list`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -30,6 +36,7 @@ enum Model {
 pub fn run(arguments: Arguments) -> Result<()> {
     let (verb, more) = match arguments.model {
         Model::Behavior { more } => ("behavior", more),
+        Model::Demand { more } => ("demand", more),
         Model::Judge { more } => ("judge", more),
     };
     run::check(run::cargo(&["run", "--release", "--quiet", "--package", "trainer", "--", verb]).args(more))

@@ -7,6 +7,7 @@
 
 mod captures;
 mod chance;
+mod demand;
 mod examples;
 mod habits;
 mod judge;
@@ -38,6 +39,8 @@ enum Command {
     Behavior(Behavior),
     /// Say how good the built-in weights are
     Judge(Judged),
+    /// Make series of demand that forecasts may learn from
+    Demand(Demand),
     /// Turn a capture of our own into traces: `FAMILY CLASS CAPTURE PORT…` adds its flows to the recorded ones
     Extract(Extract),
 }
@@ -76,6 +79,19 @@ struct Judged {
     /// Print what is said of each labelled flow
     #[arg(long)]
     list: bool,
+}
+
+#[derive(Args)]
+struct Demand {
+    /// Where the series go: a gzip of rows `family,series,class,t,bytes,other`, a row a second
+    #[arg(long)]
+    out: PathBuf,
+    /// Hours of series, all together; 450 are 1.6 million rows
+    #[arg(long, default_value_t = 450.0)]
+    hours: f64,
+    /// What all randomness follows from
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
 }
 
 #[derive(Args)]
@@ -121,6 +137,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Behavior(arguments) => behavior(&arguments),
         Command::Judge(arguments) => judge_built_in(&arguments),
+        Command::Demand(arguments) => make_demand(&arguments),
         Command::Extract(arguments) => extract(&arguments),
     };
     match outcome {
@@ -207,6 +224,16 @@ fn judge_all(parameters: &Parameters, arguments: &Judged) -> Result<()> {
     judge::cost(parameters);
     println!("Flows of one service each:");
     judge::on_behaviour(parameters, &arguments.behaviour)
+}
+
+fn make_demand(arguments: &Demand) -> Result<()> {
+    let bar = indicatif::ProgressBar::new((arguments.hours * 3_600.0) as u64);
+    let all = demand::make(arguments.hours, arguments.seed, |seconds| bar.inc(seconds as u64));
+    bar.finish_and_clear();
+    demand::write(&arguments.out, &all)?;
+    let rows: usize = all.iter().map(|series| series.seconds.main.len()).sum();
+    println!("{}: {} series, {rows} rows", arguments.out.display(), all.len());
+    Ok(())
 }
 
 fn extract(arguments: &Extract) -> Result<()> {
