@@ -194,7 +194,10 @@ fn rate_in(body: &[u8]) -> Result<BitRate, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io;
+    use crate::config::PredictorPlace;
+    use proptest::prelude::*;
+    use std::io::{self, Read, Write};
+    use std::net::TcpListener;
     use vocab::{
         ByteCount, ClassSnapshot, Directed, InterfaceName, Link, LinkId, LinkSnapshot, QueueState, Shaping, Topology,
     };
@@ -290,6 +293,54 @@ mod tests {
             r#"{"predictedBandwidth": 4, "p50": -3}"#,
         ] {
             check(nonsense, None);
+        }
+    }
+
+    #[test]
+    fn what_it_answers_comes_to_the_control_loop() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let place = PredictorPlace { host: "127.0.0.1".to_owned(), port, path: "/predict".to_owned() };
+        let predictor = Predictor { place, timeout: Duration::from_secs(2) };
+        let clock = Clock::new();
+        // Never too old, however slow the machine that tests.
+        let at = clock.now() + Duration::from_secs(3_600);
+        let (_snapshots_in, snapshots) = watch::channel(Arc::new(snapshot(at, &[(TrafficClass::Streaming, 4)])));
+        let (inputs, heard) = crossbeam_channel::bounded(16);
+        let (stop, stopped) = crossbeam_channel::bounded(0);
+        let thread = std::thread::spawn(move || ask(&predictor, &snapshots, &inputs, &clock, &stopped));
+        let (mut stream, _) = listener.accept().unwrap();
+        let (mut asked, mut piece) = (Vec::new(), [0; 1_024]);
+        while !asked.ends_with(b"}") {
+            let length = stream.read(&mut piece).unwrap();
+            asked.extend_from_slice(&piece[..length]);
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n{\"predictedBandwidth\": 3.5}").unwrap();
+        drop((stream, listener));
+        let said = heard.recv().unwrap();
+        assert!(
+            matches!(
+                said,
+                Input::Outside { class: TrafficClass::Streaming, direction: Direction::Download, rate, at: of }
+                    if rate == BitRate::from_kbps(3_500) && of == at
+            ),
+            "{said:?}"
+        );
+        let Input::OutsideCounts(counts) = heard.recv().unwrap() else { panic!("what was counted follows") };
+        assert_eq!(counts, OutsideCounts { asked: 1, failed: 0, fault: None });
+        // Asked again, nobody is there; and what is over is over.
+        let Input::OutsideCounts(counts) = heard.recv().unwrap() else { panic!("there is no answer") };
+        assert_eq!((counts.asked, counts.failed), (2, 1));
+        drop(stop);
+        thread.join().unwrap();
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_is_more_than_is_believed(body in proptest::collection::vec(any::<u8>(), 0..60), number in any::<f64>()) {
+            prop_assert!(rate_in(&body).is_err());
+            let body = serde_json::json!({ "predictedBandwidth": number }).to_string();
+            prop_assert!(rate_in(body.as_bytes()).map_or(true, |rate| rate <= BitRate::from_mbps(1_000_000)));
         }
     }
 

@@ -104,6 +104,7 @@ fn body_of(answer: &[u8]) -> Result<Vec<u8>, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::net::TcpListener;
 
     /// A program that answers `said` to one question; gives what was asked, and what `post` makes of the answer.
@@ -155,6 +156,37 @@ mod tests {
             (&[b'x'; 40_000], "it is too long"),
         ] {
             check(said, Err(&format!("it answered what is not understood: {why}")));
+        }
+    }
+
+    /// Answers as they come, with what is in the way of reading them.
+    fn answer() -> impl Strategy<Value = Vec<u8>> {
+        let lines: [&[u8]; 10] = [
+            b"HTTP/1.1 200 OK\r\n",
+            b"HTTP/1.0 500\r\n",
+            b"HTTP/1.",
+            b"Content-Length: 18446744073709551615\r\n",
+            b"content-length: 5\r\n",
+            b"Content-Length: -1\r\n",
+            b":\r\n",
+            b"\r\n",
+            b"{\"predictedBandwidth\": 1}",
+            b"\xf0\x9f",
+        ];
+        let lines = proptest::sample::select(lines.to_vec());
+        let lines = proptest::collection::vec(lines, 0..8).prop_map(|lines| lines.concat());
+        prop_oneof![lines, proptest::collection::vec(any::<u8>(), 0..200)]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_is_an_answer_or_a_fault(answer in answer()) {
+            if is_whole(&answer) {
+                prop_assert!(!matches!(body_of(&answer), Err(Fault::Nonsense("it breaks off"))));
+            }
+            if let Ok(body) = body_of(&answer) {
+                prop_assert!(answer.starts_with(b"HTTP/1.") && body.len() < answer.len());
+            }
         }
     }
 
