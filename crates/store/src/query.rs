@@ -327,7 +327,7 @@ impl Reader {
         let devices = self.device_ids()?;
         let mut select = self.connection.prepare_cached(
             "SELECT protocol, source, source_port, destination, destination_port, device, class, application, server_name,
-             confidence, evidence, download, upload, packets_download, packets_upload, first_seen, last_seen FROM flow
+             confidence, evidence, download, upload, packets_download, packets_upload, first_seen, last_seen, ja4 FROM flow
              WHERE (?1 IS NULL OR device = ?1) AND (?2 IS NULL OR class = ?2)
              AND (?3 IS NULL OR source = ?3 OR destination = ?3)
              AND (?4 IS NULL OR application LIKE ?4 ESCAPE '\\' OR server_name LIKE ?4 ESCAPE '\\')
@@ -867,7 +867,7 @@ fn flow(row: &Row<'_>, devices: &HashMap<i64, DeviceId>) -> Result<FlowSummary, 
             server_name: row.get(8)?,
             confidence: row.get::<_, f64>(9)? as f32,
             evidence: row.get(10)?,
-            ja4: String::new(),
+            ja4: row.get(17)?,
             given_after: vocab::GivenAfter::default(),
         },
         bytes: Directed { download: ByteCount(natural(row.get(11)?)), upload: ByteCount(natural(row.get(12)?)) },

@@ -486,8 +486,8 @@ fn insert_flow(connection: &Connection, flow: &FlowSummary, device: Option<i64>)
     connection
         .prepare_cached(
             "INSERT INTO flow (last_seen, first_seen, protocol, source, source_port, destination, destination_port, device,
-             class, application, server_name, confidence, evidence, download, upload, packets_download, packets_upload)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+             class, application, server_name, confidence, evidence, download, upload, packets_download, packets_upload, ja4)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
         )?
         .execute(params![
             time(flow.last_seen),
@@ -508,6 +508,7 @@ fn insert_flow(connection: &Connection, flow: &FlowSummary, device: Option<i64>)
             integer(flow.bytes.upload.0),
             integer(flow.packets.download),
             integer(flow.packets.upload),
+            flow.verdict.ja4,
         ])?;
     Ok(())
 }

@@ -140,7 +140,7 @@ fn flow(port: u16, last: u8, ended: u64) -> FlowSummary {
             server_name: format!("cdn_{last}.example"),
             confidence: 0.75,
             evidence: "server name".into(),
-            ja4: String::new(),
+            ja4: if last == 2 { "q13d0312h3_55b375c5d22e_06cda9e17597".into() } else { String::new() },
             given_after: vocab::GivenAfter::default(),
         },
         bytes: Directed { download: ByteCount(9_000), upload: ByteCount(70) },
@@ -371,19 +371,24 @@ fn only_the_owner_may_read_it() {
     assert_eq!(std::fs::metadata(folder.path().join("history.db-wal")).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
-/// A history that version 1 wrote, committed. Written anew with `EQUALNET_GOLDEN=1` when there is a new version, beside
-/// the old ones.
+/// Histories that each version wrote, committed. With `EQUALNET_GOLDEN=1` a new version writes its own beside the old
+/// ones.
 #[test]
 fn yesterdays_history_opens_today() {
-    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1.db");
+    check_history_of("v1.db", flow(1, 1, 700));
+    check_history_of("v2.db", flow(1, 2, 700));
+}
+
+fn check_history_of(version: &str, flow: FlowSummary) {
+    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(version);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.db");
-    if std::env::var_os("EQUALNET_GOLDEN").is_some() {
+    if std::env::var_os("EQUALNET_GOLDEN").is_some() && !golden.exists() {
         let mut writer = Store::open(StoreSettings::at(&path)).unwrap().into_writer().unwrap();
         three_minutes(&mut writer);
         decisions().into_iter().for_each(|decision| write(&mut writer, Record::Decision(decision)));
         alerts().into_iter().for_each(|alert| write(&mut writer, Record::Alert(alert)));
-        write(&mut writer, Record::Flow(flow(1, 1, 700)));
+        write(&mut writer, Record::Flow(flow.clone()));
         let (_sender, receiver) = store::channel(1, 1);
         drop(_sender);
         writer.run(receiver, |event| panic!("{event:?}"));
@@ -394,7 +399,7 @@ fn yesterdays_history_opens_today() {
     let reader = store.reader().unwrap();
     assert_eq!(reader.decisions(at(0), 100).unwrap(), decisions());
     assert_eq!(reader.alerts(at(0), 100).unwrap(), alerts());
-    assert_eq!(reader.flows(&FlowFilter::default(), 9).unwrap(), [flow(1, 1, 700)]);
+    assert_eq!(reader.flows(&FlowFilter::default(), 9).unwrap(), [flow]);
     let total = reader.history(&query(600, 780)).unwrap();
     assert_eq!(total.series[&SeriesKey::Total].download.mean[..2], kbps(&[408, 8]));
     let mut writer = store.into_writer().unwrap();
