@@ -1,5 +1,7 @@
 //! The data plane: one thread that owns the source, its flows and its meter.
 
+mod tunnels;
+
 use crate::clock::Clock;
 use capture::{Counting, EbpfSource, Frame, Moved, Observation, Polled, Source};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
@@ -10,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use traffic::{Counts, FlowLimits, FlowTable, Locality, Malformed, Meter, Observed, Packet, Settlement, Transport};
+use tunnels::Tunnels;
 use vocab::{
     Aggregate, CaptureCounts, DeviceId, Direction, FlowKey, IpProtocol, LinkId, MacAddress, Policy, SourceKind,
     Timestamp, TrafficClass,
@@ -43,9 +46,6 @@ const CLOCKS_APART: Duration = Duration::from_secs(2);
 
 /// Stations remembered for that; more are told each time.
 const SEEN_KEPT: usize = 8_192;
-
-/// Tunnels in the clear whose contents are remembered; more are not told apart from what they were first.
-const TUNNELS_KEPT: usize = 1_024;
 
 /// IEEE 802 numbers: ARP.
 const ETHERTYPE_ARP: u16 = 0x0806;
@@ -92,8 +92,7 @@ pub struct Worker {
     now: Timestamp,
     verdicts: Vec<(FlowKey, TrafficClass, bool)>,
     seen: BTreeMap<DeviceId, Timestamp>,
-    /// The flow inside a tunnel that told last, and what all of them are for: unclassified where they differ.
-    tunnels: BTreeMap<FlowKey, (FlowKey, TrafficClass)>,
+    tunnels: Tunnels,
     counts: CaptureCounts,
     own_stations: Vec<MacAddress>,
     started: Timestamp,
@@ -129,7 +128,8 @@ impl Worker {
             now,
             verdicts: Vec::new(),
             seen: BTreeMap::new(),
-            tunnels: BTreeMap::new(),
+            // What carries others has no end of its own: it falls idle as a datagram's flow does.
+            tunnels: Tunnels::new(limits.idle_datagram),
             counts: CaptureCounts::default(),
             own_stations,
             started: now,
@@ -194,15 +194,8 @@ impl Worker {
         }
         let policy = Arc::clone(&self.policy.borrow_and_update());
         for revised in self.table.set_rules(&policy) {
-            let tunnel = self
-                .tunnels
-                .iter_mut()
-                .find(|(_, (flow, class))| *flow == revised.key && *class != TrafficClass::Unclassified);
-            let (key, settled) = match tunnel {
-                Some((tunnel, (_, class))) => {
-                    *class = revised.class;
-                    (*tunnel, false)
-                }
+            let (key, settled) = match self.tunnels.revise(&revised) {
+                Some(tunnel) => (tunnel, false),
                 None => (revised.key, revised.settlement == Settlement::Settled),
             };
             self.verdicts.push((key, revised.class, settled));
@@ -242,6 +235,7 @@ impl Worker {
         let window = self.now.floor(WINDOW).since(self.window).max(WINDOW);
         let samples = self.meter.close_window(self.window, window);
         let ended = self.table.expire(self.now);
+        self.tunnels.expire(self.now);
         let open = self.table.summaries(FLOWS_SHOWN);
         let source = self.inlet.source().counts()?;
         let flows = self.table.counters();
@@ -290,7 +284,7 @@ struct Desk<'a> {
     inputs: &'a Sender<Input>,
     verdicts: &'a mut Vec<(FlowKey, TrafficClass, bool)>,
     seen: &'a mut BTreeMap<DeviceId, Timestamp>,
-    tunnels: &'a mut BTreeMap<FlowKey, (FlowKey, TrafficClass)>,
+    tunnels: &'a mut Tunnels,
     counts: &'a mut CaptureCounts,
     own_stations: &'a [MacAddress],
     new_devices: Vec<DeviceId>,
@@ -321,7 +315,7 @@ impl Desk<'_> {
                 // What is inside a tunnel tells more than its port. And a flow that is known by its counts alone began
                 // before we did: the kernel still has the verdict of the run before, which was made from packets. A rule
                 // needs none.
-                if !self.tunnels.contains_key(&flow.key) && (!observed.opened || observed.ruled) {
+                if !self.tunnels.hear(&flow.key, self.time(flow.last_seen)) && (!observed.opened || observed.ruled) {
                     self.follow(&observed);
                 }
             }
@@ -373,25 +367,13 @@ impl Desk<'_> {
             Counting::ByKernel => Packet::outer_key(frame.bytes, frame.link_type),
         };
         match counted_as {
-            Some(tunnel) if tunnel != observed.key => self.follow_tunnel(tunnel, &observed),
+            Some(tunnel) if tunnel != observed.key => {
+                // The kernel opens no tunnel: to it, all that flows inside is one flow.
+                if let Some(class) = self.tunnels.observe(tunnel, &observed, at) {
+                    self.verdicts.push((tunnel, class, false));
+                }
+            }
             Some(_) | None => self.follow(&observed),
-        }
-    }
-
-    /// The kernel opens no tunnel: to it, all that flows inside is one flow.
-    fn follow_tunnel(&mut self, tunnel: FlowKey, inside: &Observed) {
-        if !inside.class_changed {
-            return;
-        }
-        let class = match self.tunnels.get(&tunnel) {
-            Some((_, TrafficClass::Unclassified)) => return,
-            // Flows of several classes: none of them may take the others along.
-            Some((flow, class)) if *flow != inside.key && *class != inside.class => TrafficClass::Unclassified,
-            Some(_) | None => inside.class,
-        };
-        if self.tunnels.len() < TUNNELS_KEPT || self.tunnels.contains_key(&tunnel) {
-            self.tunnels.insert(tunnel, (inside.key, class));
-            self.verdicts.push((tunnel, class, false));
         }
     }
 

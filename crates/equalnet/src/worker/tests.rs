@@ -351,7 +351,7 @@ fn part() {
     }
     for (tunnel, (inside, _)) in &tunnels {
         let of_inside: BTreeSet<_> = inside.iter().filter_map(|key| of_file.get(key)).flatten().copied().collect();
-        let steered = worker.tunnels.get(tunnel).map_or(TrafficClass::Unclassified, |(_, class)| *class);
+        let steered = worker.tunnels.class(tunnel).unwrap_or(TrafficClass::Unclassified);
         let mixed = of_inside.len() > 1 && steered == TrafficClass::Unclassified;
         if !mixed && of_inside != BTreeSet::from([steered]) {
             differences.push(format!(
