@@ -38,6 +38,8 @@ pub struct Config {
     pub policy: Policy,
     /// What is divided.
     pub links: Vec<Link>,
+    /// The highest number that a rule by hand ever had; in what we keep alone.
+    pub last_rule: u32,
     /// Where packets come from.
     pub capture: CaptureConfig,
     /// Where the API listens.
@@ -289,9 +291,18 @@ impl Reader<'_> {
         }
         let policy = self.policy(&written, mode)?;
         let run_dir = written.run_dir.clone().unwrap_or_else(|| DEFAULT_RUN_DIR.into());
+        let last_rule = match (&written.last_rule, self.author) {
+            (None, _) => 0,
+            (Some(number), Author::Ourselves) => *number.get_ref(),
+            (Some(number), Author::Operator) => {
+                let right = "Take it away: EqualNet numbers the rules by hand itself";
+                return Err(self.fault(number.span(), "last_rule", "it is not set here", right));
+            }
+        };
         let config = Config {
             policy,
             links,
+            last_rule,
             capture: self.capture(&written)?,
             api: self.api(&written, &run_dir)?,
             forecast: self.forecast(&written.forecast)?,

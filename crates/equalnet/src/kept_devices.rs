@@ -19,6 +19,8 @@ pub struct KeptDevices {
     devices: BTreeMap<DeviceId, DevicePolicy>,
     /// The newest first: what was said last is asked first.
     rules: Vec<Rule>,
+    /// The highest number that one ever had: what was said of a rule that is gone is never taken for another's.
+    last_rule: u32,
 }
 
 impl KeptDevices {
@@ -35,7 +37,10 @@ impl KeptDevices {
         };
         let config = Config::parse_of(&text, &file, Author::Ourselves)?;
         let mode = text.lines().any(|line| line.starts_with("mode =")).then_some(config.policy.mode);
-        Ok(KeptDevices { file, mode, devices: config.policy.devices, rules: config.policy.rules.to_vec() })
+        let rules = config.policy.rules.to_vec();
+        let highest = rules.iter().map(|rule| rule.id().number()).max().unwrap_or(0);
+        let last_rule = config.last_rule.max(highest);
+        Ok(KeptDevices { file, mode, devices: config.policy.devices, rules, last_rule })
     }
 
     /// `policy`, as the configuration has it, with what was set by hand. Rules by hand come first.
@@ -59,7 +64,10 @@ impl KeptDevices {
         let number = match changed.rules.iter().position(same) {
             Some(place) => changed.rules.remove(place).id(),
             None if changed.rules.len() >= MOST_RULES => return Err(RuleRefused::TooMany.into()),
-            None => RuleId::ByHand(1 + changed.rules.iter().map(|rule| rule.id().number()).max().unwrap_or(0)),
+            None => {
+                changed.last_rule = changed.last_rule.checked_add(1).ok_or(RuleRefused::TooMany)?;
+                RuleId::ByHand(changed.last_rule)
+            }
         };
         let rule = rule.numbered(number);
         changed.rules.insert(0, rule.clone());
@@ -107,6 +115,9 @@ impl KeptDevices {
         let mut text = "# Set by hand, on the dashboard or with `equalnet`. Wins over equalnet.toml.\n".to_owned();
         if let Some(mode) = self.mode {
             let _ = writeln!(text, "mode = \"{mode}\"");
+        }
+        if self.last_rule > 0 {
+            let _ = writeln!(text, "last_rule = {}", self.last_rule);
         }
         // Ten levels are always readable; which are in use is the configuration's business.
         let _ = writeln!(text, "[policy]\nlevels = 10");
@@ -181,6 +192,25 @@ mod tests {
         let policy = again.over(Policy::default());
         assert_eq!((policy.mode, policy.devices.get(&device)), (Mode::Control, Some(&of_device)));
         assert_eq!(policy.rules[..], [second, first], "what was said last is asked first");
+    }
+
+    #[test]
+    fn a_number_of_a_rule_is_never_another_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut kept = KeptDevices::read(folder.path()).unwrap();
+        let numbers = ["a.example", "b.example"].map(|name| kept.add_rule(call(name)).unwrap().id().number());
+        assert_eq!(numbers, [1, 2]);
+        assert!(kept.remove_rule(RuleId::ByHand(2)).unwrap());
+        assert!(kept.remove_rule(RuleId::ByHand(1)).unwrap());
+        let mut again = KeptDevices::read(folder.path()).unwrap();
+        assert_eq!(again, kept);
+        assert_eq!(again.add_rule(call("c.example")).unwrap().id(), RuleId::ByHand(3));
+        // What was kept before numbers were has the highest of its rules.
+        let file = folder.path().join("by-hand.toml");
+        let text = std::fs::read_to_string(&file).unwrap().replace("last_rule = 3\n", "");
+        std::fs::write(&file, text).unwrap();
+        let mut older = KeptDevices::read(folder.path()).unwrap();
+        assert_eq!(older.add_rule(call("d.example")).unwrap().id(), RuleId::ByHand(4));
     }
 
     fn call(name: &str) -> Rule {

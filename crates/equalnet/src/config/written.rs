@@ -19,6 +19,7 @@ pub struct Written {
     pub device: Vec<WrittenDevice>,
     pub rule: Vec<Spanned<WrittenRule>>,
     pub forecast: WrittenForecast,
+    pub last_rule: Option<Spanned<u32>>,
     pub history: WrittenHistory,
 }
 
