@@ -47,6 +47,7 @@ pub enum Hold {
 pub fn run(settings: &ShapingSettings, orders: &Receiver<ShaperOrder>, inputs: &Sender<Input>, clock: &Clock) {
     let mut shapers: BTreeMap<LinkId, Shaper<Steering>> = BTreeMap::new();
     let mut next_reading = clock.now();
+    let mut owed = Owed::Nothing;
     loop {
         match orders.recv_timeout(next_reading.since(clock.now())) {
             Ok(ShaperOrder::Apply(plan)) => {
@@ -54,18 +55,20 @@ pub fn run(settings: &ShapingSettings, orders: &Receiver<ShaperOrder>, inputs: &
                     Ok((changes, leaf)) => Input::PlanApplied { plan: plan.id, changes, leaf },
                     Err(reason) => Input::PlanFailed { plan: plan.id, reason },
                 };
+                owed = Owed::Nothing;
                 if inputs.send(answer).is_err() {
                     return;
                 }
             }
             Ok(ShaperOrder::Release(link)) => {
                 shapers.remove(&link);
-                if let Err(reason) = release(settings) {
-                    tracing::error!(reason, "the queues could not be taken away; `equalnet clear` tries again");
-                }
+                owed = owed.settle(|| release(settings));
             }
             Err(RecvTimeoutError::Timeout) => {
                 next_reading = clock.now().floor(READ_EVERY) + READ_EVERY;
+                if owed == Owed::Release {
+                    owed = owed.settle(|| release(settings));
+                }
                 for shaper in shapers.values_mut() {
                     match shaper.read(clock.now()) {
                         Ok(readings) if readings.is_empty() => {}
@@ -76,6 +79,28 @@ pub fn run(settings: &ShapingSettings, orders: &Receiver<ShaperOrder>, inputs: &
                 }
             }
             Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// What an order of before has left to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owed {
+    Nothing,
+    /// The queues are to go: tried with each reading, until another plan wants them.
+    Release,
+}
+
+impl Owed {
+    fn settle(self, release: impl FnOnce() -> Result<(), String>) -> Owed {
+        match release() {
+            Ok(()) => Owed::Nothing,
+            Err(reason) => {
+                if self == Owed::Nothing {
+                    tracing::error!(reason, "the queues could not be taken away; this is tried again every second");
+                }
+                Owed::Release
+            }
         }
     }
 }
@@ -119,4 +144,18 @@ fn release(settings: &ShapingSettings) -> Result<(), String> {
         Hold::Nothing => return Ok(()),
     }
     shaper::clear(&settings.shaper.state_dir).map(drop).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queues_that_could_not_be_taken_away_are_owed_until_they_are_gone() {
+        let failed = || Err("busy".to_owned());
+        let owed = Owed::Nothing.settle(failed);
+        assert_eq!(owed, Owed::Release);
+        assert_eq!(owed.settle(failed), Owed::Release);
+        assert_eq!(owed.settle(|| Ok(())), Owed::Nothing);
+    }
 }
