@@ -74,7 +74,7 @@ pub fn run(config_file: &Path) -> Result<()> {
     for address in listeners.addresses() {
         tracing::info!(%address, "the dashboard listens");
     }
-    let (history, store_thread) = open_history(&config, &inputs_in)?;
+    let (history, store_thread) = open_history(&config, &inputs_in, &signals_in)?;
     // Before they are opened: one that is made anew meanwhile is found.
     let opened = attached::indices(&config.links);
     let sources = open_sources(&config, &clock)?;
@@ -240,7 +240,11 @@ fn history_file(config: &Config) -> std::path::PathBuf {
     config.state_dir.join("history.db")
 }
 
-fn open_history(config: &Config, inputs: &Sender<Input>) -> Result<(StoreSender, JoinHandle<Result<()>>)> {
+fn open_history(
+    config: &Config,
+    inputs: &Sender<Input>,
+    signals: &Sender<Signal>,
+) -> Result<(StoreSender, JoinHandle<Result<()>>)> {
     let from = &config.history;
     let flow_log = from.flow_log.clone().map(|folder| FlowLogSettings {
         folder,
@@ -261,7 +265,7 @@ fn open_history(config: &Config, inputs: &Sender<Input>) -> Result<(StoreSender,
     let writer = Store::open(settings)?.into_writer()?;
     let (sender, receiver) = store::channel(4_096, 1_024);
     let inputs = inputs.clone();
-    let thread = spawn("store", move || {
+    let thread = spawn_vital("store", signals, move || {
         writer.run(receiver, |event| {
             let fault = match event {
                 StoreEvent::Stopped { reason } => Some(reason),
@@ -370,4 +374,24 @@ fn inherited_sockets() -> Result<Vec<std::net::TcpListener>> {
         sockets.extend(socket);
     }
     Ok(sockets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Author;
+    use crossbeam_channel::unbounded;
+
+    #[test]
+    fn the_end_of_the_history_ends_the_daemon() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!("state_dir = {:?}", folder.path());
+        let config = Config::parse_of(&text, Path::new("equalnet.toml"), Author::Operator).unwrap();
+        let (inputs, signals) = (unbounded().0, bounded(1));
+        let (history, thread) = open_history(&config, &inputs, &signals.0).unwrap();
+        assert!(signals.1.try_recv().is_err());
+        drop(history);
+        thread.join().unwrap().unwrap();
+        assert!(matches!(signals.1.try_recv(), Ok(Signal::Stop)));
+    }
 }
