@@ -70,8 +70,10 @@ const fn v1(salt: [u8; 20]) -> Version {
 
 fn version(number: u32) -> Option<Version> {
     Some(match number {
-        // RFC 9001, 5.2.
-        1 => v1(*b"\x38\x76\x2c\xf7\xf5\x59\x34\xb3\x4d\x17\x9a\xe6\xa4\xc8\x0c\xad\xcc\xbb\x7f\x0a"),
+        // RFC 9001, 5.2, and draft-ietf-quic-tls-33 and 34, which had its final values.
+        1 | 0xff00_0021 | 0xff00_0022 => {
+            v1(*b"\x38\x76\x2c\xf7\xf5\x59\x34\xb3\x4d\x17\x9a\xe6\xa4\xc8\x0c\xad\xcc\xbb\x7f\x0a")
+        }
         // RFC 9369, 3.3 (and the number its drafts used).
         0x6b33_43cf | 0x7090_20c4 => Version {
             salt: *b"\x0d\xed\xe3\xde\xf7\x00\xa6\xdb\x81\x93\x81\xbe\x6e\x26\x9d\xcb\xf9\xbd\x2e\xd9",
@@ -80,8 +82,8 @@ fn version(number: u32) -> Option<Version> {
             header: b"tls13 quicv2 hp",
             initial: 1,
         },
-        // draft-ietf-quic-tls-29 to 34.
-        0xff00_001d..=0xff00_0022 => {
+        // draft-ietf-quic-tls-29 to 32.
+        0xff00_001d..=0xff00_0020 => {
             v1(*b"\xaf\xbf\xec\x28\x99\x93\xd2\x4c\x9e\x97\x86\xf1\x9c\x61\x11\xe0\x43\x90\xa8\x99")
         }
         // draft-ietf-quic-tls-23 to 28, and mvfst on draft 27 (its QuicConstants.h).
@@ -489,6 +491,18 @@ mod tests {
     use super::*;
 
     /// RFC 9000, A.1.
+    #[test]
+    fn each_draft_has_the_salt_of_its_time() {
+        let salt = |draft: u32| version(0xff00_0000 + draft).map(|version| version.salt);
+        for (first, last, salt_of) in [(21, 22, 0x7f), (23, 28, 0xc3), (29, 32, 0xaf), (33, 34, 0x38)] {
+            for draft in first..=last {
+                assert_eq!(salt(draft).map(|salt| salt[0]), Some(salt_of), "draft {draft}");
+            }
+        }
+        assert_eq!(salt(34), version(1).map(|version| version.salt));
+        assert_eq!((salt(20), salt(35)), (None, None));
+    }
+
     #[test]
     fn varints_are_those_of_the_rfc() {
         for (bytes, value) in [
