@@ -583,6 +583,11 @@ export interface components {
              * @description Packets seen, as they were on the wire.
              */
             packets: number;
+            /**
+             * Format: int64
+             * @description Times that the classes of flows could not be written for the kernel; what failed is tried again.
+             */
+            verdicts_failed: number;
         };
         /** @description The answer to a change or its preview: whom it gives what, at the demand foreseen now. */
         ChangeEffect: {

@@ -143,6 +143,7 @@ pub(crate) fn status(snapshot: &Snapshot, version: &str) -> wire::Status {
             dropped_channel: snapshot.capture.dropped_channel,
             malformed: snapshot.capture.malformed,
             flows_evicted: snapshot.capture.flows_evicted,
+            verdicts_failed: snapshot.capture.verdicts_failed,
         },
         links: snapshot.links.iter().map(link).collect(),
         devices_known: snapshot.devices.len() as u32,

@@ -1,21 +1,23 @@
 //! The data plane: one thread that owns the source, its flows and its meter.
 
 mod tunnels;
+mod verdicts;
 
 use crate::clock::Clock;
 use capture::{Counting, EbpfSource, Frame, Moved, Observation, Polled, Source};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
 use devices::Sighting;
 use engine::Input;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use traffic::{Counts, FlowLimits, FlowTable, Locality, Malformed, Meter, Observed, Packet, Settlement, Transport};
 use tunnels::Tunnels;
+use verdicts::Verdicts;
 use vocab::{
-    Aggregate, CaptureCounts, DeviceId, Direction, FlowKey, IpProtocol, LinkId, MacAddress, Policy, SourceKind,
-    Timestamp, TrafficClass,
+    Aggregate, CaptureCounts, DeviceId, Direction, FlowKey, FlowSummary, IpProtocol, LinkId, MacAddress, Policy,
+    SourceKind, Timestamp,
 };
 
 /// One window, as everywhere.
@@ -90,7 +92,7 @@ pub struct Worker {
     /// Time is the capture file's where one is replayed.
     window: Timestamp,
     now: Timestamp,
-    verdicts: Vec<(FlowKey, TrafficClass, bool)>,
+    verdicts: Verdicts,
     seen: BTreeMap<DeviceId, Timestamp>,
     tunnels: Tunnels,
     counts: CaptureCounts,
@@ -126,7 +128,7 @@ impl Worker {
             policy,
             window: now.floor(WINDOW),
             now,
-            verdicts: Vec::new(),
+            verdicts: Verdicts::default(),
             seen: BTreeMap::new(),
             // What carries others has no end of its own: it falls idle as a datagram's flow does.
             tunnels: Tunnels::new(limits.idle_datagram),
@@ -217,14 +219,22 @@ impl Worker {
 
     /// The kernel steers the rest of each flow by its verdict.
     fn hand_over_verdicts(&mut self) {
-        let verdicts = std::mem::take(&mut self.verdicts);
-        if verdicts.is_empty() {
+        let Inlet::Ebpf(source) = &self.inlet else { return self.verdicts = Verdicts::default() };
+        if let Err(error) = self.verdicts.hand_over(|verdicts| source.set_verdicts(verdicts)) {
+            tracing::warn!(%error, "verdicts did not reach the kernel; they are tried again");
+        }
+    }
+
+    /// What did not reach the kernel is tried again with each window, as long as its flow lasts.
+    fn try_verdicts_again(&mut self, ended: &[FlowSummary]) {
+        let Inlet::Ebpf(source) = &self.inlet else { return };
+        if !self.verdicts.are_waiting() {
             return;
         }
-        if let Inlet::Ebpf(source) = &mut self.inlet
-            && let Err(error) = source.set_verdicts(&verdicts)
-        {
-            tracing::warn!(%error, "verdicts did not reach the kernel");
+        let ended: BTreeSet<FlowKey> = ended.iter().map(|flow| flow.key).collect();
+        self.verdicts.forget(|key| ended.contains(key));
+        if let Err(error) = self.verdicts.try_again(|verdicts| source.set_verdicts(verdicts)) {
+            tracing::debug!(%error, "verdicts did not reach the kernel again");
         }
     }
 
@@ -236,6 +246,7 @@ impl Worker {
         let samples = self.meter.close_window(self.window, window);
         let ended = self.table.expire(self.now);
         self.tunnels.expire(self.now);
+        self.try_verdicts_again(&ended);
         let open = self.table.summaries(FLOWS_SHOWN);
         let source = self.inlet.source().counts()?;
         let flows = self.table.counters();
@@ -247,6 +258,7 @@ impl Worker {
             flows: flows.opened,
             flows_evicted: flows.evicted,
             dropped_channel: self.counts.dropped_channel,
+            verdicts_failed: self.verdicts.failed(),
         };
         let told = self.counts;
         self.counts.malformed -= source.malformed;
@@ -282,7 +294,7 @@ struct Desk<'a> {
     meter: &'a mut Meter,
     counting: Counting,
     inputs: &'a Sender<Input>,
-    verdicts: &'a mut Vec<(FlowKey, TrafficClass, bool)>,
+    verdicts: &'a mut Verdicts,
     seen: &'a mut BTreeMap<DeviceId, Timestamp>,
     tunnels: &'a mut Tunnels,
     counts: &'a mut CaptureCounts,

@@ -47,6 +47,8 @@ pub struct CaptureCounts {
     pub flows: u64,
     /// Flows evicted while they were still open, because the table was full.
     pub flows_evicted: u64,
+    /// Times that verdicts could not be written for the kernel; what failed is tried again while its flow lasts.
+    pub verdicts_failed: u64,
 }
 
 /// How a queue does, over the last window.

@@ -54,6 +54,8 @@ pub struct Capture {
     pub malformed: u64,
     /// Flows evicted while they were open, because the table was full.
     pub flows_evicted: u64,
+    /// Times that the classes of flows could not be written for the kernel; what failed is tried again.
+    pub verdicts_failed: u64,
 }
 
 /// One link now.

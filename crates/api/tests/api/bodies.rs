@@ -34,7 +34,7 @@ fn status_says_in_words_and_numbers_how_it_is() {
             "mode": "control", "source": "ebpf", "state": "busy",
             "sentence": "Busy: 94.0 of 100 Mbit/s down, 4.00 of 20.0 Mbit/s up; what is protected is not affected. \
                          2 devices active. NAS is held to 90.0 Mbit/s down.",
-            "capture": {"packets": 5, "bytes": 700, "flows": 0, "dropped_kernel": 0, "dropped_channel": 0, "malformed": 0, "flows_evicted": 0},
+            "capture": {"packets": 5, "bytes": 700, "flows": 0, "dropped_kernel": 0, "dropped_channel": 0, "malformed": 0, "flows_evicted": 0, "verdicts_failed": 0},
             "devices_known": 3, "devices_active": 2, "devices_held": 1, "hit_permille": 910,
         }),
     );

@@ -72,7 +72,7 @@ fn another_policy_revises_open_flows_and_tells_the_kernel() {
     let limits = FlowLimits::default();
     let mut worker = Worker::new(inlet, limits, LinkId(0), Vec::new(), clock, inputs, in_force);
     let verdicts = |worker: &mut Worker| -> Vec<TrafficClass> {
-        std::mem::take(&mut worker.verdicts).into_iter().map(|(_, class, _)| class).collect()
+        worker.verdicts.take_due().into_iter().map(|(_, class, _)| class).collect()
     };
     worker.poll().unwrap();
     worker.heed_policy();
@@ -108,5 +108,6 @@ fn the_rules_of_the_start_speak_of_the_first_packet() {
     let inlet = Inlet::Frames(Box::new(Frames(vec![datagram()], clock.now())));
     let mut worker = Worker::new(inlet, FlowLimits::default(), LinkId(0), Vec::new(), clock, inputs, in_force);
     worker.poll().unwrap();
-    assert_eq!(worker.verdicts.iter().map(|(_, class, _)| *class).collect::<Vec<_>>(), [TrafficClass::Gaming]);
+    let due: Vec<_> = worker.verdicts.take_due().into_iter().map(|(_, class, _)| class).collect();
+    assert_eq!(due, [TrafficClass::Gaming]);
 }
