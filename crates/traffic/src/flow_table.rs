@@ -685,7 +685,7 @@ impl FlowTable {
         probe.openings[side_index(side)].hear(packet.payload);
         probe.payloads += 1;
         flow.seen.payloads += 1;
-        probe.behavior.observe(sender, packet.payload.len(), at);
+        probe.behavior.observe(sender, packet.payload.len() + packet.cut as usize, at);
         let room = self.limits.reassembly_bytes.saturating_sub(self.counters.reassembly_bytes as usize);
         let finding = match packet.transport {
             Transport::Tcp(segment) => inspect_stream(probe, packet, side, sender, segment.seq, room),

@@ -142,6 +142,7 @@ mod tests {
             wire_len: 60,
             fragment: crate::Fragment::Whole,
             payload: &[],
+            cut: 0,
         };
         let locality = Locality::default().with_own_stations(vec![GATEWAY]);
         assert_eq!(locality.owner(&packet, hint), expected, "{source} -> {destination}");

@@ -90,6 +90,8 @@ pub struct Packet<'a> {
     pub fragment: Fragment,
     /// What the transport carries, cut to the length that IP states: padding is no payload.
     pub payload: &'a [u8],
+    /// Bytes of it that were on the wire and that the capture did not keep.
+    pub cut: u32,
 }
 
 impl<'a> Packet<'a> {
@@ -114,6 +116,7 @@ impl<'a> Packet<'a> {
         packet.source_mac = frame.source_mac;
         packet.destination_mac = frame.destination_mac;
         packet.vlan = frame.vlan;
+        packet.cut = packet.cut.min(not_kept(bytes, wire_len));
         let before = match frame.ethernet_at {
             Some(at) => at,
             None => bytes.len() - frame.payload.len(),
@@ -150,7 +153,7 @@ fn plain(bytes: &[u8], link_type: LinkType, wire_len: u32) -> Option<Packet<'_>>
     }
     let (ethernet, rest) = bytes.split_first_chunk::<14>()?;
     let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, kind @ ..] = *ethernet;
-    let (source, destination, protocol, traffic_class, ttl, body) = match kind {
+    let (source, destination, protocol, traffic_class, ttl, length, body) = match kind {
         [0x08, 0x00] => {
             let fixed = rest.first_chunk::<20>()?;
             let total = usize::from(u16::from_be_bytes([fixed[2], fixed[3]]));
@@ -160,7 +163,7 @@ fn plain(bytes: &[u8], link_type: LinkType, wire_len: u32) -> Option<Packet<'_>>
             }
             let source = Address::from_v4([fixed[12], fixed[13], fixed[14], fixed[15]]);
             let destination = Address::from_v4([fixed[16], fixed[17], fixed[18], fixed[19]]);
-            (source, destination, fixed[9], fixed[1], fixed[8], rest.get(20..total.min(rest.len()))?)
+            (source, destination, fixed[9], fixed[1], fixed[8], total, rest.get(20..total.min(rest.len()))?)
         }
         [0x86, 0xdd] => {
             let fixed = rest.first_chunk::<40>()?;
@@ -170,7 +173,9 @@ fn plain(bytes: &[u8], link_type: LinkType, wire_len: u32) -> Option<Packet<'_>>
             }
             let address = |at: usize| Some(Address(*fixed.get(at..)?.first_chunk()?));
             let traffic_class = fixed[0] << 4 | fixed[1] >> 4;
-            (address(8)?, address(24)?, fixed[6], traffic_class, fixed[7], rest.get(40..(40 + length).min(rest.len()))?)
+            let length = 40 + length;
+            let body = rest.get(40..length.min(rest.len()))?;
+            (address(8)?, address(24)?, fixed[6], traffic_class, fixed[7], length, body)
         }
         _ => return None,
     };
@@ -199,7 +204,14 @@ fn plain(bytes: &[u8], link_type: LinkType, wire_len: u32) -> Option<Packet<'_>>
         wire_len,
         fragment: Fragment::Whole,
         payload,
+        cut: (length.saturating_sub(rest.len()) as u32).min(not_kept(bytes, wire_len)),
     })
+}
+
+/// How much of a frame the capture did not keep; what headers say of it may be a lie.
+#[inline]
+fn not_kept(bytes: &[u8], wire_len: u32) -> u32 {
+    wire_len.saturating_sub(u32::try_from(bytes.len()).unwrap_or(u32::MAX))
 }
 
 /// The two bytes at `at`, in network order.

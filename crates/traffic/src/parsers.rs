@@ -212,6 +212,7 @@ fn packet(ends: [Endpoint; 2], side: usize, protocol: IpProtocol, flags: u8, seq
         wire_len: 54 + payload.len() as u32,
         fragment: Fragment::Whole,
         payload,
+        cut: 0,
     }
 }
 

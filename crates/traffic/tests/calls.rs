@@ -38,6 +38,7 @@ fn conclusion(steps: &[Step], transport: Transport) -> (TrafficClass, String) {
             wire_len: 42 + payload.len() as u32,
             fragment: Fragment::Whole,
             payload,
+            cut: 0,
         };
         last = Some(table.observe(&packet, None, Timestamp::default() + Duration::from_millis(step as u64 * 20)));
     }

@@ -37,6 +37,7 @@ impl Stage {
             wire_len: 66 + payload.len() as u32,
             fragment: Fragment::Whole,
             payload,
+            cut: 0,
         };
         self.table.observe(&packet, None, self.now).key
     }

@@ -65,6 +65,7 @@ fn recorded(&(port, messages, _): &Conversation) -> Vec<Seen> {
             wire_len: 54 + payload.len() as u32,
             fragment: Fragment::Whole,
             payload,
+            cut: 0,
         };
         seen.push(Seen::new(&packet, at));
         next[side] += payload.len() as u32 + u32::from(flags & 2 != 0);

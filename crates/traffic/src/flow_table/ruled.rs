@@ -183,6 +183,7 @@ mod tests {
             wire_len: 100,
             fragment: Fragment::Whole,
             payload,
+            cut: 0,
         };
         table.observe(&packet, None, Timestamp::from_unix_secs(second))
     }

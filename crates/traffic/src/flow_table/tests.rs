@@ -30,6 +30,7 @@ fn packet<'a>(source: Endpoint, destination: Endpoint, transport: Transport, pay
         wire_len: 54 + payload.len() as u32,
         fragment: Fragment::Whole,
         payload,
+        cut: 0,
     }
 }
 

@@ -34,6 +34,8 @@ struct Header<'a> {
     ttl: u8,
     fragment: Fragment,
     body: &'a [u8],
+    /// What the length in the header counts beyond the bytes at hand.
+    cut: usize,
 }
 
 /// The IP packet inside at most `most_tunnels` in `bytes`; link fields are left for the caller.
@@ -80,6 +82,7 @@ fn packet<'a>(header: &Header<'a>) -> Packet<'a> {
         wire_len: 0,
         fragment: header.fragment,
         payload: header.body,
+        cut: u32::try_from(header.cut).unwrap_or(u32::MAX),
     };
     if matches!(header.fragment, Fragment::Later { .. }) {
         return packet;
@@ -135,6 +138,7 @@ fn ipv4(bytes: &[u8]) -> Result<Header<'_>, Malformed> {
         ttl: fixed[8],
         fragment,
         body,
+        cut: total.saturating_sub(bytes.len()),
     })
 }
 
@@ -184,6 +188,7 @@ fn ipv6(bytes: &[u8]) -> Result<Header<'_>, Malformed> {
         ttl: fixed[7],
         fragment,
         body,
+        cut: if length == 0 { 0 } else { (40 + length).saturating_sub(bytes.len()) },
     })
 }
 

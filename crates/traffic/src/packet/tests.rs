@@ -225,6 +225,20 @@ fn tunnels_in_the_clear_give_the_inner_packet() {
 }
 
 #[test]
+fn what_a_capture_cut_is_told_apart_from_lies() {
+    let plain = after(&MACS, after(&[8, 0], ipv4_udp()));
+    let stepwise = after(&[0, 0xff, 3, 0, 0x21], ipv4_udp());
+    //    left out, told as left out        missing of the payload
+    for (left_out, told, expected) in [(0, 0, 0), (1, 1, 1), (2, 2, 2), (1, 0, 0), (2, 1, 1), (0, 16, 0)] {
+        for (frame, link_type) in [(&plain, LinkType::Ethernet), (&stepwise, LinkType::PppDirected)] {
+            let kept = &frame[..frame.len() - left_out];
+            let packet = Packet::parse(kept, link_type, (kept.len() + told) as u32).unwrap();
+            assert_eq!((packet.payload.len(), packet.cut), (2 - left_out, expected));
+        }
+    }
+}
+
+#[test]
 fn later_fragments_have_no_ports() {
     let mut bytes = ipv4_udp();
     bytes[6] = 0;

@@ -68,7 +68,9 @@ pub const STRAINS: &[(&str, Strain)] = &[
 fn cut(mut seen: Vec<Seen>, most: usize) -> Vec<Seen> {
     for packet in &mut seen {
         let before = packet.packet.wire_len as usize - packet.payload.len().min(packet.packet.wire_len as usize);
+        let whole = packet.payload.len();
         packet.payload.truncate(most.saturating_sub(before));
+        packet.packet.cut += (whole - packet.payload.len()) as u32;
     }
     seen
 }
