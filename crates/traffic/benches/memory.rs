@@ -16,7 +16,7 @@ mod mix;
 #[path = "../tests/reader/mod.rs"]
 mod reader;
 
-use flooding::Kind;
+use flooding::{Kind, Pace};
 use mix::{Template, Trace};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -44,7 +44,7 @@ fn main() {
     let limits = FlowLimits::within(BOUND);
     for kind in Kind::ALL {
         let began = mix::spent();
-        let outcome = flooding::flood(kind, flood, limits);
+        let outcome = flooding::flood(kind, Pace::Fast, flood, limits);
         let rate = outcome.packets as f64 / (mix::spent() - began).as_secs_f64();
         println!(
             r#"{{"bench":"flood","kind":"{kind:?}","flows":{},"packets":{},"bound":{BOUND},"peak":{},"evicted":{},"packets_per_s":{rate:.0},"usual_packets_per_s":{usual:.0},"calls_outlived":{}}}"#,

@@ -3,7 +3,8 @@
 //! What goes in: packets, counters that the kernel kept, and the time, which never goes back. What comes
 //! out: for each packet its flow, class and device; for each flow that ended a [`FlowSummary`]. Memory is
 //! bounded by [`FlowLimits`]: when the table is full, ended flows go first, then those nobody answered, then
-//! the longest idle; flows of protected classes go last. Nothing is evicted without being counted.
+//! the longest idle; flows of protected classes go last. Nothing is evicted without being counted. Work is
+//! bounded, too: how many new flows are read in a window ([`allowance`]).
 
 mod allowance;
 mod flow;
@@ -168,6 +169,8 @@ pub struct FlowCounters {
     pub summaries_lost: u64,
     /// Segments that were not kept because the memory for open verdicts was used up.
     pub reassembly_refused: u64,
+    /// Payloads of new flows that were not read because too many of those came at a time.
+    pub unread: u64,
     /// Bytes of packets kept now for open verdicts.
     pub reassembly_bytes: u64,
 }
@@ -668,6 +671,7 @@ impl FlowTable {
         }
         let asker = flow.asker(flow.initiator);
         if flow.probe.is_none() && !self.allowance.take(flow.speaker(packet.source.address)) {
+            self.counters.unread += 1;
             return;
         }
         // Working memory comes with the first payload: a flood of openings costs flows alone.

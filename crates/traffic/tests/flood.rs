@@ -8,7 +8,7 @@ mod counted;
 #[allow(dead_code)]
 mod flooding;
 
-use flooding::{Kind, flood};
+use flooding::{Kind, Pace, flood};
 use traffic::FlowLimits;
 use vocab::TrafficClass;
 
@@ -19,14 +19,16 @@ const BOUND: u64 = 16 << 20;
 #[test]
 fn a_flood_stays_within_the_bound_and_calls_outlive_it() {
     for kind in Kind::ALL {
-        check(kind);
+        for pace in [Pace::Fast, Pace::Slow] {
+            check(kind, pace);
+        }
     }
 }
 
-fn check(kind: Kind) {
-    let outcome = flood(kind, 60_000, FlowLimits::within(BOUND));
+fn check(kind: Kind, pace: Pace) {
+    let outcome = flood(kind, pace, 60_000, FlowLimits::within(BOUND));
     println!(
-        "{kind:?}: {} flows, at most {} of {BOUND} bytes, {} evicted",
+        "{kind:?}, {pace:?}: {} flows, at most {} of {BOUND} bytes, {} evicted",
         outcome.opened, outcome.peak, outcome.evicted
     );
     assert!(outcome.peak <= BOUND, "{kind:?} took {} bytes", outcome.peak);

@@ -1,6 +1,7 @@
 //! Chat and push: XMPP, IRC, Telegram, WhatsApp, KakaoTalk, WeChat, QQ, OSCAR, MSN, Yahoo, Paltalk and kin; and
 //! Viber's own flows, which signal its calls.
 
+use super::fields::near;
 use super::ports::ONLY_PORT;
 use super::{Finding, Layer, View, found, likely};
 use crate::packet::{be16, be32};
@@ -42,9 +43,7 @@ fn datagram(view: &View<'_>, first: u8) -> Finding {
 fn xmpp(view: &View<'_>) -> Finding {
     let line = &view.bytes[..view.bytes.len().min(200)];
     let opens = line.starts_with(b"<stream:stream")
-        || (line.starts_with(b"<?xml")
-            && (memchr::memmem::find(line, b"<stream:stream").is_some()
-                || memchr::memmem::find(line, b"jabber:").is_some()));
+        || (line.starts_with(b"<?xml") && (near(line, b"jabber:") || near(line, b"<stream:stream")));
     let stanza = view.any_port(&[5_222, 5_269])
         && [&b"<iq "[..], b"<presence", b"<message ", b"<stream:", b"<starttls", b"<auth "]
             .iter()

@@ -17,8 +17,8 @@ const OWN: u16 = 1_024;
 /// All of them together.
 const ALL_OWN: u16 = 16_384;
 /// The same of what only others sent to a device of ours: several times what scans of a household bring.
-const FOREIGN: u16 = 32;
-const ALL_FOREIGN: u16 = 8_192;
+const FOREIGN: u16 = 16;
+const ALL_FOREIGN: u16 = 2_048;
 
 /// Who speaks in a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -40,16 +40,32 @@ pub struct Outcome {
     pub after: [Option<TrafficClass>; 2],
 }
 
-/// New flows per second: what a link of 100 Mbit/s brings in SYNs.
-const PER_SECOND: u64 = 100_000;
+/// New flows per second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// What a link of 100 Mbit/s brings in SYNs.
+    Fast,
+    /// So few that each is read.
+    Slow,
+}
+
+impl Pace {
+    const fn per_second(self) -> u64 {
+        match self {
+            Pace::Fast => 100_000,
+            Pace::Slow => 1_000,
+        }
+    }
+}
 
 /// Calls, then `flows` new flows, through a table of `limits`.
-pub fn flood(kind: Kind, flows: u64, limits: FlowLimits) -> Outcome {
+pub fn flood(kind: Kind, pace: Pace, flows: u64, limits: FlowLimits) -> Outcome {
+    let per_second = pace.per_second();
     let templates = Templates::new();
     counted::start();
     let mut table = FlowTable::new(limits, Locality::default());
     let mut now = Timestamp::from_unix_secs(1_700_000_000);
-    let step = Duration::from_nanos(1_000_000_000 / PER_SECOND);
+    let step = Duration::from_nanos(1_000_000_000 / per_second);
     for packet in 0..200_u16 {
         now = now + Duration::from_millis(10);
         observe(&mut table, &call(packet, packet % 4 / 2), now);
@@ -61,11 +77,11 @@ pub fn flood(kind: Kind, flows: u64, limits: FlowLimits) -> Outcome {
     let (mut packets, mut spoken) = (0, 200);
     for number in 0..flows {
         now = now + step;
-        if number % (PER_SECOND / 50) == 0 {
+        if number % (per_second / 50) == 0 {
             observe(&mut table, &call(spoken, 0), now);
             spoken += 1;
         }
-        if number % PER_SECOND == 0 {
+        if number % per_second == 0 {
             drop(table.expire(now));
         }
         let what = if kind == Kind::Mixed { Kind::ALL[number as usize % 5] } else { kind };
