@@ -218,6 +218,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/outlook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The next hour and day, when it is busy, and when a quota runs out. */
+        get: operations["outlook"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/plan": {
         parameters: {
             query?: never;
@@ -545,6 +562,34 @@ export interface components {
         } | {
             /** @enum {string} */
             k: "asked";
+        };
+        /** @description When it is busy. */
+        Busy: {
+            /** @description The busiest stretches, the busiest first; none where no hour stands out. */
+            busiest: components["schemas"]["BusyStretch"][];
+            /**
+             * @description What an hour usually moves, in bytes: none while learning, 24 hours of the day, or 168 of the week from Monday,
+             *     midnight, by local clocks.
+             */
+            usual: number[];
+        };
+        /** @description Hours that are busier than the others. */
+        BusyStretch: {
+            /**
+             * Format: int32
+             * @description The place of the first in `usual`.
+             */
+            from: number;
+            /**
+             * Format: int32
+             * @description How many follow one another; past the last comes the first again.
+             */
+            hours: number;
+            /**
+             * Format: int64
+             * @description What an hour among them usually moves, in bytes.
+             */
+            usual: number;
         };
         /** @description What the capture has counted since the start: nothing is lost without a number. */
         Capture: {
@@ -1257,6 +1302,38 @@ export interface components {
             /** @description `observe`, `suggest` or `control`. */
             mode: string;
         };
+        /** @description What is foreseen for a link or a device, from what it moved hour by hour. No guarantee is made of it. */
+        Outlook: {
+            /**
+             * Format: int64
+             * @description When it was made.
+             */
+            at_ms: number;
+            /** @description Both together, foreseen for themselves: quantiles do not add up. */
+            both: components["schemas"]["WayOutlook"];
+            /** @description Towards the devices. */
+            download: components["schemas"]["WayOutlook"];
+            /**
+             * Format: int64
+             * @description When the first hour that is foreseen begins: the full hour after `at_ms`.
+             */
+            from_ms: number;
+            /** @description What people call the link or device. */
+            name: string;
+            quota?: components["schemas"]["QuotaOutlook"] | null;
+            /**
+             * Format: int32
+             * @description How many recorded hours it rests on.
+             */
+            recorded_hours: number;
+            /** @description From the devices. */
+            upload: components["schemas"]["WayOutlook"];
+            /**
+             * Format: int32
+             * @description How far local clocks, where EqualNet runs, are ahead of UTC then, in seconds: what `busy` counts its hours by.
+             */
+            utc_offset_s: number;
+        };
         /** @description How asking another predictor goes. */
         OutsideView: {
             /**
@@ -1410,6 +1487,57 @@ export interface components {
              * @description Ninety-nine times in a hundred below.
              */
             p99: number;
+        };
+        /** @description How a quota will fare. */
+        QuotaOutlook: {
+            at_end?: components["schemas"]["VolumeBand"] | null;
+            /**
+             * Format: int64
+             * @description One time in ten it runs out before this.
+             */
+            earliest_ms?: number | null;
+            /**
+             * Format: int64
+             * @description When this period began.
+             */
+            from_ms: number;
+            /**
+             * Format: int64
+             * @description Nine times in ten it runs out before this; absent where that lies beyond the period.
+             */
+            latest_ms?: number | null;
+            /**
+             * Format: int64
+             * @description As likely before this as after; absent where that lies beyond the period.
+             */
+            likely_ms?: number | null;
+            /**
+             * Format: int64
+             * @description How much of the period so far was not recorded, and could not be counted, in seconds.
+             */
+            missing_s: number;
+            /**
+             * Format: int32
+             * @description The day of the month on which it is counted from zero again; in a shorter month its last day.
+             */
+            resets: number;
+            /** @description `learning`, `already` (it is used up), `not_in_this_period`, or `expected`: then the times say when. */
+            runs_out: string;
+            /**
+             * Format: int64
+             * @description When it ends.
+             */
+            to_ms: number;
+            /**
+             * Format: int64
+             * @description What was counted so far, in bytes.
+             */
+            used: number;
+            /**
+             * Format: int64
+             * @description How much there is in a period, in bytes, both ways together.
+             */
+            volume: number;
         };
         /** @description `POST /flows/{id}/class`: what the flow, and flows like it, are for. */
         Reclassify: {
@@ -1651,6 +1779,34 @@ export interface components {
             kind: string;
             /** @description Its name or the link's name, for people. */
             name?: string;
+        };
+        /** @description A volume foreseen, in bytes. */
+        VolumeBand: {
+            /**
+             * Format: int64
+             * @description Nine times in ten it is more.
+             */
+            p10: number;
+            /**
+             * Format: int64
+             * @description As likely more as less.
+             */
+            p50: number;
+            /**
+             * Format: int64
+             * @description Nine times in ten it is less.
+             */
+            p90: number;
+        };
+        /** @description What is foreseen for one way, or both. */
+        WayOutlook: {
+            /** @description When it is busy. */
+            busy: components["schemas"]["Busy"];
+            day?: components["schemas"]["VolumeBand"] | null;
+            /** @description The next 24 hours, from `from_ms` on; empty while learning. */
+            hours: components["schemas"]["VolumeBand"][];
+            /** @description What it rests on: `learning` (too few days to say anything), `hours_of_day` or `hours_of_week`. */
+            season: string;
         };
         /** @description `GET /why/{device id or name, or class}`. */
         Why: {
@@ -2372,6 +2528,86 @@ export interface operations {
                 };
                 content: {
                     "application/json": Record<string, never>;
+                };
+            };
+        };
+    };
+    outlook: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Of this link, by its name or id; of the first one if neither this nor `device` is there.
+                 * @example internet
+                 */
+                link?: string;
+                /** @description Of this device: its id, one of its addresses, or its name. */
+                device?: string;
+                /**
+                 * @description How much there is in a month, in bytes, both ways together; for a link, what is configured if absent.
+                 * @example 500000000000
+                 */
+                quota?: number;
+                /** @description The day of the month on which that is counted from zero again; 1 if absent. */
+                resets?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is foreseen. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outlook"];
+                };
+            };
+            /** @description Nobody is logged in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such link or device is known. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than one device has that name. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter cannot be read. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The history cannot be read. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

@@ -3,9 +3,11 @@
 //! Nothing is decided here: every number is taken over, every sentence says what the values say.
 
 mod foreseen;
+mod outlook;
 mod sentences;
 
 pub(crate) use foreseen::*;
+pub(crate) use outlook::outlook;
 
 use crate::problem::Problem;
 use crate::request::{Effect, Standing};

@@ -22,6 +22,7 @@ use utoipa::{Modify, OpenApi};
         (name = "policy", description = "What the operator wants."),
         (name = "setup", description = "What the machine has."),
         (name = "history", description = "What was."),
+        (name = "forecast", description = "What will be."),
     ),
     paths(
         routes::session::post,
@@ -49,6 +50,7 @@ use utoipa::{Modify, OpenApi};
         routes::forecast::get,
         routes::forecast::post,
         routes::predict::post,
+        routes::outlook::get,
         crate::live::get,
         get,
     ),

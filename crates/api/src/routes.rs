@@ -8,6 +8,7 @@ pub(crate) mod forecast;
 pub(crate) mod history;
 pub(crate) mod interfaces;
 pub(crate) mod mode;
+pub(crate) mod outlook;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod predict;
@@ -57,6 +58,7 @@ pub(crate) fn router(shared: Shared) -> Router {
             "/forecast",
             get(forecast::get).post(forecast::post).layer(DefaultBodyLimit::max(forecast::LARGEST_BODY)),
         )
+        .route("/outlook", get(outlook::get))
         .layer(CompressionLayer::new().compress_when(small_answers_are_not_worth_it.clone()))
         // What carries secrets is never compressed; the live socket is no body.
         .route("/live", get(live::get))

@@ -7,6 +7,7 @@ use crate::shared::Shared;
 use axum::Router;
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -14,7 +15,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
-use vocab::{Forecast, Policy, Snapshot, Timestamp, TrafficClass, Usage};
+use vocab::{
+    Forecast, HourlyVolumes, LinkId, LocalTime, Outlook, Policy, Quota, Snapshot, Timestamp, TrafficClass, Usage,
+};
 
 /// How long open requests may take to end after shutdown was asked for.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -52,9 +55,18 @@ pub struct ApiState {
     pub accounts: Vec<Account>,
     /// The time, which never goes back.
     pub clock: Clock,
+    /// How local clocks stand.
+    pub local_time: LocalTime,
+    /// What the links may move in a month.
+    pub quotas: BTreeMap<LinkId, Quota>,
+    /// Makes an outlook of a history; takes some tens of milliseconds.
+    pub outlook: OutlookOf,
     /// The program's version.
     pub version: String,
 }
+
+/// Makes an outlook of what was moved, for a quota, by local clocks, at an instant.
+pub type OutlookOf = fn(&HourlyVolumes, Option<Quota>, &LocalTime, Timestamp) -> Outlook;
 
 /// Lists the interfaces, or says why it cannot.
 pub type Interfaces = Arc<dyn Fn() -> Result<Vec<wire::Interface>, String> + Send + Sync>;

@@ -8,6 +8,7 @@ mod devices;
 mod flows;
 mod forecast;
 mod mode;
+mod outlook;
 mod queues;
 mod rules;
 mod set;

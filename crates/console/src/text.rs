@@ -48,6 +48,33 @@ pub(crate) fn ago(at_ms: u64, now_ms: u64) -> String {
     }
 }
 
+/// The local time of day of an instant, where clocks are `offset_s` ahead of UTC: `14:00`.
+pub(crate) fn hour(at_ms: u64, offset_s: i32) -> String {
+    let minutes = (at_ms as i64 / 1_000 + i64::from(offset_s)).rem_euclid(86_400) / 60;
+    format!("{:02}:{:02}", minutes / 60, minutes % 60)
+}
+
+/// The local date of an instant: `Tue 24 Nov`.
+pub(crate) fn date(at_ms: u64, offset_s: i32) -> String {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let days = (at_ms as i64 / 1_000 + i64::from(offset_s)).div_euclid(86_400);
+    // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days.
+    let shifted = days + 719_468;
+    let of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    // 1970-01-01 was a Thursday.
+    let weekday = weekday((days + 3).rem_euclid(7) as usize);
+    format!("{weekday} {day} {}", MONTHS[(month as usize + 2) % 12])
+}
+
+/// A day of the week, 0 is Monday.
+pub(crate) fn weekday(day: usize) -> &'static str {
+    ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"][day % 7]
+}
+
 /// A count with thin groups of three: `1 234 567`.
 pub(crate) fn count(value: u64) -> String {
     let digits = value.to_string();
@@ -104,6 +131,19 @@ mod tests {
             assert_eq!(ago(1_000_000, 1_000_000 + seconds * 1_000), text);
         }
         assert_eq!(ago(2_000, 1_000), "now", "clocks may differ");
+    }
+
+    #[test]
+    fn dates_and_hours_are_local() {
+        let noon = 1_795_262_400_000;
+        for (offset_s, day, clock) in
+            [(0, "Sat 21 Nov", "12:00"), (12 * 3_600, "Sun 22 Nov", "00:00"), (-45_000, "Fri 20 Nov", "23:30")]
+        {
+            assert_eq!((date(noon, offset_s).as_str(), hour(noon, offset_s).as_str()), (day, clock));
+        }
+        assert_eq!(date(1_772_236_800_000, 0), "Sat 28 Feb");
+        assert_eq!(date(1_772_323_200_000, 0), "Sun 1 Mar");
+        assert_eq!(date(0, 0), "Thu 1 Jan");
     }
 
     #[test]

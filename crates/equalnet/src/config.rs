@@ -18,7 +18,7 @@ use std::time::Duration;
 use toml::Spanned;
 use vocab::{
     BitRate, ByteCount, DeviceId, DevicePolicy, Directed, Direction, InterfaceName, Link, LinkId, MacAddress, Mode,
-    Policy, Priority, PriorityLevels, Share, Topology, TrafficClass, Weight,
+    Monthly, Policy, Priority, PriorityLevels, Quota, Share, Topology, TrafficClass, Weight,
 };
 use written::{Written, WrittenDevice, WrittenLink};
 
@@ -40,6 +40,8 @@ pub struct Config {
     pub links: Vec<Link>,
     /// The highest number that a rule by hand ever had; in what we keep alone.
     pub last_rule: u32,
+    /// What the links may move in a month.
+    pub quotas: BTreeMap<LinkId, Quota>,
     /// Where packets come from.
     pub capture: CaptureConfig,
     /// Where the API listens.
@@ -289,6 +291,10 @@ impl Reader<'_> {
             let right = "Keep one [[link]]: EqualNet divides one link at a time";
             return Err(self.fault(second.download.span(), "link", "there is more than one", right));
         }
+        let mut quotas = BTreeMap::new();
+        for (link, written) in links.iter().zip(&written.link) {
+            quotas.extend(self.quota(written)?.map(|quota| (link.id, quota)));
+        }
         let policy = self.policy(&written, mode)?;
         let run_dir = written.run_dir.clone().unwrap_or_else(|| DEFAULT_RUN_DIR.into());
         let last_rule = match (&written.last_rule, self.author) {
@@ -303,6 +309,7 @@ impl Reader<'_> {
             policy,
             links,
             last_rule,
+            quotas,
             capture: self.capture(&written)?,
             api: self.api(&written, &run_dir)?,
             forecast: self.forecast(&written.forecast)?,
@@ -357,6 +364,28 @@ impl Reader<'_> {
             },
             margin_permille: margin.unwrap_or(50),
         })
+    }
+
+    fn quota(&self, written: &WrittenLink) -> Result<Option<Quota>, ConfigError> {
+        let right = "A volume above zero such as `500 GB`";
+        let volume = self.optional("link.quota", &written.quota, right, |text| {
+            parse_size(text).filter(|volume| *volume > ByteCount::ZERO)
+        })?;
+        let resets = match &written.quota_resets {
+            None => Monthly::on(1),
+            Some(day) => Monthly::on(*day.get_ref()),
+        };
+        let day = written.quota_resets.as_ref();
+        let fault =
+            |wrong: String, right: &str| self.fault(day.map_or(0..0, Spanned::span), "link.quota_resets", wrong, right);
+        match (volume, resets) {
+            (_, None) => Err(fault("it is no day of a month".to_owned(), "A day from 1 to 31")),
+            (None, Some(_)) if day.is_some() => {
+                Err(fault("there is no `quota` that it could reset".to_owned(), "Write `quota` too, such as `500 GB`"))
+            }
+            (None, Some(_)) => Ok(None),
+            (Some(volume), Some(resets)) => Ok(Some(Quota { volume, resets })),
+        }
     }
 
     fn policy(&self, written: &Written, mode: Mode) -> Result<Policy, ConfigError> {
@@ -619,6 +648,10 @@ mod tests {
         check_fault("[policy.class.video]\nguarantee_download = \"1 Mbit/s\"", 1, "policy.class", "streaming");
         let link = "[[link]]\nlan = \"br0\"\nwan = \"eth0\"\ndownload = \"10 Mbit/s\"\nupload = \"fast\"";
         check_fault(link, 5, "link.upload", "`100 Mbit/s`");
+        let link = "[[link]]\ninterface = \"eth0\"\ndownload = \"10 Mbit/s\"\nupload = \"1 Mbit/s\"";
+        check_fault(&format!("{link}\nquota = \"500\""), 5, "link.quota", "`500 GB`");
+        check_fault(&format!("{link}\nquota = \"1 TB\"\nquota_resets = 32"), 6, "link.quota_resets", "1 to 31");
+        check_fault(&format!("{link}\nquota_resets = 3"), 5, "link.quota_resets", "Write `quota`");
         check_fault("[capture]\nsource = \"file\"", 2, "capture.source", "file = ");
         let file = "[capture]\nsource = \"file\"\nfile = \"a.pcap\"";
         check_fault(&format!("{file}\nat_end = \"loop\""), 4, "capture.at_end", "stay or again");

@@ -273,6 +273,7 @@ fn waits_for_restart(started: &Config, changed: &Config) -> Vec<&'static str> {
         started.links.len() == changed.links.len() && changed.links.iter().all(|link| is_open(started, link));
     let sections = [
         ("link", same_links),
+        ("link.quota", started.quotas == changed.quotas),
         ("capture", started.capture == changed.capture),
         ("api", started.api == changed.api),
         ("forecast", started.forecast == changed.forecast),
@@ -318,6 +319,7 @@ mod tests {
             ("mode = \"control\"\n[policy]\nlevels = 10", &[][..]),
             (link, &[]),
             (&elsewhere, &["link"]),
+            (&format!("{link}quota = \"1 TB\""), &["link.quota"]),
             ("[api]\nlisten = [\"127.0.0.1:1\"]\n[capture]\nsource = \"af_packet\"", &["capture", "api"]),
             ("[forecast]\npredictor_url = \"http://[::1]:1\"", &["forecast"]),
             ("state_dir = \"/elsewhere\"\n[history]\nmax_size = \"1 GB\"", &["history", "state_dir"]),

@@ -7,7 +7,7 @@ use crate::kept_devices::KeptDevices;
 use crate::paced::Paced;
 use crate::shaping::{Hold, ShapingSettings};
 use crate::worker::{Inlet, Worker};
-use crate::{accounts, attached, foresee, leases, offline, predictor, privileges, shaping, signals};
+use crate::{accounts, attached, foresee, leases, offline, predictor, privileges, shaping, signals, zone};
 use anyhow::{Context, Result, bail};
 use api::{Account, ApiSettings, ApiState};
 use capture::{AfPacketSettings, AfPacketSource, EbpfSource, Listening, Tap};
@@ -102,6 +102,9 @@ pub fn run(config_file: &Path) -> Result<()> {
             let clock = clock.clone();
             Arc::new(move || clock.now())
         },
+        local_time: zone::local_time(clock.now()),
+        quotas: config.quotas.clone(),
+        outlook: forecast::outlook,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let api_thread =

@@ -17,6 +17,7 @@ mod privileges;
 mod shaping;
 mod signals;
 mod worker;
+mod zone;
 
 use anyhow::{Context, Result};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};

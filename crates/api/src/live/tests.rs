@@ -26,6 +26,9 @@ fn talk() -> Talk {
         foresee: Arc::new(|_, _, _| unreachable!("the live socket asks nothing")),
         accounts: Vec::new(),
         clock: Arc::new(Timestamp::default),
+        local_time: vocab::LocalTime::default(),
+        quotas: std::collections::BTreeMap::new(),
+        outlook: |_, _, _, _| vocab::Outlook::default(),
         version: "1.2.3".to_owned(),
     };
     let shared = Shared::new(state, &[]);

@@ -171,6 +171,39 @@ fn older_alerts_come_from_the_history() {
 }
 
 #[test]
+fn the_outlook_has_bands_busy_hours_and_the_quota() {
+    let band = json!({"p10": 1, "p50": 120_000_000, "p90": 240_000_000});
+    let quota = json!({
+        "volume": 500_000_000_000_u64, "resets": 15, "from_ms": 1_799_967_600_000_u64, "to_ms": 1_802_646_000_000_u64,
+        "used": 120_000_000, "missing_s": 60, "at_end": band, "runs_out": "not_in_this_period",
+    });
+    let way = json!({
+        "season": "hours_of_day", "hours": vec![band.clone(); 24], "day": band,
+        "busy": {"usual": vec![120_000_000; 24], "busiest": [{"from": 20, "hours": 2, "usual": 120_000_000}]},
+    });
+    for path in ["outlook", "outlook?link=internet", "outlook?link=0"] {
+        check(
+            path,
+            json!({
+                "name": "Internet", "at_ms": 1_800_000_000_000_u64, "utc_offset_s": 3_600, "recorded_hours": 1,
+                "download": way, "upload": {"season": "learning", "hours": [], "busy": {"usual": [], "busiest": []}},
+                "both": way, "quota": quota,
+            }),
+        );
+    }
+    // A device has its own history, and what is asked is not what the link has.
+    check("outlook?device=nas", json!({"name": "NAS", "recorded_hours": 1}));
+    check("outlook?device=anna's%20laptop", json!({"name": "Anna's laptop", "recorded_hours": 0}));
+    check(
+        "outlook?device=nas&quota=1000&resets=31",
+        json!({"quota": {
+            "volume": 1_000, "resets": 31, "runs_out": "expected", "earliest_ms": 1_800_000_000_000_u64,
+            "likely_ms": 1_800_003_600_000_u64,
+        }}),
+    );
+}
+
+#[test]
 fn history_comes_in_columns() {
     let range = "from=1799999990000&to=1800000000000";
     let (some, none) = ([8_000_000; 10], [0; 10]);
@@ -228,6 +261,12 @@ fn what_cannot_be_asked_is_a_problem() {
         ("GET /api/v1/history?fields=everything", "", 422, "invalid"),
         ("GET /api/v1/history?fields=device:toaster", "", 404, "not_found"),
         ("GET /api/v1/history?step=1", "", 422, "invalid"),
+        ("GET /api/v1/outlook?link=dsl", "", 404, "not_found"),
+        ("GET /api/v1/outlook?device=toaster", "", 404, "not_found"),
+        ("GET /api/v1/outlook?device=nas&link=internet", "", 422, "invalid"),
+        ("GET /api/v1/outlook?quota=0", "", 422, "invalid"),
+        ("GET /api/v1/outlook?quota=1&resets=32", "", 422, "invalid"),
+        ("GET /api/v1/outlook?resets=3", "", 422, "invalid"),
         ("GET /api/v1/why/toaster", "", 404, "not_found"),
         ("GET /api/v1/live", "", 422, "invalid"),
         ("PUT /api/v1/mode", "{", 400, "invalid"),

@@ -74,6 +74,10 @@ impl World {
             foresee: Arc::new(foresee),
             accounts: vec![Account { user: "admin".to_owned(), password_hash: HASH.clone() }],
             clock: Arc::new(move || Timestamp::from_unix_secs(clock.load(Ordering::SeqCst))),
+            local_time: LocalTime::fixed(3_600),
+            quotas: [(LinkId(0), Quota { volume: ByteCount(500_000_000_000), resets: Monthly::on(15).unwrap() })]
+                .into(),
+            outlook,
             version: "1.2.3".to_owned(),
         };
         let mut threads = Vec::new();
@@ -223,6 +227,41 @@ fn record(path: &std::path::Path) {
         count: 2,
         ended: Some(earlier),
     }));
+}
+
+/// Foresees that each hour is as all hours were together; a quota lasts, or is expected to end in an hour.
+fn outlook(volumes: &HourlyVolumes, quota: Option<Quota>, local: &LocalTime, now: Timestamp) -> Outlook {
+    let sum = volumes.hours.iter().flatten().map(|hour| hour.bytes.download).sum();
+    let band = VolumeBand::new(ByteCount(1), sum, ByteCount(sum.0 * 2));
+    let way = WayOutlook {
+        season: Season::HoursOfDay,
+        hours: vec![band; 24],
+        day: band,
+        busy: Busy {
+            season: Season::HoursOfDay,
+            usual: vec![sum; 24],
+            busiest: vec![BusyStretch { from: 20, hours: 2, usual: sum }],
+        },
+    };
+    let fares = |quota: Quota| {
+        let (from, to) = local.period_around(now, quota.resets);
+        let later = now + std::time::Duration::from_secs(3_600);
+        let runs_out = if quota.volume > sum {
+            RunsOut::NotInThisPeriod
+        } else {
+            RunsOut::Expected { earliest: now, likely: Some(later), latest: None }
+        };
+        let missing = std::time::Duration::from_secs(60);
+        QuotaOutlook { quota, from, to, used: sum, missing, at_end: Some(band), runs_out }
+    };
+    Outlook {
+        at: now,
+        from: now,
+        recorded_hours: volumes.hours.iter().flatten().count(),
+        ways: Directed { download: way.clone(), upload: WayOutlook::default() },
+        both: way,
+        quota: quota.map(fares),
+    }
 }
 
 /// The least a control loop does: keeps the policy, refuses what cannot hold, and tells the effect.

@@ -1,4 +1,4 @@
-//! `equalnet forecast show`
+//! `equalnet forecast show`, and the way to its sisters
 
 use super::devices::class_text;
 use super::{Finding, Talk, View, read};
@@ -14,6 +14,14 @@ pub enum ForecastCommand {
     #[command(after_help = "Examples:\n  equalnet forecast show\n  equalnet forecast show streaming\n  \
         equalnet forecast show laptop --watch")]
     Show(ShowArgs),
+    /// The next hour and day, when it is busy, and when a quota runs out
+    #[command(
+        after_help = "Of the link, or of one device. It is made of what was recorded hour by hour, and moves no \
+        guarantee.\n\nExit code: 0 fine, 1 the quota is used up or likely will be, 2 EqualNet did not answer.\n\n\
+        Examples:\n  equalnet forecast outlook\n  equalnet forecast outlook tv\n  \
+        equalnet forecast outlook --quota 500GB --resets 15\n  equalnet forecast outlook --json | jq .both.day"
+    )]
+    Outlook(super::outlook::Args),
 }
 
 /// `equalnet forecast show`
@@ -26,7 +34,13 @@ pub struct ShowArgs {
 }
 
 pub(super) fn run(talk: &mut Talk, command: &ForecastCommand) -> anyhow::Result<Finding> {
-    let ForecastCommand::Show(args) = command;
+    match command {
+        ForecastCommand::Show(args) => show(talk, args),
+        ForecastCommand::Outlook(args) => super::outlook::run(talk, args),
+    }
+}
+
+fn show(talk: &mut Talk, args: &ShowArgs) -> anyhow::Result<Finding> {
     let view = |client: &crate::client::Client| read::<ForecastView>(client, "forecast");
     match &args.series {
         None => talk.show(args.view, view, |view, paint, _| all(view, paint), |_| Finding::Fine),

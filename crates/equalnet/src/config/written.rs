@@ -33,6 +33,8 @@ pub struct WrittenLink {
     pub download: Spanned<String>,
     pub upload: Spanned<String>,
     pub margin: Option<Spanned<String>>,
+    pub quota: Option<Spanned<String>>,
+    pub quota_resets: Option<Spanned<u8>>,
 }
 
 #[derive(Deserialize, Default)]
