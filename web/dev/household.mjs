@@ -140,6 +140,64 @@ function divide(way, want, capacity) {
   return rate;
 }
 
+/** An evening peak, more on Saturdays, a quota that ends before its month; a device that is new is still learning. */
+function outlookBody(id) {
+  const d = id === null ? undefined : devices.find((known) => known.id === id);
+  const size = d ? (d.number % 5) / 8 + 0.05 : 1;
+  const usual = (slot) => size * 1e9 * (0.4 + 6 * Math.exp(-(((slot % 24) - 20.5) ** 2) / 6) * (slot >= 120 ? 1.4 : 1));
+  const from = Math.ceil(Date.now() / 3.6e6) * 3.6e6;
+  const offset = -new Date().getTimezoneOffset() * 60;
+  const slotAt = (ms) => Math.floor((ms / 1000 + offset) / 3600 + 72) % 168;
+  const band = (bytes) => ({ p10: k(bytes * 0.5), p50: k(bytes), p90: k(bytes * 1.6) });
+  const way = (part) => {
+    const hours = Array.from({ length: 24 }, (_, i) => band(part * usual(slotAt(from + i * 3.6e6))));
+    const sum = hours.reduce((all, hour) => all + hour.p50, 0);
+    return {
+      season: "hours_of_week",
+      hours,
+      day: { p10: k(sum * 0.8), p50: k(sum), p90: k(sum * 1.2) },
+      busy: {
+        usual: Array.from({ length: 168 }, (_, slot) => k(part * usual(slot))),
+        busiest: [
+          { from: 140, hours: 2, usual: k(part * usual(140)) },
+          { from: 164, hours: 2, usual: k(part * usual(164)) },
+          { from: 20, hours: 2, usual: k(part * usual(20)) },
+        ],
+      },
+    };
+  };
+  const none = { season: "learning", hours: [], busy: { usual: [], busiest: [] } };
+  const fresh = FRESH || (d && Date.now() - d.first < 86_400_000);
+  const day = 86_400_000;
+  return {
+    name: d?.name ?? "internet",
+    at_ms: Date.now(),
+    from_ms: from,
+    utc_offset_s: offset,
+    recorded_hours: fresh ? 1 : 1240,
+    download: fresh ? none : way(0.9),
+    upload: fresh ? none : way(0.1),
+    both: fresh ? none : way(1),
+    ...(id === null && !fresh
+      ? {
+          quota: {
+            volume: 1.5e12,
+            resets: 1,
+            from_ms: from - 20 * day,
+            to_ms: from + 10 * day,
+            used: 1.1e12,
+            missing_s: 7300,
+            at_end: { p10: 1.55e12, p50: 1.62e12, p90: 1.71e12 },
+            runs_out: "expected",
+            earliest_ms: from + 6 * day,
+            likely_ms: from + 7 * day,
+            latest_ms: from + 9 * day,
+          },
+        }
+      : {}),
+  };
+}
+
 const history = []; // one a second: {at, classes: {download, upload}, devices}
 const classMean = WAYS.reduce((o, w) => ({ ...o, [w]: new Float64Array(11) }), {});
 const classSpread = WAYS.reduce((o, w) => ({ ...o, [w]: new Float64Array(11) }), {});
@@ -632,6 +690,8 @@ const server = createServer(async (request, response) => {
       return answer(201, addRule(body.when, body.class, body.comment));
     case "GET /history":
       return answer(200, historyBody(url.searchParams));
+    case "GET /outlook":
+      return answer(200, outlookBody(url.searchParams.get("device")));
     case "PUT /mode":
       mode = body.mode;
       return answer(200, { mode });

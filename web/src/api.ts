@@ -6,6 +6,7 @@ import type {
   Flow,
   History,
   Mode,
+  Outlook,
   PolicyView,
   Problem,
   Reclassify,
@@ -90,6 +91,9 @@ export const api = {
   rules: () => call<Rule[]>("GET", "/rules"),
   addRule: (rule: RuleChange) => call<Rule>("POST", "/rules", rule),
   removeRule: (id: string) => call<void>("DELETE", `/rules/${encodeURIComponent(id)}`),
+  /** Of the link where `device` is empty. */
+  outlook: (device: string) =>
+    call<Outlook>("GET", `/outlook${device === "" ? "" : `?${new URLSearchParams({ device })}`}`),
   history: (from: number, to: number, stepMs: number, fields: string) =>
     call<History>(
       "GET",

@@ -18,6 +18,7 @@ export type DeviceChange = Schemas["DeviceChange"];
 export type DeviceEffect = Schemas["DeviceEffect"];
 export type Flow = Schemas["Flow"];
 export type History = Schemas["History"];
+export type Outlook = Omit<Schemas["Outlook"], "quota"> & { quota?: QuotaOutlook };
 export type PolicyView = Schemas["PolicyView"];
 export type Problem = Schemas["Problem"];
 export type Reclassify = Schemas["Reclassify"];
@@ -26,7 +27,16 @@ export type RuleChange = Schemas["RuleChange"];
 export type ServerFrame = Schemas["ServerFrame"];
 export type SessionState = Schemas["SessionState"];
 export type Snap = Schemas["Snap"];
+export type VolumeBand = Schemas["VolumeBand"];
 export type Why = Schemas["Why"];
+
+/** Absent and `null` mean the same: it is not foreseen. */
+export type QuotaOutlook = Omit<Schemas["QuotaOutlook"], "at_end" | "earliest_ms" | "likely_ms" | "latest_ms"> & {
+  at_end?: VolumeBand;
+  earliest_ms?: number;
+  likely_ms?: number;
+  latest_ms?: number;
+};
 
 /** `off`, `on` or `failed`. */
 export type Shaping = "off" | "on" | "failed";

@@ -126,6 +126,18 @@ export function clock(at: number): string {
   return [date.getHours(), date.getMinutes(), date.getSeconds()].map((n) => String(n).padStart(2, "0")).join(":");
 }
 
+/** The time of day where clocks are `offset` seconds ahead of UTC, "14:00". */
+export function clockAt(at: number, offset: number): string {
+  return new Date(at + offset * 1000).toISOString().slice(11, 16);
+}
+
+/** The date there, "Tue 24 Nov". */
+export function dateAt(at: number, offset: number): string {
+  const date = new Date(at + offset * 1000);
+  const [weekday, rest] = date.toUTCString().split(", ");
+  return `${weekday} ${rest?.slice(0, 6).replace(/^0/, "")}`;
+}
+
 /** A stretch of time before or after now for an axis or a cursor: "−1 min 10 s", "+30 s", "now". */
 export function offset(ms: number): string {
   const seconds = Math.round(ms / 1000);

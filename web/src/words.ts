@@ -130,6 +130,35 @@ export const words = {
     predicted: "P",
   },
 
+  outlook: {
+    title: "The next day",
+    of: "Whose next day",
+    link: "The whole link",
+    loading: "Asking EqualNet…",
+    learning: (hours: number) =>
+      `Learning: ${plural(hours, "hour was", "hours were")} recorded. The next day can be foreseen after three days, the week after three weeks.`,
+    hour: "Next hour",
+    day: "Next 24 h",
+    atMost: (text: string) => `at most ${text}`,
+    bars: "The next 24 hours, both ways together",
+    key: "filled: likely, hatched: at most (9 of 10)",
+    busy: "Usually busiest",
+    even: "no hour stands out",
+    days: ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],
+    used: (used: string, volume: string, since: string) => `${used} of ${volume} used since ${since}.`,
+    missing: (hours: number) => `${hours} h of it not recorded.`,
+    atEnd: (end: string, likely: string, most: string) => `On ${end}: ${likely} likely, ${most} at most.`,
+    already: (end: string) => `The quota is used up. It begins again on ${end}.`,
+    lasts: (end: string) => `The quota lasts until ${end}.`,
+    mayRunOut: (earliest: string, end: string) =>
+      `The quota likely lasts until ${end}. It may run out from ${earliest} on.`,
+    runsOut: (likely: string, earliest: string, latest: string) =>
+      `The quota runs out about ${likely} (${earliest} at the earliest, ${latest}).`,
+    latest: (at: string) => `${at} at the latest`,
+    perhapsNot: (end: string) => `perhaps not before ${end}`,
+    quotaLearning: "When the quota runs out can be said after three days.",
+  },
+
   river: {
     title: "River",
     lanesTitle: "Lanes",

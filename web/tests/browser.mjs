@@ -253,6 +253,16 @@ try {
     });
   }
 
+  await step("the next day is foreseen for the link and for a device", async () => {
+    await page.goto(`${url}/`);
+    const panel = page.getByTestId("outlook");
+    // Bars where three days were recorded, else how far the learning is.
+    const told = /Next 24 h|Learning: \d+ hours? (was|were) recorded/;
+    await until("the next day", 10, async () => told.test(await panel.innerText()));
+    await panel.getByRole("combobox").selectOption({ index: 1 });
+    await until("that of a device", 10, async () => told.test(await panel.innerText()));
+  });
+
   await step("why is one click away and closes with Escape", async () => {
     await page.goto(`${url}/devices`);
     await page.getByRole("button", { name: /Why/ }).first().click();

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import {
   ago,
+  clockAt,
+  dateAt,
   digits,
   drainMs,
   duration,
@@ -97,4 +99,11 @@ test("a backlog is felt as the time it takes to drain", () => {
 
 test("digits never show two decimals", () => {
   for (let value = 0.001; value < 2000; value *= 1.07) expect(digits(value)).toMatch(/^\d+(\.\d)?$/);
+});
+
+test("times and dates where EqualNet runs, wherever the reader is", () => {
+  const noon = Date.UTC(2026, 10, 21, 12);
+  expect([clockAt(noon, 0), dateAt(noon, 0)]).toEqual(["12:00", "Sat 21 Nov"]);
+  expect([clockAt(noon, 12 * 3600), dateAt(noon, 12 * 3600)]).toEqual(["00:00", "Sun 22 Nov"]);
+  expect([clockAt(noon, -45_000), dateAt(Date.UTC(2026, 11, 1), 0)]).toEqual(["23:30", "Tue 1 Dec"]);
 });

@@ -13,6 +13,7 @@ import { Bullet } from "../parts/Bullet";
 import { ClassLetter } from "../parts/ClassTag";
 import { DeviceName } from "../parts/names";
 import { Rate } from "../parts/numbers";
+import { OutlookPanel } from "../parts/Outlook";
 import { PriorityBadge } from "../parts/Priority";
 import { Sparkline } from "../parts/Sparkline";
 import { WhyButton } from "../parts/Why";
@@ -45,6 +46,9 @@ export function Overview() {
       </div>
       <div className="min-w-0 lg:col-span-12">
         <Queues />
+      </div>
+      <div className="min-w-0 lg:col-span-12">
+        <OutlookPanel />
       </div>
     </div>
   );
