@@ -472,7 +472,16 @@ function statusBody() {
     source: "file",
     state: ["fine", "busy", "strained", "down"][state()],
     sentence: "Simulated.",
-    capture: { packets: 1, bytes: 1, flows: 1, dropped_kernel: 0, dropped_channel: 0, malformed: 0, flows_evicted: 0, verdicts_failed: 0 },
+    capture: {
+      packets: 1,
+      bytes: 1,
+      flows: 1,
+      dropped_kernel: 0,
+      dropped_channel: 0,
+      malformed: 0,
+      flows_evicted: 0,
+      verdicts_failed: 0,
+    },
     links: [
       {
         id: 0,
