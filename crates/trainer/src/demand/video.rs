@@ -21,8 +21,7 @@ pub struct Player {
     begins: f64,
     low: f64,
     full: f64,
-    /// Bytes a second of the sound where it comes apart, and the seconds in a piece of it.
-    sound: Option<(f64, f64)>,
+    sound: Option<Sound>,
     /// How fast the sender sends, over the rate, once playing; infinite where only the line says.
     pace: f64,
     /// How much of what it measures it dares to use, and how quickly it learns.
@@ -39,6 +38,17 @@ pub struct Player {
     reports: f64,
 }
 
+/// Sound that comes apart from the pictures.
+#[derive(Clone, Copy)]
+struct Sound {
+    /// Bytes a second.
+    rate: f64,
+    /// Seconds in a piece of it.
+    piece: f64,
+    /// Whether it is fetched when its own buffer asks, between the pictures, or always along with them.
+    by_itself: bool,
+}
+
 impl Player {
     pub fn draw(chance: &mut Chance) -> Player {
         let rungs = if chance.is(0.25) { 1 } else { chance.count(2, 9) };
@@ -52,18 +62,20 @@ impl Player {
             })
             .collect();
         let segment = if chance.is(0.6) {
-            chance.pick(&[1.0, 2.0, 2.0, 3.0, 4.0, 4.0, 5.0, 5.0, 6.0, 6.0, 8.0, 10.0, 10.0])
+            chance.pick(&[1.0, 2.0, 2.0, 4.0, 4.0, 5.0, 5.0, 6.0, 6.0, 8.0, 10.0, 10.0])
         } else {
-            chance.scale(0.8, 25.0)
+            // Ranges of a player's own choice.
+            chance.scale(2.0, 25.0)
         };
         // One for one, or in refills of many after a long silence (Rao et al. 2011: blocks of 64 kB, or cycles of
         // 2.5 MB and more, most of all on phones).
-        let (low, full) = if chance.is(0.5) {
-            let full = segment + chance.scale(4.0, 150.0);
+        let one_for_one = chance.is(0.45);
+        let (low, full) = if one_for_one {
+            let full = segment + chance.scale(5.0, 240.0);
             (full - segment, full)
         } else {
             let low = chance.scale(3.0, 80.0);
-            (low, low + segment + chance.scale(5.0, 120.0))
+            (low, low + segment + chance.scale(6.0, 150.0))
         };
         // Who only watches does nothing else.
         let restless = chance.is(0.3);
@@ -76,9 +88,11 @@ impl Player {
             begins: (segment * chance.between(0.3, 2.5)).min(full - segment),
             low,
             full,
-            sound: chance
-                .is(0.6)
-                .then(|| (chance.scale(4e3, 2.4e4), segment * chance.pick(&[1.0, 1.0, 1.0, 1.7, 2.0, 4.0]))),
+            sound: chance.is(0.6).then(|| Sound {
+                rate: chance.scale(4e3, 2.4e4),
+                piece: segment * chance.pick(&[1.0, 1.0, 1.0, 1.7, 2.0, 4.0]),
+                by_itself: chance.is(if one_for_one { 0.6 } else { 0.15 }),
+            }),
             pace: if chance.is(0.7) { f64::INFINITY } else { chance.scale(1.1, 8.0) },
             dares: chance.between(0.5, 1.0),
             learns: chance.between(0.1, 0.7),
@@ -111,7 +125,11 @@ pub fn watch(stage: &mut Stage<'_>) {
     let leaves = stage.chance.between(0.0, 0.3);
     let browses = stage.chance.scale(3e4, 4e6);
     let ads = if stage.chance.is(0.35) { stage.chance.between(0.2, 0.9) } else { 0.0 };
-    let mut at = stage.from;
+    // Somebody opens it, and closes it long before we stop to look.
+    let mut at = stage.from + if stage.chance.is(0.4) { stage.chance.scale(1.0, 90.0) } else { 0.0 };
+    if stage.chance.is(0.3) {
+        stage.until = at + (stage.until - at) * stage.chance.between(0.1, 1.0);
+    }
     while at < stage.until {
         if !alone {
             let page = browses * stage.chance.scale(0.2, 2.0);
@@ -211,11 +229,10 @@ fn play(stage: &mut Stage<'_>, player: &Player, at: f64, length: f64) -> f64 {
             let wait = (buffer.seconds - player.low).max(0.02);
             // A player looks at its buffer on a timer, not at once.
             let next = now.max(buffer.paused_until) + wait + 0.15 * stage.chance.share();
-            if let Some((bytes, piece)) = player.sound {
-                // The sound has a buffer of its own: it is fetched between the pictures.
+            if let Some(Sound { rate, piece, by_itself: true }) = player.sound {
                 sound_due = sound_due.max(now);
                 while sound_due < next {
-                    stage.fetch_on(sound_due, bytes * piece, f64::INFINITY);
+                    stage.fetch_on(sound_due, rate * piece, f64::INFINITY);
                     sound_due += piece * stage.chance.between(0.97, 1.03);
                     sound_ahead += piece;
                 }
@@ -235,10 +252,10 @@ fn play(stage: &mut Stage<'_>, player: &Player, at: f64, length: f64) -> f64 {
         buffer.seconds += player.segment;
         fetched += player.segment;
         now = end;
-        if let Some((bytes, piece)) = player.sound
+        if let Some(Sound { rate, piece, .. }) = player.sound
             && sound_ahead < buffer.seconds
         {
-            now = stage.fetch_on(now, bytes * piece, f64::INFINITY);
+            now = stage.fetch_on(now, rate * piece, f64::INFINITY);
             sound_ahead = sound_ahead.max(0.0) + piece - buffer.pass(now);
             sound_due = now + piece * stage.chance.share();
         }
