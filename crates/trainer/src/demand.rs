@@ -78,7 +78,7 @@ const APPS: &[App] = &[
     app(Class::Background, 1.5, background::batches),
     app(Class::Background, 0.6, background::eye),
     app(Class::Bulk, 2.5, bulk::files),
-    app(Class::Bulk, 1.5, bulk::again),
+    app(Class::Bulk, 2.0, bulk::again),
     app(Class::Bulk, 0.8, bulk::shop),
     app(Class::Bulk, 0.7, bulk::swarm),
     app(Class::Bulk, 0.7, bulk::backup),
@@ -111,15 +111,15 @@ enum Origin {
 }
 
 const ORIGINS: &[(&str, Origin, f64)] = &[
-    ("made_video", Origin::Alone(Class::Video), 0.18),
-    ("made_call", Origin::Alone(Class::Call), 0.06),
-    ("made_game", Origin::Alone(Class::Game), 0.06),
-    ("made_web", Origin::Alone(Class::Web), 0.08),
+    ("made_video", Origin::Alone(Class::Video), 0.17),
+    ("made_call", Origin::Alone(Class::Call), 0.05),
+    ("made_game", Origin::Alone(Class::Game), 0.05),
+    ("made_web", Origin::Alone(Class::Web), 0.07),
     ("made_background", Origin::Alone(Class::Background), 0.05),
-    ("made_bulk", Origin::Alone(Class::Bulk), 0.07),
-    ("made_phone", Origin::Phone, 0.18),
+    ("made_bulk", Origin::Alone(Class::Bulk), 0.06),
+    ("made_phone", Origin::Phone, 0.19),
     ("made_device", Origin::Device, 0.14),
-    ("made_home", Origin::Home, 0.18),
+    ("made_home", Origin::Home, 0.22),
 ];
 
 /// Makes about `hours` of series; `told` hears the seconds of each.
@@ -150,7 +150,7 @@ pub fn make(hours: f64, seed: u64, mut told: impl FnMut(usize)) -> Vec<Series> {
 
 /// An application alone, on any access.
 fn alone(family: &'static str, class: Class, chance: &mut Chance) -> Series {
-    let seconds = chance.size(200, 2_000);
+    let seconds = chance.size(240, 2_400);
     let mut line = Line::any(seconds, chance);
     let mut trail = Trail::new(seconds);
     let app = weighed(apps_of(class), chance);
@@ -160,14 +160,16 @@ fn alone(family: &'static str, class: Class, chance: &mut Chance) -> Series {
 
 /// A phone: an application and what the phone does by itself.
 fn phone(family: &'static str, chance: &mut Chance) -> Series {
-    let seconds = chance.size(300, 3_600);
+    let seconds = chance.size(600, 5_400);
     let mut line = Line::radio(seconds, chance);
     let mut trail = Trail::new(seconds);
     let class =
         chance.pick(&[Class::Video, Class::Video, Class::Video, Class::Bulk, Class::Bulk, Class::Web, Class::Game]);
     let app = weighed(apps_of(class), chance);
-    for app in [app, weighed(apps_of(Class::Background), chance)] {
-        let from = if app.class == class { chance.between(0.0, 30.0) } else { 0.0 };
+    let beside = chance.is(0.6).then(|| weighed(apps_of(Class::Background), chance));
+    for (app, late) in [(Some(app), 30.0), (beside, 0.0)] {
+        let Some(app) = app else { continue };
+        let from = late * chance.share();
         play(app, Stage::new(&mut line, &mut trail, chance, from, seconds as f64));
     }
     Series { family, class: class.word(), seconds: reading::by_a_program(&trail, chance) }
@@ -175,7 +177,7 @@ fn phone(family: &'static str, chance: &mut Chance) -> Series {
 
 /// A device of a home in which nobody else is.
 fn device(family: &'static str, chance: &mut Chance) -> Series {
-    let seconds = chance.size(1_200, 10_000);
+    let seconds = chance.size(1_800, 12_000);
     let mut line = Line::home(seconds, chance);
     let mut trail = Trail::new(seconds);
     let busy = chance.scale(0.3, 3.0);
@@ -187,14 +189,14 @@ fn device(family: &'static str, chance: &mut Chance) -> Series {
 
 /// A home: its total, some classes, some devices.
 fn home(chance: &mut Chance) -> Vec<Series> {
-    let seconds = chance.size(1_500, 9_000);
+    let seconds = chance.size(2_400, 12_000);
     let Home { total, classes, devices } = household::live(seconds, chance);
     let series = |family, class, trail: &Trail| Series { family, class, seconds: reading::exact(trail) };
     let mut made = vec![series("made_total", "total", &total)];
     made.extend(
-        classes.iter().filter(|_| chance.is(0.6)).map(|(class, trail)| series("made_class", class.word(), trail)),
+        classes.iter().filter(|_| chance.is(0.5)).map(|(class, trail)| series("made_class", class.word(), trail)),
     );
-    made.extend(devices.iter().take(2).map(|trail| series("made_device", "total", trail)));
+    made.extend(devices.iter().take(1).map(|trail| series("made_device", "total", trail)));
     made
 }
 

@@ -15,13 +15,13 @@ pub struct Home {
 /// A kind of device: what it is used for, and how often.
 const KINDS: &[&[(Class, f64)]] = &[
     // Phones and tablets.
-    &[(Class::Web, 3.0), (Class::Video, 2.0), (Class::Call, 0.5), (Class::Game, 0.4), (Class::Bulk, 0.2)],
+    &[(Class::Web, 3.0), (Class::Video, 2.0), (Class::Call, 0.5), (Class::Game, 0.4), (Class::Bulk, 0.6)],
     // Computers.
-    &[(Class::Web, 3.0), (Class::Call, 1.5), (Class::Video, 1.0), (Class::Bulk, 1.0), (Class::Game, 0.4)],
+    &[(Class::Web, 3.0), (Class::Call, 1.5), (Class::Video, 1.0), (Class::Bulk, 1.5), (Class::Game, 0.4)],
     // Televisions.
     &[(Class::Video, 1.0)],
     // Consoles.
-    &[(Class::Game, 2.0), (Class::Bulk, 1.0), (Class::Video, 0.5)],
+    &[(Class::Game, 2.0), (Class::Bulk, 1.5), (Class::Video, 0.5)],
     // Things.
     &[],
 ];

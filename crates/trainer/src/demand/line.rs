@@ -91,7 +91,7 @@ impl Line {
     /// Ranges as in published drive tests (Raca et al. 2018 and 2020, measured at 1 s; van der Hooft et al. 2016;
     /// Narayanan et al. 2020 for the swings of millimetre waves).
     pub fn radio(seconds: usize, chance: &mut Chance) -> Line {
-        let base = chance.scale(1e5, 8e7);
+        let base = chance.scale(2.5e5, 1e8);
         let moving = chance.is(0.5);
         let slow = if moving { (1.1, 20.0) } else { (0.6, 30.0) };
         let mut line = Line::wavering(seconds, base, [(0.7, 0.7), slow], chance);

@@ -52,13 +52,13 @@ struct Sound {
 impl Player {
     pub fn draw(chance: &mut Chance) -> Player {
         let rungs = if chance.is(0.25) { 1 } else { chance.count(2, 9) };
-        let mut rate = chance.scale(7e3, 1e5);
+        let mut rate = chance.scale(5e3, 8e4);
         let step = chance.between(1.3, 2.3);
         let ladder: Vec<f64> = (0..rungs)
             .map(|_| {
                 let here = rate;
                 rate *= step * chance.between(0.85, 1.15);
-                here.min(4e6)
+                here.min(2.5e6)
             })
             .collect();
         let segment = if chance.is(0.6) {
@@ -69,7 +69,7 @@ impl Player {
         };
         // One for one, or in refills of many after a long silence (Rao et al. 2011: blocks of 64 kB, or cycles of
         // 2.5 MB and more, most of all on phones).
-        let one_for_one = chance.is(0.45);
+        let one_for_one = chance.is(0.4);
         let (low, full) = if one_for_one {
             let full = segment + chance.scale(5.0, 240.0);
             (full - segment, full)
@@ -78,7 +78,7 @@ impl Player {
             (low, low + segment + chance.scale(6.0, 150.0))
         };
         // Who only watches does nothing else.
-        let restless = chance.is(0.3);
+        let restless = chance.is(0.2);
         let mut every = |low, high| if restless { chance.scale(low, high) } else { 1e9 };
         let (pauses, jumps, whims) = (every(100.0, 5_000.0), every(80.0, 5_000.0), every(150.0, 8_000.0));
         Player {
@@ -96,7 +96,7 @@ impl Player {
             pace: if chance.is(0.7) { f64::INFINITY } else { chance.scale(1.1, 8.0) },
             dares: chance.between(0.5, 1.0),
             learns: chance.between(0.1, 0.7),
-            spread: chance.scale(0.02, 0.6),
+            spread: if chance.is(0.7) { chance.scale(0.01, 0.4) } else { chance.scale(0.3, 1.1) },
             scene: chance.scale(1.0, 20.0),
             pauses,
             jumps,
@@ -120,7 +120,7 @@ impl Player {
 /// Somebody watches: looks for something, watches it or leaves, looks on.
 pub fn watch(stage: &mut Stage<'_>) {
     let mut player = if stage.chance.is(0.15) { Player::live(stage.chance) } else { Player::draw(stage.chance) };
-    let alone = stage.chance.is(0.55);
+    let alone = stage.chance.is(0.6);
     let length = stage.chance.scale(15.0, 3_000.0);
     let leaves = stage.chance.between(0.0, 0.3);
     let browses = stage.chance.scale(3e4, 4e6);
