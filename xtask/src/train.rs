@@ -20,7 +20,7 @@ enum Model {
     },
     /// Make series of demand that forecasts may learn from (docs/forecast-data.md)
     Demand {
-        /// Passed on: `--out F.csv.gz`, `--hours 450`, `--seed 1`; `--help` explains them
+        /// Passed on: `--out F.csv.gz`, `--hours 520`, `--seed 1`; `-- --help` explains them
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         more: Vec<String>,
     },

@@ -86,8 +86,8 @@ struct Demand {
     /// Where the series go: a gzip of rows `family,series,class,t,bytes,other`, a row a second
     #[arg(long)]
     out: PathBuf,
-    /// Hours of series, all together; 450 are 1.6 million rows
-    #[arg(long, default_value_t = 450.0)]
+    /// Hours of series, all together; 520 are 1.9 million rows
+    #[arg(long, default_value_t = 520.0)]
     hours: f64,
     /// What all randomness follows from
     #[arg(long, default_value_t = 1)]
