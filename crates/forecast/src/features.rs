@@ -1,38 +1,373 @@
-//! From rates to the space in which errors are alike, and back.
+//! What a model is told of a series: one vector a second, the same for training and for serving.
+//!
+//! In: the usage of each second, and what else is known ([`Context`]). Out: [`INPUTS`] numbers, most of them
+//! log-levels, none of them NaN. Windows are counted in seconds that passed, also those that nobody saw: they stand
+//! as the average of the last ten seconds. What is not known is 0, and a network that never saw it gives it no weight.
 
-/// Below this rate a series is as good as silent: 1 kB/s. The unit of log-level space, as in the evaluation on
-/// the shared corpora.
+use crate::Kind;
+use vocab::{TrafficClass, Usage};
+
+/// Below this rate a series is as good as silent: 1 kB/s. The unit of levels, as in the evaluation on the shared
+/// corpora.
 const QUIET_BPS: f64 = 8_000.0;
 
-/// The log-level of a rate in bit/s: linear while quiet, logarithmic above.
-pub(crate) fn log_level(bps: f64) -> f64 {
-    (bps.max(0.0) / QUIET_BPS).ln_1p()
+/// No level is larger than this in log-level space: 10 Pbit/s. It keeps what is poisoned finite.
+pub(crate) const MOST_LOG: f32 = 28.0;
+
+/// The level of a rate in bit/s, in units of 1 kB/s.
+pub(crate) fn level(bps: f64) -> f32 {
+    (bps.max(0.0) / QUIET_BPS) as f32
 }
 
-/// The rate in bit/s at a log-level; never negative.
-pub(crate) fn rate_at(log_level: f64) -> f64 {
-    (log_level.exp_m1() * QUIET_BPS).max(0.0)
+/// The rate in bit/s at a level; never negative.
+pub(crate) fn bps_at(level: f32) -> f64 {
+    f64::from(level.max(0.0)) * QUIET_BPS
+}
+
+/// Levels in the space in which errors are alike: linear while quiet, logarithmic above.
+pub(crate) fn log(level: f32) -> f32 {
+    (1.0 + level.max(0.0)).ln().min(MOST_LOG)
+}
+
+/// Back from [`log`].
+pub(crate) fn unlog(log_level: f32) -> f32 {
+    (log_level.min(MOST_LOG).exp() - 1.0).max(0.0)
 }
 
 /// How many levels errors are told apart by in a pool.
 pub(crate) const LEVELS: usize = 12;
 
 /// Which of [`LEVELS`]: quiet, then steps of a factor of 2.5 up to 100 Mbit/s and more.
-pub(crate) fn level_index(log_level: f64) -> usize {
+pub(crate) fn level_index(log_level: f32) -> usize {
     if log_level < 0.1 { 0 } else { 1 + ((log_level / 0.9) as usize).min(LEVELS - 2) }
+}
+
+/// How many seconds a series is remembered.
+pub(crate) const SPAN: usize = 300;
+
+/// The newest seconds, one input each.
+const LAGS: usize = 16;
+
+/// Before them, means of this many seconds, one input each.
+const COARSE: usize = 5;
+const COARSE_LAGS: usize = 12;
+
+/// Means over the newest seconds.
+const MEANS: [usize; 8] = [2, 5, 10, 15, 30, 60, 120, 300];
+
+/// How many spans of 15 s before the newest one.
+const EARLIER: usize = 3;
+
+const MAXIMA: [usize; 5] = [5, 15, 60, 120, 300];
+
+/// Spread in log-level, and the share of seconds that were not quiet.
+const SPREADS: [usize; 3] = [15, 60, 300];
+
+/// Weights of the newest second in averages: memories of 3 s to 5 min.
+const ALPHAS: [f32; 4] = [0.3, 0.1, 0.02, 0.003];
+
+/// Ages are told up to here, in seconds.
+const OLDEST: f32 = 600.0;
+
+const KINDS: usize = TrafficClass::COUNT + 2;
+
+/// What is known beyond the series itself.
+const EXTRAS: usize = 6;
+
+/// How many inputs a network has.
+pub(crate) const INPUTS: usize = LAGS
+    + COARSE_LAGS
+    + MEANS.len()
+    + EARLIER
+    + MAXIMA.len()
+    + 2 * SPREADS.len()
+    + 2
+    + ALPHAS.len()
+    + 5
+    + 1
+    + 2
+    + KINDS
+    + EXTRAS;
+
+/// Where the log-level of the last 15 s stands: outputs are told relative to it.
+pub(crate) const BASE: usize = LAGS + COARSE_LAGS + 3;
+
+/// Where the kind of the series begins: [`KINDS`] inputs, which training leaves out now and then, so that a series
+/// of a class that was never seen is served, too.
+pub(crate) const KIND: std::ops::Range<usize> = INPUTS - EXTRAS - KINDS..INPUTS - EXTRAS;
+
+/// What is known of a second beyond the rate. What is not known costs nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Context {
+    /// Flows that moved something.
+    pub flows: Option<u32>,
+    /// The mean size of packets, in bytes.
+    pub packet_bytes: Option<u32>,
+    /// Seconds since local midnight, and whether it is Saturday or Sunday.
+    pub clock: Option<(u32, bool)>,
+}
+
+/// The last five minutes of one series, second by second, and slower averages.
+#[derive(Clone, Debug)]
+pub(crate) struct Recent {
+    /// Levels and their logs, in a ring; `next` is where the next second goes.
+    levels: [f32; SPAN],
+    logs: [f32; SPAN],
+    next: usize,
+    /// Seconds since it began.
+    age: u32,
+    /// Averages and the sum of their weights so far.
+    averages: [(f32, f32); ALPHAS.len()],
+    idle_s: f32,
+    active_s: f32,
+    burst: Burst,
+    /// One bit a second, the newest lowest: held back.
+    held_back: u64,
+    context: Context,
+}
+
+/// Bursts: seconds well above the usual.
+#[derive(Clone, Copy, Debug, Default)]
+struct Burst {
+    running: bool,
+    /// Seconds since the last one began, and between the beginnings of the last two; 0 while there was none.
+    since_s: f32,
+    interval_s: f32,
+    usual_interval_s: f32,
+    /// Volume of the last one and of the one before, in units of level times second.
+    volume: f32,
+    volume_before: f32,
+}
+
+impl Recent {
+    pub fn new() -> Recent {
+        Recent {
+            levels: [0.0; SPAN],
+            logs: [0.0; SPAN],
+            next: 0,
+            age: 0,
+            averages: [(0.0, 0.0); ALPHAS.len()],
+            idle_s: SPAN as f32,
+            active_s: 0.0,
+            burst: Burst { since_s: SPAN as f32, interval_s: SPAN as f32, ..Burst::default() },
+            held_back: 0,
+            context: Context::default(),
+        }
+    }
+
+    /// Takes the second that just ended, `elapsed_s` after the one before (1 without a gap).
+    pub fn push(&mut self, usage: Usage, elapsed_s: u64, context: Context) {
+        for _ in 1..elapsed_s.min(SPAN as u64) {
+            let usual = self.average(1);
+            self.push_level(usual, false);
+        }
+        let level = level(usage.rate().as_bps() as f64);
+        self.push_level(level, matches!(usage, Usage::Backlogged(_)));
+        self.context = context;
+    }
+
+    fn push_level(&mut self, level: f32, held_back: bool) {
+        self.levels[self.next] = level;
+        self.logs[self.next] = log(level);
+        self.next = (self.next + 1) % SPAN;
+        self.age = self.age.saturating_add(1);
+        self.held_back = self.held_back << 1 | u64::from(held_back);
+        for ((average, weight), alpha) in self.averages.iter_mut().zip(ALPHAS) {
+            *average += alpha * (level - *average);
+            *weight += alpha * (1.0 - *weight);
+        }
+        if level >= 1.0 {
+            (self.active_s, self.idle_s) = (self.active_s + 1.0, 0.0);
+        } else {
+            (self.active_s, self.idle_s) = (0.0, self.idle_s + 1.0);
+        }
+        let usual = self.average(2).max(2.0 * self.average(3)) / 2.0;
+        self.burst.push(level, usual.max(2.0));
+    }
+
+    /// The average with the weight `ALPHAS[which]`, corrected for its beginning.
+    fn average(&self, which: usize) -> f32 {
+        let (average, weight) = self.averages[which];
+        if weight > 0.0 { average / weight } else { 0.0 }
+    }
+
+    /// Nothing at all moved as far as is remembered.
+    pub fn is_silent(&self) -> bool {
+        self.idle_s >= SPAN as f32 && self.average(0) < 1e-3
+    }
+
+    /// What a network is told now of a series of this kind.
+    pub fn inputs(&self, kind: Kind) -> [f32; INPUTS] {
+        let known = (self.age as usize).clamp(1, SPAN);
+        // Newest first, and sums from the newest on.
+        let mut levels = [0.0f32; SPAN];
+        let mut logs = [0.0f32; SPAN];
+        let newest = (self.next + SPAN - 1) % SPAN;
+        for (from, to) in [(&self.levels, &mut levels), (&self.logs, &mut logs)] {
+            for (to, &level) in to.iter_mut().zip(from[..=newest].iter().rev().chain(from[newest + 1..].iter().rev())) {
+                *to = level;
+            }
+        }
+        let mut sums = [0.0f64; SPAN + 1];
+        for (at, &level) in levels.iter().enumerate() {
+            sums[at + 1] = sums[at] + f64::from(level);
+        }
+        // Before it began, a series is taken to have been as it was since.
+        let mean_of = |from: usize, to: usize| {
+            let (from, to) = if from >= known { (0, known) } else { (from, to.min(known)) };
+            ((sums[to] - sums[from]).max(0.0) / (to - from) as f64) as f32
+        };
+        let overall = log(mean_of(0, known));
+
+        let mut inputs = [0.0f32; INPUTS];
+        let mut at = 0;
+        let mut put = |value: f32| {
+            inputs[at] = value;
+            at += 1;
+        };
+        for (lag, &log_level) in logs.iter().take(LAGS).enumerate() {
+            put(if lag < known { log_level } else { overall });
+        }
+        for lag in 0..COARSE_LAGS {
+            let from = LAGS + lag * COARSE;
+            put(log(mean_of(from, from + COARSE)));
+        }
+        for seconds in MEANS {
+            put(log(mean_of(0, seconds)));
+        }
+        for span in 1..=EARLIER {
+            put(log(mean_of(15 * span, 15 * span + 15)));
+        }
+        let (mut largest, mut from) = (0.0f32, 0);
+        for seconds in MAXIMA {
+            let to = seconds.min(known);
+            largest = levels[from.min(to)..to].iter().copied().fold(largest, f32::max);
+            from = to;
+            put(log(largest));
+        }
+        for seconds in SPREADS {
+            put(spread(&logs[..seconds.min(known)]));
+        }
+        for seconds in SPREADS {
+            let window = &levels[..seconds.min(known)];
+            put(window.iter().filter(|&&level| level >= 1.0).count() as f32 / window.len() as f32);
+        }
+        put(log(self.idle_s.min(SPAN as f32)));
+        put(log(self.active_s.min(SPAN as f32)));
+        for which in 0..ALPHAS.len() {
+            put(log(self.average(which)));
+        }
+        let burst = &self.burst;
+        for value in [
+            burst.since_s.min(SPAN as f32),
+            burst.interval_s.min(SPAN as f32),
+            burst.volume,
+            burst.volume_before,
+            burst.usual_interval_s,
+        ] {
+            put(log(value));
+        }
+        put(log((self.age as f32 - 1.0).min(OLDEST)));
+        let whole = known / 15;
+        let (mut busiest, mut quietest) = (0.0f32, f32::MAX);
+        for span in 0..whole {
+            let mean = mean_of(15 * span, 15 * span + 15);
+            (busiest, quietest) = (busiest.max(mean), quietest.min(mean));
+        }
+        if whole == 0 {
+            (busiest, quietest) = (mean_of(0, 15), mean_of(0, 15));
+        }
+        put(log(busiest));
+        put(log(quietest));
+        for class in TrafficClass::ALL {
+            put(f32::from(u8::from(kind.class() == Some(class))));
+        }
+        put(f32::from(u8::from(kind == Kind::Device)));
+        put(f32::from(u8::from(kind.is_of_all())));
+        put((self.held_back & 0x7fff).count_ones() as f32 / 15.0);
+        put(self.context.flows.map_or(0.0, |flows| log(flows as f32)));
+        put(self.context.packet_bytes.map_or(0.0, |bytes| (bytes as f32 / 1_500.0).min(4.0)));
+        let (hour, weekend) = self.context.clock.unwrap_or((0, false));
+        let angle = hour as f32 / 86_400.0 * std::f32::consts::TAU;
+        let (sin, cos) = self.context.clock.map_or((0.0, 0.0), |_| angle.sin_cos());
+        put(sin);
+        put(cos);
+        put(f32::from(u8::from(weekend)));
+        inputs
+    }
+}
+
+/// The standard deviation.
+fn spread(values: &[f32]) -> f32 {
+    let count = values.len().max(1) as f32;
+    let mean = values.iter().sum::<f32>() / count;
+    (values.iter().map(|value| (value - mean) * (value - mean)).sum::<f32>() / count).sqrt()
+}
+
+impl Burst {
+    fn push(&mut self, level: f32, threshold: f32) {
+        self.since_s = (self.since_s + 1.0).min(2.0 * SPAN as f32);
+        if level <= threshold {
+            self.running = false;
+            return;
+        }
+        if !self.running {
+            self.running = true;
+            self.interval_s = self.since_s.min(SPAN as f32);
+            self.usual_interval_s = if self.usual_interval_s == 0.0 {
+                self.interval_s
+            } else {
+                self.usual_interval_s + 0.3 * (self.interval_s - self.usual_interval_s)
+            };
+            self.since_s = 0.0;
+            self.volume_before = std::mem::take(&mut self.volume);
+        }
+        self.volume += level;
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use vocab::BitRate;
 
     #[test]
     fn there_and_back_and_no_nonsense() {
-        for bps in [0.0, 1.0, 8_000.0, 1e6, 1e12, u64::MAX as f64] {
-            assert!((rate_at(log_level(bps)) - bps).abs() <= bps * 1e-9);
-            assert!(level_index(log_level(bps)) < LEVELS);
+        for bps in [0.0, 1.0, 8_000.0, 1e6, 1e12] {
+            let back = bps_at(unlog(log(level(bps))));
+            assert!((back - bps).abs() <= bps * 1e-4 + 1e-2, "{bps}: {back}");
+            assert!(level_index(log(level(bps))) < LEVELS);
         }
-        assert_eq!(log_level(-5.0), 0.0);
-        assert_eq!(rate_at(-3.0), 0.0);
+        assert_eq!(log(-5.0), 0.0);
+        assert_eq!(unlog(-3.0), 0.0);
+        assert!(unlog(f32::MAX).is_finite());
+    }
+
+    #[test]
+    fn a_constant_is_its_level_everywhere() {
+        let mut recent = Recent::new();
+        for _ in 0..400 {
+            recent.push(Usage::Free(BitRate::from_bps(8_000_000)), 1, Context::default());
+        }
+        let inputs = recent.inputs(Kind::Link);
+        for (at, &input) in inputs[..BASE + 9].iter().enumerate() {
+            assert!((input - log(1_000.0)).abs() < 1e-3, "{at}: {input}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_inputs_are_finite(
+            seconds in proptest::collection::vec((0u64..=u64::MAX, 1u64..400, any::<bool>()), 1..600),
+        ) {
+            let mut recent = Recent::new();
+            for (bps, elapsed, held_back) in seconds {
+                let rate = BitRate::from_bps(bps);
+                let usage = if held_back { Usage::Backlogged(rate) } else { Usage::Free(rate) };
+                recent.push(usage, elapsed, Context { flows: Some(u32::MAX), packet_bytes: Some(u32::MAX), clock: Some((86_399, true)) });
+                prop_assert!(recent.inputs(Kind::Aggregate(TrafficClass::Web)).iter().all(|input| input.is_finite()));
+            }
+        }
     }
 }

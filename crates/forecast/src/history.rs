@@ -39,6 +39,13 @@ pub(crate) enum Arrival {
     Late,
 }
 
+impl Arrival {
+    /// Whether time jumped.
+    pub const fn has_jumped(self) -> bool {
+        matches!(self, Arrival::Jumped)
+    }
+}
+
 impl History {
     pub fn new() -> History {
         History { rates: [f32::NAN; SECONDS], held_back: 0, last: None }

@@ -5,23 +5,41 @@
 //! ([`vocab::Forecast`]), and, when a horizon has passed, how right they were. What it never does: IO, reading a
 //! clock, guessing across a gap.
 //!
-//! A [`Model`] says one number per horizon; what it usually misses by, learnt per series with delayed feedback and
-//! pooled over all series for the beginning, makes quantiles of it. Of two models, the one that lost less lately
-//! speaks for a series. Rates are layer 2 bit/s; floats live in this crate only and never leave it.
+//! A [`Family`] of models stands beside each other for every series: some say one number, of which past errors make
+//! quantiles; the networks say quantiles. Each speaks as loud as it was right lately (`mix.rs`), and what they say
+//! together is corrected until it is passed as often as it says (`calibrate.rs`). Rates are layer 2 bit/s; floats live
+//! in this crate only and never leave it.
 
 mod anomaly;
+mod backtest;
+mod calibrate;
+mod chance;
+mod family;
 mod features;
 mod forecaster;
 mod history;
+mod lessons;
+mod mix;
 mod models;
+mod network;
 mod outlook;
 mod residuals;
+mod said;
 mod score;
 mod series;
+mod state;
+mod train;
 
 pub use anomaly::{Anomaly, AnomalyScore, AnomalyState};
+pub use backtest::{Backtest, Foreseen, class_of};
+pub use family::{Family, Member, WeightsError};
+pub use features::Context;
 pub use forecaster::{Forecaster, Settings};
-pub use models::{Ewma, Last, Model};
+pub use lessons::{Lesson, Rows, Sampling};
+pub use mix::Standing;
+pub use models::{Ewma, Last, Model, Seasonal};
+pub use network::{Malformed, Network};
 pub use outlook::{OutlookScore, OutlookScores, backtest_outlook, outlook};
 pub use score::{Scored, pinball};
-pub use series::Series;
+pub use series::{Kind, Series};
+pub use train::{Course, Progress, train};

@@ -1,22 +1,21 @@
-//! Models: from what was seen to one number.
+//! Models that say one number, and the family that all models are members of.
 
 mod ewma;
 mod last;
+mod seasonal;
 
 pub use ewma::Ewma;
 pub use last::Last;
+pub use seasonal::Seasonal;
 
-use vocab::{Horizon, Usage};
+use vocab::Usage;
 
-/// What says one number about the future of one series. It sees each window once, in order.
+/// What says one number about the next minute of one series: its usual level. It sees each window once, in order.
 pub trait Model {
-    /// Its word in forecasts and scores.
-    const NAME: &'static str;
+    /// Takes what the series did in a window that ended at `second` (since 1970), `elapsed_s` after the one before
+    /// (1 without a gap). Usage that was held back may raise what it says and never lowers it.
+    fn observe(&mut self, usage: Usage, elapsed_s: u64, second: u64);
 
-    /// Takes what the series did in a window that ended `elapsed_s` seconds after the one before (1 without a
-    /// gap). Usage that was held back may raise what it says and never lowers it.
-    fn observe(&mut self, usage: Usage, elapsed_s: u64);
-
-    /// Its guess at `horizon`, bit/s, finite and never negative.
-    fn level(&self, horizon: Horizon) -> f64;
+    /// Its guess, bit/s, finite and never negative.
+    fn level(&self) -> f64;
 }

@@ -15,6 +15,19 @@ pub enum Series {
     Link(LinkId, Direction),
 }
 
+/// What sort of series it is: all that a model is told of whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// One class of one device.
+    Aggregate(TrafficClass),
+    /// All classes of one device.
+    Device,
+    /// One class of all devices.
+    Class(TrafficClass),
+    /// Everything.
+    Link,
+}
+
 impl Series {
     /// Which way.
     pub const fn direction(self) -> Direction {
@@ -26,13 +39,40 @@ impl Series {
         }
     }
 
+    /// Its sort.
+    pub const fn kind(self) -> Kind {
+        match self {
+            Series::Aggregate(aggregate, _) => Kind::Aggregate(aggregate.class),
+            Series::Device(..) => Kind::Device,
+            Series::Class(class, _) => Kind::Class(class),
+            Series::Link(..) => Kind::Link,
+        }
+    }
+}
+
+impl Kind {
+    /// Its class, where it has one.
+    pub const fn class(self) -> Option<TrafficClass> {
+        match self {
+            Kind::Aggregate(class) | Kind::Class(class) => Some(class),
+            Kind::Device | Kind::Link => None,
+        }
+    }
+
+    /// Whether all devices are in it.
+    pub const fn is_of_all(self) -> bool {
+        match self {
+            Kind::Class(_) | Kind::Link => true,
+            Kind::Aggregate(_) | Kind::Device => false,
+        }
+    }
+
     /// What its errors are pooled with until it has its own: series of the same class, or totals.
     pub(crate) const fn pool(self) -> usize {
         match self {
-            Series::Aggregate(aggregate, _) => aggregate.class.index(),
-            Series::Class(class, _) => class.index(),
-            Series::Device(..) => TrafficClass::COUNT,
-            Series::Link(..) => TrafficClass::COUNT + 1,
+            Kind::Aggregate(class) | Kind::Class(class) => class.index(),
+            Kind::Device => TrafficClass::COUNT,
+            Kind::Link => TrafficClass::COUNT + 1,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The exponentially weighted moving average.
 
 use super::Model;
-use vocab::{Horizon, Usage};
+use vocab::Usage;
 
 /// The weight of the newest second: a memory of about ten, the better of 0.1 and 0.3 for the mean of the next 15 s.
 const ALPHA: f64 = 0.1;
@@ -15,11 +15,9 @@ pub struct Ewma {
 }
 
 impl Model for Ewma {
-    const NAME: &'static str = "ewma";
-
-    fn observe(&mut self, usage: Usage, elapsed_s: u64) {
+    fn observe(&mut self, usage: Usage, elapsed_s: u64, _second: u64) {
         let rate = usage.rate().as_bps() as f64;
-        let level = self.level(Horizon::Mean15s);
+        let level = self.level();
         let rate = match usage {
             Usage::Free(_) => rate,
             Usage::Backlogged(_) => rate.max(level),
@@ -30,7 +28,7 @@ impl Model for Ewma {
         self.weight = kept * self.weight + (1.0 - kept);
     }
 
-    fn level(&self, _horizon: Horizon) -> f64 {
+    fn level(&self) -> f64 {
         if self.weight > 0.0 { self.weighted_bps / self.weight } else { 0.0 }
     }
 }

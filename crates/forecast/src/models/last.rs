@@ -1,7 +1,7 @@
 //! The last value: what was, will be.
 
 use super::Model;
-use vocab::{Horizon, Usage};
+use vocab::Usage;
 
 /// The last value.
 #[derive(Clone, Copy, Debug, Default)]
@@ -10,9 +10,7 @@ pub struct Last {
 }
 
 impl Model for Last {
-    const NAME: &'static str = "last";
-
-    fn observe(&mut self, usage: Usage, _elapsed_s: u64) {
+    fn observe(&mut self, usage: Usage, _elapsed_s: u64, _second: u64) {
         let rate = usage.rate().as_bps() as f64;
         self.bps = match usage {
             Usage::Free(_) => rate,
@@ -20,7 +18,7 @@ impl Model for Last {
         };
     }
 
-    fn level(&self, _horizon: Horizon) -> f64 {
+    fn level(&self) -> f64 {
         self.bps
     }
 }

@@ -1,0 +1,180 @@
+//! Many models, one forecast: each speaks as loud as it was right lately.
+//!
+//! Per horizon and quantile a model's weight falls exponentially with what it lost more than the best, in quantile
+//! loss over about the last hundred seconds (exponential weights with discount). A model that lost more than EWMA
+//! over the last quarter of an hour is set aside. When errors rise for good, all that was learnt is forgotten.
+
+use crate::Member;
+use crate::said::Levels;
+use crate::score::pinball;
+use crate::train::PROBABILITIES;
+use vocab::Horizon;
+
+/// How much of a loss is remembered a second.
+const DISCOUNT: f32 = 0.99;
+
+/// How fast weight falls with loss: by e^-6 for losing twice as much as the best.
+const ETA: f32 = 6.0;
+
+/// After so many scored seconds a model's own record counts as much as the presumption about it.
+const PRESUMED_S: f32 = 30.0;
+
+/// Before anything is known of a series, networks that have seen many others are presumed better by this exponent.
+const PRESUMPTION: f32 = 4.0;
+
+/// The memory by which models are set aside: a quarter of an hour.
+const LONG: f32 = 1.0 - 1.0 / 900.0;
+
+/// Nobody is set aside on less than five minutes.
+const ENOUGH_S: f32 = 300.0;
+
+/// Page-Hinkley's test on the error of the median in log-level space, each at most [`MOST_ERROR`]: errors that stay
+/// larger than usual by more than [`TOLERATED`] sum up to [`ALARM`] after some minutes.
+const TOLERATED: f32 = 0.25;
+const MOST_ERROR: f32 = 3.0;
+const ALARM: f32 = 60.0;
+
+/// What all members lost lately on one series.
+#[derive(Clone, Debug)]
+pub(crate) struct Mix {
+    /// Discounted sums by member, horizon and quantile, and of the seconds they are over, by member and horizon.
+    losses: [[[f32; 3]; Horizon::COUNT]; Member::COUNT],
+    seconds: [[f32; Horizon::COUNT]; Member::COUNT],
+    /// The same at the mean of the next 15 s over the last quarter of an hour.
+    long: [(f32, f32); Member::COUNT],
+    drift: Drift,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Drift {
+    mean: f32,
+    seconds: f32,
+    above: f32,
+}
+
+/// How one member stands in one series.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Standing {
+    /// Which member.
+    pub member: Member,
+    /// How loud it speaks for the P90 of the mean of the next 15 s; all together are 1.
+    pub weight: f32,
+    /// What it lost there in the last quarter of an hour, over what EWMA lost; below 1 is better. `None` while
+    /// either has no record.
+    pub against_ewma: Option<f32>,
+    /// Whether it is set aside.
+    pub is_set_aside: bool,
+}
+
+impl Mix {
+    pub fn new() -> Mix {
+        Mix {
+            losses: [[[0.0; 3]; Horizon::COUNT]; Member::COUNT],
+            seconds: [[0.0; Horizon::COUNT]; Member::COUNT],
+            long: [(0.0, 0.0); Member::COUNT],
+            drift: Drift::default(),
+        }
+    }
+
+    /// Takes what `member` said for `horizon` and what came, as levels; `scale` is what the series usually has. What
+    /// was held back proves only that more was wanted.
+    pub fn learn(&mut self, member: Member, horizon: Horizon, said: Levels, came: f32, at_least: bool, scale: f32) {
+        let at = horizon.index();
+        let losses = &mut self.losses[member.index()][at];
+        let mut sum = 0.0;
+        for (quantile, probability) in PROBABILITIES.into_iter().enumerate() {
+            if at_least && came <= said[quantile] {
+                continue;
+            }
+            let lost = pinball(came, said[quantile], probability) / scale;
+            losses[quantile] = losses[quantile] * DISCOUNT + lost;
+            sum += lost;
+        }
+        let seconds = &mut self.seconds[member.index()][at];
+        *seconds = *seconds * DISCOUNT + 1.0;
+        if horizon == Horizon::Mean15s {
+            let (lost, seconds) = &mut self.long[member.index()];
+            *lost = *lost * LONG + sum;
+            *seconds = *seconds * LONG + 1.0;
+        }
+    }
+
+    /// Takes the error of the median of what was said together, in log-level space; whether it forgot everything.
+    pub fn watch(&mut self, error: f32) -> bool {
+        let error = error.abs().min(MOST_ERROR);
+        let drift = &mut self.drift;
+        drift.seconds = (drift.seconds + 1.0).min(1.0 / (1.0 - LONG));
+        drift.mean += (error - drift.mean) / drift.seconds;
+        if drift.seconds < ENOUGH_S {
+            return false;
+        }
+        drift.above = (drift.above + error - drift.mean - TOLERATED).max(0.0);
+        if drift.above < ALARM {
+            return false;
+        }
+        let long = self.long;
+        *self = Mix { long, ..Mix::new() };
+        true
+    }
+
+    fn is_set_aside(&self, member: Member) -> bool {
+        self.against_ewma(member).is_some_and(|ratio| ratio > 1.0)
+            && self.long[member.index()].1 >= ENOUGH_S
+            && member != Member::Ewma
+    }
+
+    fn against_ewma(&self, member: Member) -> Option<f32> {
+        let mean = |member: Member| {
+            let (lost, seconds) = self.long[member.index()];
+            (seconds >= 1.0).then_some(lost / seconds)
+        };
+        let (own, ewma) = (mean(member)?, mean(Member::Ewma)?);
+        Some(if own == ewma { 1.0 } else { own / ewma.max(f32::MIN_POSITIVE) })
+    }
+
+    /// How loud each member speaks; `speaks` says who says anything now. All zero where nobody does.
+    pub fn weights(&self, horizon: Horizon, quantile: usize, speaks: &[bool; Member::COUNT]) -> [f32; Member::COUNT] {
+        let at = horizon.index();
+        let mean = |member: usize| {
+            let seconds = self.seconds[member][at];
+            (seconds > 0.0).then(|| self.losses[member][at][quantile] / seconds)
+        };
+        let best = (0..Member::COUNT).filter(|&member| speaks[member]).filter_map(mean).fold(f32::MAX, f32::min);
+        let mut weights = [0.0f32; Member::COUNT];
+        let mut total = 0.0;
+        for member in Member::all() {
+            let place = member.index();
+            if !speaks[place] || self.is_set_aside(member) {
+                continue;
+            }
+            let seconds = self.seconds[place][at];
+            let trust = seconds / (seconds + PRESUMED_S);
+            let worse = mean(place).map_or(0.0, |mean| (mean - best) / best.max(f32::MIN_POSITIVE));
+            let presumed = match member {
+                Member::Network(_) => 0.0,
+                Member::Ewma => PRESUMPTION,
+                Member::Last | Member::Seasonal | Member::Outside => 1.5 * PRESUMPTION,
+            };
+            weights[place] = (-ETA * trust * worse - (1.0 - trust) * presumed).exp();
+            total += weights[place];
+        }
+        if total > 0.0 {
+            weights.iter_mut().for_each(|weight| *weight /= total);
+        } else if speaks[Member::Ewma.index()] {
+            weights[Member::Ewma.index()] = 1.0;
+        }
+        weights
+    }
+
+    /// How all members stand that speak now.
+    pub fn standings(&self, speaks: &[bool; Member::COUNT]) -> Vec<Standing> {
+        let weights = self.weights(Horizon::Mean15s, 1, speaks);
+        let standing = |member: Member| Standing {
+            member,
+            weight: weights[member.index()],
+            against_ewma: self.against_ewma(member),
+            is_set_aside: self.is_set_aside(member),
+        };
+        Member::all().filter(|member| speaks[member.index()]).map(standing).collect()
+    }
+}

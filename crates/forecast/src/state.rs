@@ -1,0 +1,365 @@
+//! One series: its past, its models, and what they say now.
+
+use crate::Kind;
+use crate::calibrate::Calibration;
+use crate::family::{Family, Member};
+use crate::features::{self, Context, LEVELS, Recent};
+use crate::history::{Arrival, History, Outcome};
+use crate::mix::{Mix, Standing};
+use crate::models::{Ewma, Last, Model, Seasonal};
+use crate::residuals::{Edges, Errors, Pool, quantiles};
+use crate::said::{AllLevels, Minute, Said};
+use std::sync::Arc;
+use vocab::{BitRate, Horizon, Usage};
+
+/// No quantile is more than this many times what a series ever did (lately), or than [`LEAST_MOST`].
+const SANE: f32 = 4.0;
+
+/// A series that did next to nothing may still be foreseen to do this much: 160 kbit/s.
+const LEAST_MOST: f32 = 20.0;
+
+/// How much of the largest rate is remembered per second: half of it after ten minutes.
+const PEAK_DECAY: f32 = 0.998_845;
+
+/// What a pool counts beside a series' own errors, in errors: five minutes of them.
+const PRIOR: f64 = 300.0;
+
+/// What a program outside said stands for so many seconds.
+const SUGGESTED_S: u64 = 5;
+
+/// Weights of the newest second in what the series usually has: some minutes.
+const USUAL_ALPHA: f32 = 0.002;
+
+/// The weight of the newest second in the usual log-level, by which errors are told apart: minutes.
+const USUAL_LOG_ALPHA: f32 = 0.01;
+
+/// No series usually has less than this, in levels: what losses are divided by.
+const LEAST_USUAL: f32 = 0.05;
+
+/// What all series share.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    pub family: Arc<Family>,
+    pools: Vec<Pools>,
+    edges: Edges,
+}
+
+/// The errors of each model that says one number, of all series of a kind: by horizon and level.
+#[derive(Clone, Debug)]
+struct Pools(Box<[[[Pool; LEVELS]; Horizon::COUNT]; Member::POINTS.len()]>);
+
+impl Shared {
+    pub fn new(family: Arc<Family>) -> Shared {
+        let of_level = |_| Pool::new();
+        let of_horizon = |_| std::array::from_fn(of_level);
+        let pools = || Pools(Box::new(std::array::from_fn(|_| std::array::from_fn(of_horizon))));
+        Shared { family, pools: (0..Kind::POOLS).map(|_| pools()).collect(), edges: Edges::new() }
+    }
+}
+
+/// The models that say one number.
+#[derive(Clone, Debug, Default)]
+struct Points {
+    last: Last,
+    ewma: Ewma,
+    seasonal: Seasonal,
+    outside: Option<(f32, u64)>,
+}
+
+/// What a point model said in the last minute and what it misses by.
+#[derive(Clone, Debug)]
+struct Record {
+    /// Log-levels, by second.
+    levels: Minute,
+    /// By horizon; below and above the usual log-level.
+    errors: [[Errors; 2]; Horizon::COUNT],
+}
+
+/// One series.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    history: History,
+    recent: Recent,
+    points: Points,
+    records: [Record; Member::POINTS.len()],
+    /// The usual log-level, by which errors are told apart.
+    usual_log: f32,
+    said: [Said; Member::COUNT],
+    speaks: [bool; Member::COUNT],
+    together: Said,
+    mix: Mix,
+    calibration: Calibration,
+    windows: u32,
+    /// The largest level lately, and the usual one with the sum of its weights.
+    peak: f32,
+    usual: (f32, f32),
+    now: AllLevels,
+    loudest: Member,
+}
+
+/// What is promised of the memory per series.
+const _: () = assert!(size_of::<State>() <= 12_000);
+
+impl State {
+    pub fn new() -> State {
+        let record = || Record {
+            levels: Minute::nothing(),
+            errors: std::array::from_fn(|_| std::array::from_fn(|_| Errors::new())),
+        };
+        State {
+            history: History::new(),
+            recent: Recent::new(),
+            points: Points::default(),
+            records: std::array::from_fn(|_| record()),
+            said: std::array::from_fn(|_| Said::nothing()),
+            speaks: [false; Member::COUNT],
+            together: Said::nothing(),
+            mix: Mix::new(),
+            calibration: Calibration::default(),
+            windows: 0,
+            peak: 0.0,
+            usual: (0.0, 0.0),
+            usual_log: 0.0,
+            now: AllLevels::default(),
+            loudest: Member::Ewma,
+        }
+    }
+
+    /// Windows observed.
+    pub fn windows(&self) -> u32 {
+        self.windows
+    }
+
+    /// The second of the latest window.
+    pub fn last_second(&self) -> Option<u64> {
+        self.history.last()
+    }
+
+    /// What is foreseen, as levels, and the member that speaks loudest for it.
+    pub fn foreseen(&self) -> (AllLevels, Member) {
+        (self.now, self.loudest)
+    }
+
+    /// What came, unless it is unknown or was held back.
+    pub fn exactly_came(&self, origin: u64, horizon: Horizon) -> Option<BitRate> {
+        match self.history.outcome(origin, horizon)? {
+            outcome @ Outcome::Exact(_) => Some(outcome.rate()),
+            Outcome::AtLeast(_) => None,
+        }
+    }
+
+    /// How members stand.
+    pub fn standings(&self, family: &Family) -> Vec<Standing> {
+        let mut speaks = self.speaks;
+        for member in Member::all().filter(|&member| !family.has(member)) {
+            speaks[member.index()] = false;
+        }
+        self.mix.standings(&speaks)
+    }
+
+    /// Other networks speak from now on.
+    pub fn forget_networks(&mut self) {
+        for member in Member::all() {
+            if let Member::Network(_) = member {
+                self.said[member.index()] = Said::nothing();
+            }
+        }
+        self.mix = Mix::new();
+        self.calibration = Calibration::default();
+    }
+
+    /// Takes what a program outside foresees.
+    pub fn suggest(&mut self, rate: BitRate, second: u64) {
+        self.points.outside = Some((features::level(rate.as_bps() as f64), second));
+    }
+
+    /// Takes the window that ended at `second`: learns from what was said before, then says anew. `None` if the
+    /// window was passed over.
+    pub fn observe(
+        &mut self,
+        kind: Kind,
+        usage: Usage,
+        context: Context,
+        second: u64,
+        shared: &mut Shared,
+    ) -> Option<Arrival> {
+        let arrival = self.history.report(second, usage);
+        let elapsed_s = match arrival {
+            Arrival::After(elapsed_s) => elapsed_s,
+            Arrival::Jumped => {
+                self.forget_said();
+                1
+            }
+            Arrival::Late => return None,
+        };
+        self.windows = self.windows.saturating_add(1);
+        self.learn(kind, second, shared);
+        for missing in (1..elapsed_s.min(60)).rev() {
+            self.say(second - missing, None);
+        }
+        self.points.last.observe(usage, elapsed_s, second);
+        self.points.ewma.observe(usage, elapsed_s, second);
+        self.points.seasonal.observe(usage, elapsed_s, second);
+        self.recent.push(usage, elapsed_s, context);
+        let level = features::level(usage.rate().as_bps() as f64);
+        self.peak = (self.peak * PEAK_DECAY.powi(elapsed_s.min(60) as i32)).max(level);
+        let (usual, weight) = &mut self.usual;
+        *usual += USUAL_ALPHA * (level - *usual);
+        *weight += USUAL_ALPHA * (1.0 - *weight);
+        let ewma = features::log(features::level(self.points.ewma.level()));
+        self.usual_log += USUAL_LOG_ALPHA.max(1.0 / self.windows as f32) * (ewma - self.usual_log);
+        self.speak(kind, second, shared);
+        Some(arrival)
+    }
+
+    fn usual(&self) -> f32 {
+        let (usual, weight) = self.usual;
+        if weight > 0.0 { (usual / weight).max(LEAST_USUAL) } else { LEAST_USUAL }
+    }
+
+    fn forget_said(&mut self) {
+        self.said = std::array::from_fn(|_| Said::nothing());
+        self.together = Said::nothing();
+        self.records.iter_mut().for_each(|record| record.levels = Minute::nothing());
+        self.points.outside = None;
+    }
+
+    /// What came by `second` is compared with what was said of it.
+    fn learn(&mut self, kind: Kind, second: u64, shared: &mut Shared) {
+        let usual = self.usual();
+        for horizon in Horizon::ALL {
+            let Some(origin) = second.checked_sub(horizon.seconds()) else { continue };
+            let (came, at_least) = match self.history.outcome(origin, horizon) {
+                Some(Outcome::Exact(bps)) => (features::level(bps), false),
+                Some(Outcome::AtLeast(bps)) => (features::level(bps), true),
+                None => continue,
+            };
+            for member in Member::all() {
+                if let Some(said) = self.said[member.index()].at(origin, horizon) {
+                    self.mix.learn(member, horizon, said, came, at_least, usual);
+                }
+            }
+            let log_came = features::log(came);
+            for (place, record) in self.records.iter_mut().enumerate() {
+                let Some(log_said) = record.levels.at(origin) else { continue };
+                let error = f64::from(log_came - log_said);
+                if at_least && error <= 0.0 {
+                    continue;
+                }
+                record.errors[horizon.index()][usize::from(log_said > self.usual_log)].learn(error);
+                let pools = &mut shared.pools[kind.pool()].0[place][horizon.index()];
+                pools[features::level_index(log_said)].learn(error);
+            }
+            let Some(said) = self.together.at(origin, horizon) else { continue };
+            self.calibration.learn(horizon, said, came, at_least);
+            let is_news = horizon == Horizon::Mean15s && !at_least;
+            if is_news && self.mix.watch(log_came - features::log(said[0])) {
+                self.calibration = Calibration::default();
+            }
+        }
+    }
+
+    /// Every member says what it foresees; together they say what counts.
+    fn speak(&mut self, kind: Kind, second: u64, shared: &Shared) {
+        if self.recent.is_silent() && self.now == AllLevels::default() {
+            // Silence for minutes, foreseen as silence: no model has anything else to say.
+            self.say(second, Some(&AllLevels::default()));
+            return;
+        }
+        let inputs = self.recent.inputs(kind);
+        let most = (self.peak * SANE).max(LEAST_MOST);
+        let mut all = [AllLevels::default(); Member::COUNT];
+        for member in Member::all() {
+            let place = member.index();
+            let levels = match member {
+                Member::Network(number) => shared.family.networks().get(usize::from(number)).map(|network| {
+                    network.foresee(&inputs).map(|logs| logs.map(|log_level| features::unlog(log_level).min(most)))
+                }),
+                Member::Last | Member::Ewma | Member::Seasonal | Member::Outside => {
+                    let log_level = self.point(member, second).map(features::log);
+                    self.records[place].levels.put(second, log_level);
+                    log_level.map(|log_level| self.of_point(kind, place, log_level, most, shared))
+                }
+            };
+            self.speaks[place] = levels.is_some();
+            self.said[place].say(second, levels.as_ref());
+            all[place] = levels.unwrap_or_default();
+        }
+        let usual = self.usual();
+        for horizon in Horizon::ALL {
+            let mut levels = [0.0f32; 3];
+            for (quantile, level) in levels.iter_mut().enumerate() {
+                let weights = self.mix.weights(horizon, quantile, &self.speaks);
+                if horizon == Horizon::Mean15s && quantile == 1 {
+                    self.loudest = loudest(&weights);
+                }
+                let said = all.iter().map(|levels| levels[horizon.index()][quantile]);
+                *level = weights.iter().zip(said).map(|(weight, level)| weight * level).sum();
+            }
+            let corrected = self.calibration.correct(horizon, levels, usual);
+            self.now[horizon.index()] = corrected.map(|level| if level.is_finite() { level.min(most) } else { most });
+        }
+        let now = self.now;
+        self.together.say(second, Some(&now));
+    }
+
+    /// Nothing but `levels` is said at `second`, by anybody who speaks.
+    fn say(&mut self, second: u64, levels: Option<&AllLevels>) {
+        for (said, speaks) in self.said.iter_mut().zip(self.speaks) {
+            said.say(second, levels.filter(|_| speaks));
+        }
+        self.together.say(second, levels);
+        for record in &mut self.records {
+            record.levels.put(second, levels.map(|_| 0.0));
+        }
+    }
+
+    /// The level a point model says, if it says one.
+    fn point(&self, member: Member, second: u64) -> Option<f32> {
+        match member {
+            Member::Last => Some(features::level(self.points.last.level())),
+            Member::Ewma => Some(features::level(self.points.ewma.level())),
+            Member::Seasonal => Some(features::level(self.points.seasonal.level())),
+            Member::Outside => {
+                self.points.outside.filter(|&(_, at)| second.abs_diff(at) < SUGGESTED_S).map(|(level, _)| level)
+            }
+            Member::Network(_) => None,
+        }
+    }
+
+    /// Quantiles around a level, by what its model usually misses by.
+    fn of_point(&self, kind: Kind, place: usize, log_level: f32, most: f32, shared: &Shared) -> AllLevels {
+        std::array::from_fn(|horizon| {
+            let pool = &shared.pools[kind.pool()].0[place][horizon][features::level_index(log_level)];
+            let errors = &self.records[place].errors[horizon][usize::from(log_level > self.usual_log)];
+            quantiles(errors, pool, PRIOR, &shared.edges, [0.5, 0.9, 0.99])
+                .map(|error| features::unlog(log_level + error as f32).min(most))
+        })
+    }
+
+    /// What one member alone says now.
+    pub fn alone(&self, kind: Kind, member: Member, shared: &Shared) -> Option<AllLevels> {
+        let most = (self.peak * SANE).max(LEAST_MOST);
+        match member {
+            Member::Network(number) => {
+                let network = shared.family.networks().get(usize::from(number))?;
+                let logs = network.foresee(&self.recent.inputs(kind));
+                Some(logs.map(|logs| logs.map(|log_level| features::unlog(log_level).min(most))))
+            }
+            Member::Last | Member::Ewma | Member::Seasonal | Member::Outside => {
+                let level = self.point(member, self.history.last()?)?;
+                Some(self.of_point(kind, member.index(), features::log(level), most, shared))
+            }
+        }
+    }
+}
+
+fn loudest(weights: &[f32; Member::COUNT]) -> Member {
+    let mut loudest = Member::Ewma;
+    for member in Member::all() {
+        if weights[member.index()] > weights[loudest.index()] {
+            loudest = member;
+        }
+    }
+    loudest
+}

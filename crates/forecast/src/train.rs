@@ -1,0 +1,350 @@
+//! Learning the weights of a network from rows.
+//!
+//! The loss is what the forecasts are judged by: the quantile loss in levels, divided by the mean level of the
+//! series. Its slope in log-level space is that of the plain loss times the level foreseen over the mean, bounded
+//! both ways. Adam, a cosine of the step width, an average over the last steps' weights, and a stop when series that
+//! were kept apart are no longer foreseen better.
+
+use crate::chance::Chance;
+use crate::features::{self, BASE, INPUTS, KIND};
+use crate::lessons::{Rows, Table};
+use crate::network::{Layer, MOST_WIDE, Network, OUTPUTS, gate, gate_slope, step_up, step_up_slope};
+use crate::score::pinball;
+use ndarray::{Array1, Array2, ArrayView2, Axis, Zip};
+use std::ops::ControlFlow;
+use vocab::Horizon;
+
+/// The probabilities of the quantiles.
+pub(crate) const PROBABILITIES: [f32; 3] = [0.5, 0.9, 0.99];
+
+/// How a network learns.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Course {
+    /// Units in each of the two layers between inputs and outputs.
+    pub width: usize,
+    /// Steps at most, of [`Course::batch`] rows each.
+    pub steps: usize,
+    /// Rows in a step.
+    pub batch: usize,
+    /// The largest step width of Adam.
+    pub step_width: f32,
+    /// How much the mean of the next 15 s counts beside another horizon: guarantees are made of it.
+    pub mean_counts: f32,
+    /// How often the kind of the series is left out.
+    pub anonymous: f32,
+    /// Which random numbers.
+    pub seed: u64,
+}
+
+impl Default for Course {
+    fn default() -> Course {
+        Course { width: 96, steps: 10_000, batch: 256, step_width: 2e-3, mean_counts: 5.0, anonymous: 0.2, seed: 1 }
+    }
+}
+
+impl Course {
+    fn counts(&self, horizon: Horizon) -> f32 {
+        match horizon {
+            Horizon::Mean15s => self.mean_counts,
+            Horizon::After1s | Horizon::After5s | Horizon::After15s | Horizon::After60s => 1.0,
+        }
+    }
+}
+
+/// How far training is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// Steps made.
+    pub step: usize,
+    /// Of so many at most.
+    pub steps: usize,
+    /// The loss on what is learnt from, since the last report.
+    pub learning_loss: f64,
+    /// The loss on what is kept apart; `None` where nothing is.
+    pub checked_loss: Option<f64>,
+}
+
+/// Reports, and checks on what is kept apart, in a whole course.
+const REPORTS: usize = 25;
+
+/// After so many checks without a better one training ends.
+const PATIENCE: usize = 12;
+
+/// Rows that are checked at most.
+const CHECKED_ROWS: usize = 20_000;
+
+/// A row counts no less and no more than this for its level over the mean of its series.
+const LEAST_WEIGHT: f32 = 0.05;
+const MOST_WEIGHT: f32 = 8.0;
+
+/// No row is judged to lose more than this, in means of its series.
+const MOST_LOST: f32 = 20.0;
+
+/// Weights shrink by this part of the step width in each step.
+const DECAY: f32 = 1e-2;
+
+/// The weight of the newest step in the averages that become the network.
+const AVERAGING: f32 = 4e-3;
+
+/// Learns a network from `rows`; `report` may end it early, with what was learnt by then. `None` where there are
+/// no rows.
+pub fn train(rows: &Rows, course: &Course, report: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Option<Network> {
+    if rows.is_empty() {
+        return None;
+    }
+    let mut chance = Chance::new(course.seed);
+    let mut pupil = Pupil::new(&rows.learn, course, &mut chance);
+    let every = course.steps.div_ceil(REPORTS).max(1);
+    let mut best: Option<(f64, Network)> = None;
+    let (mut since_best, mut lost) = (0, 0.0);
+    for step in 1..=course.steps {
+        lost += pupil.step(&rows.learn, step, course, &mut chance);
+        if !step.is_multiple_of(every) && step != course.steps {
+            continue;
+        }
+        let network = pupil.network();
+        let checked = checked_loss(&rows.check, &network, course, &mut Chance::new(7));
+        let so_far = Progress { step, steps: course.steps, learning_loss: lost / every as f64, checked_loss: checked };
+        lost = 0.0;
+        match (checked, &best) {
+            (Some(loss), Some((least, _))) if loss >= *least => since_best += 1,
+            (Some(loss), _) => {
+                best = Some((loss, network));
+                since_best = 0;
+            }
+            (None, _) => best = Some((0.0, network)),
+        }
+        if report(so_far).is_break() || since_best >= PATIENCE {
+            break;
+        }
+    }
+    best.map(|(_, network)| network)
+}
+
+/// The slopes of one row's loss by its outputs, written to `slopes`; the loss, as far as its slope goes: the same
+/// errors in log-level space, each counted by the level foreseen.
+fn lose(
+    outputs: &[f32],
+    base: f32,
+    came: &[f32; Horizon::COUNT],
+    at_least: u8,
+    scale: f32,
+    course: &Course,
+    slopes: &mut [f32],
+) -> f64 {
+    let mut lost = 0.0;
+    for horizon in Horizon::ALL {
+        let at = horizon.index();
+        let came = came[at];
+        if came.is_nan() {
+            continue;
+        }
+        let said = said(outputs, base, at);
+        let mut by = [0.0f32; 3];
+        for (quantile, probability) in PROBABILITIES.into_iter().enumerate() {
+            let missed = came - said[quantile];
+            if missed < 0.0 && at_least & 1 << at != 0 {
+                continue;
+            }
+            let loudness = (said[quantile].min(features::MOST_LOG).exp() * scale).clamp(LEAST_WEIGHT, MOST_WEIGHT);
+            let weight = course.counts(horizon) * loudness;
+            lost += f64::from(weight * pinball(came, said[quantile], probability));
+            by[quantile] = weight * if missed > 0.0 { -probability } else { 1.0 - probability };
+        }
+        slopes[at * 3] = by[0] + by[1] + by[2];
+        slopes[at * 3 + 1] = (by[1] + by[2]) * step_up_slope(outputs[at * 3 + 1]);
+        slopes[at * 3 + 2] = by[2] * step_up_slope(outputs[at * 3 + 2]);
+    }
+    lost
+}
+
+/// The quantiles of one horizon, in log-level space.
+fn said(outputs: &[f32], base: f32, horizon: usize) -> [f32; 3] {
+    let median = base + outputs[horizon * 3];
+    let high = median + step_up(outputs[horizon * 3 + 1]);
+    [median, high, high + step_up(outputs[horizon * 3 + 2])]
+}
+
+/// What networks are judged by: the quantile loss in levels over the mean of the series, and no row's more than
+/// [`MOST_LOST`], for one burst shall not decide.
+fn judge(outputs: &[f32], base: f32, table: &Table, row: usize, course: &Course) -> f64 {
+    let mut lost = 0.0;
+    for horizon in Horizon::ALL {
+        let came = table.came[row][horizon.index()];
+        if came.is_nan() || table.at_least[row] & 1 << horizon.index() != 0 {
+            continue;
+        }
+        let said = said(outputs, base, horizon.index());
+        for (said, probability) in said.into_iter().zip(PROBABILITIES) {
+            let loss = pinball(features::unlog(came), features::unlog(said), probability) * table.scale[row];
+            lost += f64::from(course.counts(horizon) * loss.min(MOST_LOST));
+        }
+    }
+    lost
+}
+
+fn checked_loss(table: &Table, network: &Network, course: &Course, chance: &mut Chance) -> Option<f64> {
+    let count = table.came.len();
+    if count == 0 {
+        return None;
+    }
+    let layers: Vec<_> = network.layers.iter().collect();
+    let checked = count.min(CHECKED_ROWS);
+    let mut sum = 0.0;
+    for _ in 0..checked.div_ceil(256) {
+        let picked: Vec<usize> = (0..256).map(|_| table.row_at(chance.uniform())).collect();
+        let mut values = Array2::from_shape_fn((256, INPUTS), |(at, input)| {
+            (table.inputs_of(picked[at])[input] - network.shifts[input]) * network.scales[input]
+        });
+        for (number, layer) in layers.iter().enumerate() {
+            let outputs = layer.biases.len();
+            let weights = ArrayView2::from_shape((values.ncols(), outputs), &layer.weights).ok()?;
+            values = values.dot(&weights) + &Array1::from(layer.biases.clone());
+            if number + 1 < layers.len() {
+                values.mapv_inplace(gate);
+            }
+        }
+        for (outputs, &row) in values.rows().into_iter().zip(&picked) {
+            let base = table.inputs_of(row)[BASE];
+            let outputs = outputs.to_slice()?;
+            sum += judge(outputs, base, table, row, course);
+        }
+    }
+    Some(sum / (checked.div_ceil(256) * 256) as f64)
+}
+
+/// A matrix that learns: Adam (Kingma and Ba 2015), with the average of its latest values.
+struct Learnt {
+    value: Array2<f32>,
+    slope: Array2<f32>,
+    first: Array2<f32>,
+    second: Array2<f32>,
+    average: Array2<f32>,
+}
+
+impl Learnt {
+    fn new(value: Array2<f32>) -> Learnt {
+        let zero = Array2::zeros(value.dim());
+        Learnt { average: value.clone(), slope: zero.clone(), first: zero.clone(), second: zero, value }
+    }
+
+    fn step(&mut self, width: f32, step: usize, decay: f32) {
+        const FIRST: f32 = 0.9;
+        const SECOND: f32 = 0.999;
+        let begun = |memory: f32| 1.0 - memory.powi(step.min(100_000) as i32);
+        let (first_begun, second_begun) = (begun(FIRST), begun(SECOND));
+        // At the beginning the average would hold on to the weights by chance.
+        let averaging = AVERAGING.max(1.0 / (step as f32 + 1.0));
+        Zip::from(&mut self.value)
+            .and(&self.slope)
+            .and(&mut self.first)
+            .and(&mut self.second)
+            .and(&mut self.average)
+            .for_each(|value, &slope, first, second, average| {
+                *first = FIRST * *first + (1.0 - FIRST) * slope;
+                *second = SECOND * *second + (1.0 - SECOND) * slope * slope;
+                *value -= width * (*first / first_begun / ((*second / second_begun).sqrt() + 1e-8) + decay * *value);
+                *average += averaging * (*value - *average);
+            });
+    }
+}
+
+/// A network that learns.
+struct Pupil {
+    shifts: Array1<f32>,
+    scales: Array1<f32>,
+    layers: Vec<(Learnt, Learnt)>,
+}
+
+impl Pupil {
+    fn new(table: &Table, course: &Course, chance: &mut Chance) -> Pupil {
+        let (mut sums, mut squares) = (vec![0.0f64; INPUTS], vec![0.0f64; INPUTS]);
+        for row in table.inputs.chunks_exact(INPUTS) {
+            for ((sum, square), &value) in sums.iter_mut().zip(&mut squares).zip(row) {
+                *sum += f64::from(value);
+                *square += f64::from(value) * f64::from(value);
+            }
+        }
+        let count = table.came.len() as f64;
+        let deviation = |input: usize| {
+            let mean = sums[input] / count;
+            (squares[input] / count - mean * mean).max(0.0).sqrt()
+        };
+        let wide = course.width.clamp(1, MOST_WIDE);
+        let shape = [INPUTS, wide, wide, OUTPUTS];
+        let last = shape.len() - 2;
+        let layers = (0..=last)
+            .map(|at| {
+                let spread = if at == last { 0.1 } else { 1.0 } * (2.0 / shape[at] as f32).sqrt();
+                let weights = Array2::from_shape_fn((shape[at], shape[at + 1]), |(input, _)| {
+                    let weight = chance.normal() * spread;
+                    // What never varied was not learnt from, so it shall have no say.
+                    if at == 0 && deviation(input) == 0.0 { 0.0 } else { weight }
+                });
+                (Learnt::new(weights), Learnt::new(Array2::zeros((1, shape[at + 1]))))
+            })
+            .collect();
+        Pupil {
+            shifts: (0..INPUTS).map(|input| (sums[input] / count) as f32).collect(),
+            scales: (0..INPUTS).map(|input| 1.0 / (deviation(input) as f32).max(0.05)).collect(),
+            layers,
+        }
+    }
+
+    /// One step on a batch drawn by chance; its mean loss.
+    fn step(&mut self, table: &Table, step: usize, course: &Course, chance: &mut Chance) -> f64 {
+        let batch = course.batch.max(1);
+        let picked: Vec<usize> = (0..batch).map(|_| table.row_at(chance.uniform())).collect();
+        let mut inputs = Array2::zeros((batch, INPUTS));
+        for (mut to, &row) in inputs.rows_mut().into_iter().zip(&picked) {
+            to.assign(&ndarray::aview1(table.inputs_of(row)));
+            if chance.uniform() < course.anonymous {
+                to.slice_mut(ndarray::s![KIND]).fill(0.0);
+            }
+        }
+        inputs -= &self.shifts;
+        inputs *= &self.scales;
+        let last = self.layers.len() - 1;
+        let (mut gated, mut plain) = (vec![inputs], Vec::new());
+        for (at, (weights, biases)) in self.layers.iter().enumerate() {
+            let values = gated[at].dot(&weights.value) + &biases.value;
+            if at < last {
+                gated.push(values.mapv(gate));
+            }
+            plain.push(values);
+        }
+        let outputs = &plain[last];
+        let mut slopes = Array2::<f32>::zeros(outputs.dim());
+        let mut lost = 0.0;
+        for ((outputs, mut slopes), &row) in outputs.rows().into_iter().zip(slopes.rows_mut()).zip(&picked) {
+            let (Some(outputs), Some(slopes)) = (outputs.to_slice(), slopes.as_slice_mut()) else { continue };
+            let (came, at_least) = (&table.came[row], table.at_least[row]);
+            lost += lose(outputs, table.inputs_of(row)[BASE], came, at_least, table.scale[row], course, slopes);
+        }
+        slopes /= batch as f32;
+        for at in (0..=last).rev() {
+            let (weights, biases) = &mut self.layers[at];
+            weights.slope = gated[at].t().dot(&slopes);
+            biases.slope = slopes.sum_axis(Axis(0)).insert_axis(Axis(0));
+            if at > 0 {
+                let mut below = slopes.dot(&weights.value.t());
+                Zip::from(&mut below).and(&plain[at - 1]).for_each(|slope, &value| *slope *= gate_slope(value));
+                slopes = below;
+            }
+        }
+        let done = step as f32 / course.steps as f32;
+        let cosine = 0.5 * (1.0 + (std::f32::consts::PI * done).cos());
+        let width = course.step_width * (done * 50.0).min(1.0) * cosine.max(0.01);
+        for (weights, biases) in &mut self.layers {
+            weights.step(width, step, DECAY);
+            biases.step(width, step, 0.0);
+        }
+        lost / batch as f64
+    }
+
+    fn network(&self) -> Network {
+        let flat = |learnt: &Learnt| learnt.average.iter().copied().collect();
+        let layers = self.layers.iter().map(|(weights, biases)| Layer { weights: flat(weights), biases: flat(biases) });
+        Network { shifts: self.shifts.to_vec(), scales: self.scales.to_vec(), layers: layers.collect() }
+    }
+}
