@@ -2,9 +2,10 @@
 //!
 //! Many possible futures: each takes the days to come as their usual hours make them, off by what past days were off,
 //! in runs of a week as they followed one another (a moving block bootstrap: Künsch 1989), so that a busy week stays
-//! one. The futures are drawn from a fixed beginning: the same history gives the same dates.
+//! one; and each has a level of its own, off by as much as weeks differed from the weeks before them: what changes for
+//! good does not show in single days. The futures are drawn from a fixed beginning: the same history gives the same dates.
 
-use super::season::Fit;
+use super::season::{Fit, WEEK};
 use super::{HOUR, Series, bytes};
 use std::time::Duration;
 use vocab::{ByteCount, HourlyVolumes, LocalTime, Quota, QuotaOutlook, RunsOut, Timestamp, VolumeBand};
@@ -13,7 +14,14 @@ const FUTURES: usize = 200;
 /// Days that are taken as they followed one another.
 const RUN: usize = 7;
 /// What the last days say of the level counts half after so many days ahead.
-const FADES: f64 = 14.0;
+const FADES: f64 = 56.0;
+/// Two weeks differ by what both are off: this part of it is one week's.
+const OF_TWO: f64 = std::f64::consts::FRAC_1_SQRT_2;
+/// Where few weeks are known, changes like these are as likely as those seen; none is larger than the last.
+const USUAL_CHANGES: [f64; 3] = [-0.25, 0.0, 0.25];
+const LARGEST_CHANGE: f64 = 1.5;
+/// A week of which fewer hours were recorded is not compared.
+const LEAST_OF_WEEK: usize = 120;
 /// Fewer days than this say nothing.
 const LEAST_DAYS: usize = 3;
 /// A period has at most so many hours.
@@ -77,15 +85,17 @@ impl Futures {
             .collect();
         // The last day reaches past the end of the period: only its part counts.
         let mut chance = Chance(0x05ee_d0f0_0701);
+        let changes = changes(&series.volumes);
         let mut futures = Futures { ends: Vec::with_capacity(FUTURES), out: Vec::new() };
         for _ in 0..FUTURES {
             let mut moved = 0.0;
             let mut out = None;
             let mut run = Run::default();
+            let level = (OF_TWO * changes[chance.below(changes.len())]).exp();
             for (day, usual) in usual.chunks(24).enumerate() {
                 let by = run.next(fit.days_off(), &mut chance);
                 let sum: f64 = usual.iter().sum();
-                let grown = fit.sum_off(sum, by, usual.len());
+                let grown = fit.sum_off(sum * level, by, usual.len());
                 for (hour, usual) in usual.iter().enumerate() {
                     // An hour has its part of the day, and an even one where the whole day is usually idle.
                     let part = if sum > 0.0 { usual / sum } else { 1.0 / 24.0 };
@@ -115,6 +125,19 @@ impl Futures {
             Some(earliest) => RunsOut::Expected { earliest, likely: at(50), latest: at(90) },
         }
     }
+}
+
+/// How weeks differed from those before them, on the log scale, asked each day.
+fn changes(volumes: &[Option<f64>]) -> Vec<f64> {
+    let mean = |end: usize| {
+        let hours = &volumes[end - WEEK..end];
+        let recorded = hours.iter().flatten().count();
+        (recorded >= LEAST_OF_WEEK).then(|| hours.iter().flatten().sum::<f64>() / recorded as f64)
+    };
+    let change = |end: usize| Some(((mean(end)? + 1.0) / (mean(end - WEEK)? + 1.0)).ln());
+    let seen = (2 * WEEK..=volumes.len()).rev().step_by(24).filter_map(change);
+    let seen = seen.map(|change| change.clamp(-LARGEST_CHANGE, LARGEST_CHANGE));
+    seen.chain(USUAL_CHANGES).collect()
 }
 
 /// How far the days of one future are off.
