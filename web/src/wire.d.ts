@@ -996,63 +996,6 @@ export interface components {
             };
         };
         /** @description One value for each direction, as seen from the device. */
-        Directed_Option_OutsideScore: {
-            download: null | {
-                /**
-                 * Format: int64
-                 * @description By how much it missed, on average over the last scores; absent before the first.
-                 */
-                missed?: number | null;
-                /**
-                 * Format: int64
-                 * @description By how much the median of the models in force missed the same.
-                 */
-                ours_missed?: number | null;
-                /**
-                 * Format: int64
-                 * @description What it said last.
-                 */
-                said: number;
-                /**
-                 * Format: int64
-                 * @description When it was asked that.
-                 */
-                said_ms: number;
-                /**
-                 * Format: int32
-                 * @description How many scores there were; the last 60 weigh most.
-                 */
-                scores: number;
-            };
-            upload: null | {
-                /**
-                 * Format: int64
-                 * @description By how much it missed, on average over the last scores; absent before the first.
-                 */
-                missed?: number | null;
-                /**
-                 * Format: int64
-                 * @description By how much the median of the models in force missed the same.
-                 */
-                ours_missed?: number | null;
-                /**
-                 * Format: int64
-                 * @description What it said last.
-                 */
-                said: number;
-                /**
-                 * Format: int64
-                 * @description When it was asked that.
-                 */
-                said_ms: number;
-                /**
-                 * Format: int32
-                 * @description How many scores there were; the last 60 weigh most.
-                 */
-                scores: number;
-            };
-        };
-        /** @description One value for each direction, as seen from the device. */
         Directed_Option_u64: {
             download: null | number;
             upload: null | number;
@@ -1061,6 +1004,43 @@ export interface components {
         Directed_String: {
             download: string;
             upload: string;
+        };
+        /** @description One value for each direction, as seen from the device. */
+        Directed_Vec_ModelStanding: {
+            download: {
+                /**
+                 * Format: int32
+                 * @description What it lost there in the last quarter of an hour, in thousandths of what EWMA lost: less is better; absent
+                 *     while either has no record.
+                 */
+                against_ewma_permille?: number | null;
+                /** @description Which: `last`, `ewma`, `seasonal`, `network-1`…, or `outside`, the other predictor. */
+                model: string;
+                /** @description Whether it is set aside, because it loses. */
+                set_aside: boolean;
+                /**
+                 * Format: int32
+                 * @description How loud it speaks for P90 of the mean of the next 15 s, in thousandths of all together.
+                 */
+                weight_permille: number;
+            }[];
+            upload: {
+                /**
+                 * Format: int32
+                 * @description What it lost there in the last quarter of an hour, in thousandths of what EWMA lost: less is better; absent
+                 *     while either has no record.
+                 */
+                against_ewma_permille?: number | null;
+                /** @description Which: `last`, `ewma`, `seasonal`, `network-1`…, or `outside`, the other predictor. */
+                model: string;
+                /** @description Whether it is set aside, because it loses. */
+                set_aside: boolean;
+                /**
+                 * Format: int32
+                 * @description How loud it speaks for P90 of the mean of the next 15 s, in thousandths of all together.
+                 */
+                weight_permille: number;
+            }[];
         };
         /** @description One value for each direction, as seen from the device. */
         Directed_u64: {
@@ -1659,10 +1639,10 @@ export interface components {
             id: string;
             /** @description `link`, `class` or `device`. */
             kind: string;
+            /** @description Who says so, the loudest first; empty for devices. */
+            models: components["schemas"]["Directed_Vec_ModelStanding"];
             /** @description What people call it. */
             name: string;
-            /** @description What the other predictor says of it; absent where it says nothing. */
-            outside: components["schemas"]["Directed_Option_OutsideScore"];
             /** @description What it moved in the last second, bit/s. */
             usage: components["schemas"]["Directed_u64"];
         };

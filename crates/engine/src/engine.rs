@@ -6,7 +6,6 @@ use crate::holds::{Holds, Reservations};
 use crate::input::Input;
 use crate::journal::{Entry, Journal};
 use crate::output::Output;
-use crate::outside::Outside;
 use crate::planning::{self, Forecasts, Situation};
 use crate::summary;
 use allocate::{FloorGate, is_worth_applying};
@@ -17,8 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use vocab::{
     Actor, Aggregate, AlertKind, BitRate, CaptureCounts, DecisionKind, DeviceId, DevicePolicy, DeviceRecord, Directed,
-    Direction, Division, FlowSummary, Forecast, ForecastRecord, Horizon, Link, LinkId, Mode, Plan, PlanId, Policy,
-    Priority, Quantile, Record, RuleHits, RuleId, Sample, Shaping, SourceKind, Subject, Timestamp, TrafficClass, Usage,
+    Direction, Division, FlowSummary, Forecast, ForecastRecord, Horizon, Link, LinkId, Mode, OutsideCounts, Plan,
+    PlanId, Policy, Priority, Record, RuleHits, RuleId, Sample, Shaping, SourceKind, Subject, Timestamp, TrafficClass,
+    Usage,
 };
 
 /// Planning follows the windows of the samples.
@@ -40,6 +40,9 @@ const REMEMBERED: Duration = Duration::from_secs(900);
 /// Who is there is kept in history this often, so that a restart remembers them: well within [`REMEMBERED`].
 const KEEP_DEVICES_EVERY: Duration = Duration::from_secs(300);
 
+/// What another predictor says is taken this long after it was asked.
+const STALE_ANSWER: Duration = Duration::from_secs(3);
+
 /// The longest wait between two tries of a plan that the kernel refused.
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
@@ -55,7 +58,8 @@ pub struct Engine {
     pub(crate) registry: Registry,
     pub(crate) alerts: Alerts,
     pub(crate) journal: Journal,
-    pub(crate) outside: Outside,
+    /// How asking another predictor goes; `None` until there is one.
+    pub(crate) outside: Option<OutsideCounts>,
     pub(crate) capture: CaptureCounts,
     pub(crate) source: SourceKind,
     pub(crate) flows: Arc<[FlowSummary]>,
@@ -163,7 +167,7 @@ impl Engine {
             registry,
             alerts: Alerts::default(),
             journal: Journal::default(),
-            outside: Outside::default(),
+            outside: None,
             capture: CaptureCounts::default(),
             source: SourceKind::default(),
             flows: Arc::from(Vec::new()),
@@ -225,11 +229,12 @@ impl Engine {
                 self.flows = open.into();
             }
             Input::Outside { class, direction, rate, at } => {
-                let ours = self.forecaster.forecast(Series::Class(class, direction), self.closed);
-                let ours = ours.at(Horizon::Mean15s).at(Quantile::P50);
-                self.outside.say((class, direction), rate, ours, at, now);
+                // An answer that is older when it comes is of another time.
+                if at <= now && now.since(at) <= STALE_ANSWER {
+                    self.forecaster.suggest(Series::Class(class, direction), rate, at);
+                }
             }
-            Input::OutsideCounts(counts) => self.outside.count(counts),
+            Input::OutsideCounts(counts) => self.outside = Some(counts),
             Input::RuleHits(hits) => self.rule_hits = hits.into(),
             Input::Capture(counts) => self.capture(counts, now),
             Input::SourceChanged(source) => self.source = source,
@@ -455,9 +460,6 @@ impl Engine {
         for state in links.values_mut() {
             state.activity.close(end, window);
         }
-        self.outside.came(window.as_secs(), |class, direction| {
-            links.values().map(|state| state.activity.class_total(class, direction)).sum()
-        });
         let mut samples = std::mem::take(&mut self.to_record);
         for sample in &mut samples {
             if let Some(state) = links.get(&sample.link) {

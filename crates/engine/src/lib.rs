@@ -12,7 +12,6 @@ mod holds;
 mod input;
 mod journal;
 mod output;
-mod outside;
 mod planning;
 mod summary;
 

@@ -3,12 +3,12 @@
 use crate::demand::LinkActivity;
 use crate::engine::{Engine, LinkState};
 use crate::holds::class_floor;
-use forecast::{Forecaster, Series};
+use forecast::{Forecaster, Series, Standing};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use vocab::{
     BitRate, Bound, ClassSnapshot, DeviceAllocation, DeviceId, DeviceSnapshot, Directed, Direction, Division, Forecast,
-    Hold, LinkSnapshot, Mode, QueueState, Snapshot, Timestamp, TrafficClass,
+    Hold, LinkSnapshot, Mode, ModelStanding, QueueState, Snapshot, Timestamp, TrafficClass,
 };
 
 /// Takes a snapshot of `engine` at `now`.
@@ -31,7 +31,7 @@ pub(crate) fn snapshot(engine: &mut Engine, now: Timestamp) -> Snapshot {
         decisions: engine.journal.iter().cloned().collect(),
         alerts: engine.alerts.iter().cloned().collect(),
         rule_hits: Arc::clone(&engine.rule_hits),
-        outside: engine.outside.snapshot(),
+        outside: engine.outside.clone(),
         hit_permille: engine.forecaster.hit_permille(),
     }
 }
@@ -46,6 +46,7 @@ fn link_snapshot(engine: &mut Engine, id: vocab::LinkId, now: Timestamp) -> Link
             class,
             usage: Directed::from_fn(|direction| state.activity.class_total(class, direction)),
             forecast: Directed::from_fn(|direction| forecast_of(forecaster, Series::Class(class, direction), now)),
+            models: Directed::from_fn(|direction| standings_of(forecaster, Series::Class(class, direction))),
             reserved: Directed::from_fn(|direction| {
                 plan.as_ref().map_or_else(Default::default, |plan| class_floor(&plan.directions[direction], class))
             }),
@@ -57,6 +58,7 @@ fn link_snapshot(engine: &mut Engine, id: vocab::LinkId, now: Timestamp) -> Link
         link: state.link.clone(),
         usage: Directed::from_fn(|direction| state.activity.total(direction)),
         forecast: Directed::from_fn(|direction| forecast_of(forecaster, Series::Link(id, direction), now)),
+        models: Directed::from_fn(|direction| standings_of(forecaster, Series::Link(id, direction))),
         classes,
         plan,
         plans_applied: state.plans_applied,
@@ -129,6 +131,17 @@ fn device_snapshot(engine: &mut Engine, device: DeviceId, now: Timestamp) -> Dev
 /// What is foreseen of a series, if it was ever seen.
 fn forecast_of(forecaster: &mut Forecaster, series: Series, now: Timestamp) -> Option<Forecast> {
     Some(forecaster.forecast(series, now))
+}
+
+/// How the models of a series stand.
+fn standings_of(forecaster: &Forecaster, series: Series) -> Vec<ModelStanding> {
+    let standing = |of: Standing| ModelStanding {
+        model: of.member.name(),
+        weight_permille: (of.weight * 1_000.0).round() as u16,
+        against_ewma_permille: of.against_ewma.map(|ratio| (ratio * 1_000.0).round() as u32),
+        is_set_aside: of.is_set_aside,
+    };
+    forecaster.standings(series).into_iter().map(standing).collect()
 }
 
 /// A device's part of a division.

@@ -1,4 +1,4 @@
-//! Another predictor in shadow: judged beside the model in force, and of no effect.
+//! Another predictor: weighed like one of our own models.
 
 use engine::{Engine, Input, Output};
 use forecast::{Forecaster, Settings};
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use vocab::{
     Aggregate, BitRate, ByteCount, DeviceId, Directed, Direction, InterfaceName, Link, LinkId, MacAddress, Mode,
-    OutsideCounts, OutsideSnapshot, Policy, Sample, Snapshot, Timestamp, Topology, TrafficClass,
+    ModelStanding, OutsideCounts, Policy, Sample, Snapshot, Timestamp, Topology, TrafficClass,
 };
 
 const START: Timestamp = Timestamp::from_unix_secs(1_750_000_000);
@@ -56,52 +56,43 @@ fn says(mbps: u64, at: Timestamp) -> Input {
     Input::Outside { class: CLASS, direction: Direction::Download, rate: BitRate::from_mbps(mbps), at }
 }
 
-/// What the score is after a predictor said `said` at every second of `mbps`: its miss in Mbit/s and the count.
-fn check(mbps: &[u64], said: u64, missed: u64, scores: u32) {
-    let shown = pass(mbps.iter().copied(), |now| Some(says(said, now)));
-    let score = shown.outside.as_ref().expect("it was heard").scores[0];
-    assert_eq!((score.class, score.direction, score.said), (CLASS, Direction::Download, BitRate::from_mbps(said)));
-    assert_eq!((score.missed, score.scores), (BitRate::from_mbps(missed), scores));
+/// How the model `outside` stands for the class, if it speaks.
+fn standing(shown: &Snapshot) -> Option<ModelStanding> {
+    let classes = &shown.links[0].classes;
+    let of_class = classes.iter().find(|known| known.class == CLASS).expect("every class is shown");
+    of_class.models.download.iter().find(|standing| standing.model == "outside").copied()
+}
+
+/// Films in pieces: half a minute of 40 Mbit/s, half a minute of 1.
+fn rate_of(second: u64) -> u64 {
+    if (second / 30).is_multiple_of(2) { 40 } else { 1 }
 }
 
 #[test]
-fn an_answer_is_judged_by_the_mean_of_its_15_seconds() {
-    check(&[8; 14], 8, 0, 0);
-    check(&[8; 15], 8, 0, 1);
-    check(&[8; 46], 20, 12, 3);
-    check(&[[30].as_slice(), &[0; 14]].concat(), 2, 0, 1);
-    // 2 missed, then 6.
-    check(&[[8; 15], [4; 15]].concat(), 10, 4, 2);
-}
-
-#[test]
-fn the_model_in_force_is_judged_by_the_same() {
-    let shown = pass([8; 200], |now| Some(says(20, now)));
-    let score = shown.outside.as_ref().unwrap().scores[0];
-    assert!(score.ours_missed < BitRate::from_mbps(3), "{} of a steady 8 Mbit/s", score.ours_missed);
-    assert_eq!(score.missed, BitRate::from_mbps(12));
-}
-
-#[test]
-fn what_it_says_moves_nothing() {
-    let bursts = || (0..120).map(|second| if second % 20 < 5 { 40 } else { 1 });
-    let silent = pass(bursts(), |_| None);
-    let heard = pass(bursts(), |now| Some(says(u64::MAX / 1_000_000, now)));
-    assert!(silent.outside.is_none() && heard.outside.is_some());
-    assert_eq!(*silent, Snapshot { outside: None, ..(*heard).clone() });
+fn who_knows_what_comes_speaks_louder_than_who_does_not() {
+    let after = |foresee: fn(u64) -> u64| {
+        let say = |now: Timestamp| Some(says(foresee(now.since(START).as_secs()), now));
+        standing(&pass((0..1_200).map(rate_of), say)).expect("it was heard")
+    };
+    // What is said after a second has ended has a part in what is said after the next.
+    let knowing = after(|second| (second + 1..second + 16).map(rate_of).sum::<u64>() / 15);
+    let guessing = after(|second| second * 7_919 % 41);
+    assert!(knowing.against_ewma_permille < Some(100), "{knowing:?}");
+    assert!(guessing.against_ewma_permille > Some(500), "{guessing:?}");
+    assert!(knowing.weight_permille > 900 && guessing.weight_permille < 100, "{knowing:?} {guessing:?}");
 }
 
 #[test]
 fn what_comes_late_or_of_another_time_is_passed_over() {
-    let shown = pass([8; 20], |now| Some(says(8, now - Duration::from_secs(4))));
-    assert_eq!(shown.outside, None);
-    let shown = pass([8; 20], |now| Some(says(8, now + SECOND)));
-    assert_eq!(shown.outside, None);
+    for of in [|now: Timestamp| now - Duration::from_secs(4), |now: Timestamp| now + SECOND] {
+        assert_eq!(standing(&pass([8; 40], |now| Some(says(8, of(now))))), None);
+    }
+    assert!(standing(&pass([8; 40], |now| Some(says(8, now)))).is_some());
 }
 
 #[test]
 fn how_asking_goes_is_shown() {
     let counts = OutsideCounts { asked: 9, failed: 2, fault: Some("it did not answer in 200 ms".to_owned()) };
     let shown = pass([8; 3], |_| Some(Input::OutsideCounts(counts.clone())));
-    assert_eq!(shown.outside, Some(OutsideSnapshot { counts, scores: Vec::new() }));
+    assert_eq!(shown.outside, Some(counts));
 }

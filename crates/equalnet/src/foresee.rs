@@ -21,6 +21,7 @@ pub fn foresee(class: TrafficClass, seconds: &[Option<Usage>], at: Timestamp) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use vocab::{BitRate, Horizon, Maturity, Quantile};
 
     const AT: Timestamp = Timestamp::from_unix_secs(1_800_000_000);
@@ -54,6 +55,35 @@ mod tests {
         let mut seconds = mbps(vec![Some(10); 300]);
         seconds.extend(vec![None; 90]);
         assert_eq!(foresee(TrafficClass::Web, &seconds, AT).maturity, Maturity::Learning);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn nothing_is_foreseen_that_is_out_of_all_proportion(
+            // Silence, what links carry, and what none does.
+            seconds in proptest::collection::vec(
+                proptest::option::of(prop_oneof![Just(0), 0..1_000_000_000u64, 0..=1_000_000_000_000_000u64]),
+                0..300,
+            ),
+            backlogged in any::<bool>(),
+            class in 0..TrafficClass::COUNT,
+        ) {
+            let usage = |rate| {
+                let rate = BitRate::from_bps(rate);
+                if backlogged { Usage::Backlogged(rate) } else { Usage::Free(rate) }
+            };
+            let most = seconds.iter().flatten().max().copied().unwrap_or(0);
+            let seconds: Vec<Option<Usage>> = seconds.into_iter().map(|rate| rate.map(usage)).collect();
+            let forecast = foresee(TrafficClass::ALL[class], &seconds, AT);
+            for horizon in Horizon::ALL {
+                let said = forecast.at(horizon);
+                prop_assert!(said.at(Quantile::P50) <= said.at(Quantile::P90));
+                prop_assert!(said.at(Quantile::P90) <= said.at(Quantile::P99));
+                prop_assert!(said.at(Quantile::P99).as_bps() <= most.saturating_mul(10).saturating_add(1_000));
+            }
+        }
     }
 
     #[test]

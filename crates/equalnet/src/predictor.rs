@@ -47,7 +47,7 @@ pub fn ask(
     clock: &Clock,
     stop: &Receiver<()>,
 ) {
-    tracing::info!(place = %predictor.place, "another predictor is asked, in shadow");
+    tracing::info!(place = %predictor.place, "another predictor is asked");
     let mut round = Round::default();
     let mut health = Health::default();
     while stop.recv_timeout(PACE) == Err(RecvTimeoutError::Timeout) {
@@ -211,6 +211,7 @@ mod tests {
             class,
             usage: Directed { download: BitRate::from_mbps(mbps), upload: BitRate::ZERO },
             forecast: Directed::default(),
+            models: Directed::default(),
             reserved: Directed::default(),
             queue: Directed {
                 download: QueueState { backlog: ByteCount(15_141), ..QueueState::default() },
@@ -228,6 +229,7 @@ mod tests {
             },
             usage: Directed::default(),
             forecast: Directed::default(),
+            models: Directed::default(),
             classes: classes.collect(),
             plan: None,
             plans_applied: 0,

@@ -1,8 +1,8 @@
 //! Everything the UI shows, at one instant.
 
 use crate::{
-    Alert, BitRate, Bound, ByteCount, Decision, DeviceId, Directed, FlowSummary, Forecast, Link, Mode, OutsideSnapshot,
-    Plan, Priority, RuleHits, RuleId, Share, Timestamp, TrafficClass,
+    Alert, BitRate, Bound, ByteCount, Decision, DeviceId, Directed, FlowSummary, Forecast, Link, Mode, ModelStanding,
+    OutsideCounts, Plan, Priority, RuleHits, RuleId, Share, Timestamp, TrafficClass,
 };
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -71,6 +71,8 @@ pub struct ClassSnapshot {
     pub usage: Directed<BitRate>,
     /// What it is foreseen to want.
     pub forecast: Directed<Option<Forecast>>,
+    /// Who says so, and how loud.
+    pub models: Directed<Vec<ModelStanding>>,
     /// The sum of its floors in force.
     pub reserved: Directed<BitRate>,
     /// What its queues hold.
@@ -88,6 +90,8 @@ pub struct LinkSnapshot {
     pub usage: Directed<BitRate>,
     /// What is foreseen for all of it together.
     pub forecast: Directed<Option<Forecast>>,
+    /// Who says so, and how loud.
+    pub models: Directed<Vec<ModelStanding>>,
     /// One for each class, in class order.
     pub classes: Vec<ClassSnapshot>,
     /// The plan in force (in suggest mode: the one that would be).
@@ -200,8 +204,8 @@ pub struct Snapshot {
     pub alerts: Arc<[Alert]>,
     /// What each rule did; one that is absent never matched.
     pub rule_hits: Arc<[(RuleId, RuleHits)]>,
-    /// Another predictor beside our own models; `None` where there is none.
-    pub outside: Option<OutsideSnapshot>,
+    /// How asking another predictor goes; `None` where there is none.
+    pub outside: Option<OutsideCounts>,
     /// Share of the mature forecasts of the last hour that were not exceeded at P90, in thousandths
     /// (900 is perfect); `None` while there are too few.
     pub hit_permille: Option<u16>,

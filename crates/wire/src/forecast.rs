@@ -141,7 +141,7 @@ pub struct ForecastView {
     pub at_ms: u64,
     /// The links, then the classes, then the devices that moved something in the last minute.
     pub series: Vec<SeriesView>,
-    /// Another predictor that is asked in shadow; absent where there is none.
+    /// How asking another predictor goes; absent where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outside: Option<OutsideView>,
     /// Share of the forecasts of the last hour that were not exceeded at P90, in thousandths (900 is
@@ -163,8 +163,8 @@ pub struct SeriesView {
     pub usage: Directed<u64>,
     /// What it is foreseen to want; absent while nothing is known.
     pub forecast: Directed<Option<ForecastCurve>>,
-    /// What the other predictor says of it; absent where it says nothing.
-    pub outside: Directed<Option<OutsideScore>>,
+    /// Who says so, the loudest first; empty for devices.
+    pub models: Directed<Vec<ModelStanding>>,
 }
 
 /// How asking another predictor goes.
@@ -179,19 +179,17 @@ pub struct OutsideView {
     pub fault: Option<String>,
 }
 
-/// How right another predictor is about one series, beside the models in force. All of the mean of 15 s, bit/s.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct OutsideScore {
-    /// What it said last.
-    pub said: u64,
-    /// When it was asked that.
-    pub said_ms: u64,
-    /// By how much it missed, on average over the last scores; absent before the first.
+/// How one model stands for one series, beside the others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ModelStanding {
+    /// Which: `last`, `ewma`, `seasonal`, `network-1`…, or `outside`, the other predictor.
+    pub model: String,
+    /// How loud it speaks for P90 of the mean of the next 15 s, in thousandths of all together.
+    pub weight_permille: u16,
+    /// What it lost there in the last quarter of an hour, in thousandths of what EWMA lost: less is better; absent
+    /// while either has no record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub missed: Option<u64>,
-    /// By how much the median of the models in force missed the same.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ours_missed: Option<u64>,
-    /// How many scores there were; the last 60 weigh most.
-    pub scores: u32,
+    pub against_ewma_permille: Option<u32>,
+    /// Whether it is set aside, because it loses.
+    pub set_aside: bool,
 }

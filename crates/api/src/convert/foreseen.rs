@@ -2,7 +2,7 @@
 
 use super::{curve, directed, rates};
 use std::time::Duration;
-use vocab::{BitRate, Direction, Forecast, Horizon, Maturity, Quantile, Snapshot, TrafficClass};
+use vocab::{BitRate, Forecast, Horizon, Maturity, ModelStanding, Quantile, Snapshot, TrafficClass};
 
 /// One series of the answer to `POST /forecast`.
 pub(crate) fn series_forecast(class: TrafficClass, forecast: &Forecast) -> wire::SeriesForecast {
@@ -52,7 +52,7 @@ pub(crate) fn forecast_view(snapshot: &Snapshot) -> wire::ForecastView {
         name: link.link.name.clone(),
         usage: rates(link.usage),
         forecast: directed(link.forecast, |forecast| forecast.as_ref().map(curve)),
-        outside: wire::Directed::default(),
+        models: directed(link.models.as_ref(), |models| standings(models)),
     });
     // Classes are foreseen over all links; there is one.
     let classes = snapshot.links.iter().take(1).flat_map(|link| &link.classes).map(|of| wire::SeriesView {
@@ -61,10 +61,7 @@ pub(crate) fn forecast_view(snapshot: &Snapshot) -> wire::ForecastView {
         name: of.class.name().to_owned(),
         usage: rates(of.usage),
         forecast: directed(of.forecast, |forecast| forecast.as_ref().map(curve)),
-        outside: wire::Directed {
-            download: outside_score(snapshot, of.class, Direction::Download),
-            upload: outside_score(snapshot, of.class, Direction::Upload),
-        },
+        models: directed(of.models.as_ref(), |models| standings(models)),
     });
     let active = snapshot.devices.iter().filter(|device| snapshot.at.since(device.last_seen) < SHOWN_FOR);
     let devices = active.map(|device| wire::SeriesView {
@@ -73,29 +70,28 @@ pub(crate) fn forecast_view(snapshot: &Snapshot) -> wire::ForecastView {
         name: device.name.clone(),
         usage: rates(device.usage()),
         forecast: directed(device.forecast, |forecast| forecast.as_ref().map(curve)),
-        outside: wire::Directed::default(),
+        models: wire::Directed::default(),
     });
     wire::ForecastView {
         at_ms: snapshot.at.as_unix_millis(),
         series: links.chain(classes).chain(devices).collect(),
         outside: snapshot.outside.as_ref().map(|outside| wire::OutsideView {
-            asked: outside.counts.asked,
-            failed: outside.counts.failed,
-            fault: outside.counts.fault.clone(),
+            asked: outside.asked,
+            failed: outside.failed,
+            fault: outside.fault.clone(),
         }),
         hit_permille: snapshot.hit_permille,
     }
 }
 
-fn outside_score(snapshot: &Snapshot, class: TrafficClass, direction: Direction) -> Option<wire::OutsideScore> {
-    let scores = &snapshot.outside.as_ref()?.scores;
-    let score = scores.iter().find(|score| (score.class, score.direction) == (class, direction))?;
-    let judged = |missed: BitRate| (score.scores > 0).then_some(missed.as_bps());
-    Some(wire::OutsideScore {
-        said: score.said.as_bps(),
-        said_ms: score.said_at.as_unix_millis(),
-        missed: judged(score.missed),
-        ours_missed: judged(score.ours_missed),
-        scores: score.scores,
-    })
+fn standings(models: &[ModelStanding]) -> Vec<wire::ModelStanding> {
+    let mut loudest: Vec<&ModelStanding> = models.iter().collect();
+    loudest.sort_by_key(|standing| std::cmp::Reverse(standing.weight_permille));
+    let standing = |of: &ModelStanding| wire::ModelStanding {
+        model: of.model.to_owned(),
+        weight_permille: of.weight_permille,
+        against_ewma_permille: of.against_ewma_permille,
+        set_aside: of.is_set_aside,
+    };
+    loudest.into_iter().map(standing).collect()
 }

@@ -132,10 +132,12 @@ fn what_is_foreseen_now() {
     let video = of("streaming");
     assert_eq!(video["forecast"]["download"]["mean15"], json!([8_000_000, 10_000_000, 13_000_000]));
     assert_eq!(video["forecast"]["download"]["model"], "ewma");
-    let said = json!({
-        "said": 9_000_000, "said_ms": 1_800_000_000_000_u64, "missed": 800_000, "ours_missed": 500_000, "scores": 12,
-    });
-    assert_eq!(video["outside"], json!({"download": said, "upload": null}));
+    let models = json!([
+        {"model": "ewma", "weight_permille": 750, "against_ewma_permille": 1000, "set_aside": false},
+        {"model": "network-1", "weight_permille": 250, "set_aside": false},
+        {"model": "outside", "weight_permille": 0, "against_ewma_permille": 1310, "set_aside": true},
+    ]);
+    assert_eq!(video["models"], json!({"download": models, "upload": []}));
     assert_eq!(of("a4:5e:60:00:00:01")["name"], "Anna's laptop");
     assert_eq!(view["outside"], json!({"asked": 40, "failed": 2}));
     assert_eq!(view["hit_permille"], 910);

@@ -381,6 +381,17 @@ fn foresee(class: TrafficClass, seconds: &[Option<Usage>], at: Timestamp) -> For
     }
 }
 
+/// The average speaks, and another predictor loses to it.
+fn standings() -> Vec<ModelStanding> {
+    let standing = |model, weight_permille, lost| ModelStanding {
+        model,
+        weight_permille,
+        against_ewma_permille: lost,
+        is_set_aside: lost > Some(1_000),
+    };
+    vec![standing("outside", 0, Some(1_310)), standing("network-1", 250, None), standing("ewma", 750, Some(1_000))]
+}
+
 pub fn device(id: DeviceId, name: &str) -> DeviceSnapshot {
     DeviceSnapshot {
         device: id,
@@ -465,6 +476,10 @@ pub fn snapshot() -> Snapshot {
             TrafficClass::Streaming => Directed { download: Some(forecast(8)), upload: None },
             _ => Directed::default(),
         },
+        models: match class {
+            TrafficClass::Streaming => Directed { download: standings(), upload: Vec::new() },
+            _ => Directed::default(),
+        },
         reserved: Directed::default(),
         queue: Directed::default(),
         flows: 0,
@@ -482,6 +497,7 @@ pub fn snapshot() -> Snapshot {
         },
         usage: mbps(94, 4),
         forecast: Directed::default(),
+        models: Directed::default(),
         classes: classes.to_vec(),
         plan: Some(Arc::new(plan)),
         plans_applied: 7,
@@ -534,18 +550,7 @@ pub fn snapshot() -> Snapshot {
             RuleId::ByHand(1),
             RuleHits { flows: 3, bytes: ByteCount(700), last: Some(Timestamp::from_unix_secs(NOW)) },
         )]),
-        outside: Some(OutsideSnapshot {
-            counts: OutsideCounts { asked: 40, failed: 2, fault: None },
-            scores: vec![OutsideScore {
-                class: TrafficClass::Streaming,
-                direction: Direction::Download,
-                said: BitRate::from_mbps(9),
-                said_at: Timestamp::from_unix_secs(NOW),
-                missed: BitRate::from_kbps(800),
-                ours_missed: BitRate::from_kbps(500),
-                scores: 12,
-            }],
-        }),
+        outside: Some(OutsideCounts { asked: 40, failed: 2, fault: None }),
         hit_permille: Some(910),
     }
 }

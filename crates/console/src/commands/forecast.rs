@@ -4,8 +4,8 @@ use super::devices::class_text;
 use super::{Finding, Talk, View, read};
 use crate::paint::Paint;
 use crate::table::{Align, Cell, Table};
-use crate::text::{ago, moving, plain, rate};
-use wire::{Directed, ForecastCurve, ForecastView, OutsideScore, SeriesView};
+use crate::text::{moving, plain};
+use wire::{Directed, ForecastCurve, ForecastView, ModelStanding, SeriesView};
 
 /// What can be asked of the running EqualNet about forecasts.
 #[derive(Clone, Debug, clap::Subcommand)]
@@ -46,7 +46,7 @@ fn show(talk: &mut Talk, args: &ShowArgs) -> anyhow::Result<Finding> {
         None => talk.show(args.view, view, |view, paint, _| all(view, paint), |_| Finding::Fine),
         Some(text) => {
             let one = |client: &crate::client::Client| Ok(find(&view(client)?.series, text)?.clone());
-            talk.show(args.view, one, in_full, |_| Finding::Fine)
+            talk.show(args.view, one, |one, paint, _| in_full(one, paint), |_| Finding::Fine)
         }
     }
 }
@@ -112,8 +112,8 @@ fn all(view: &ForecastView, paint: Paint) -> String {
         let names: Vec<String> = silent.iter().map(|one| plain(&one.name)).collect();
         text.push_str(&format!("Silent, and foreseen to stay so: {}.\n", names.join(", ")));
     }
-    if let Some(permille) = view.hit_permille {
-        let share = format!("{}.{} %", permille / 10, permille % 10);
+    if let Some(hits) = view.hit_permille {
+        let share = permille(u32::from(hits));
         text.push_str(&format!("In the last hour {share} stayed within \"9 of 10\".\n"));
     }
     if let Some(outside) = &view.outside {
@@ -138,13 +138,13 @@ fn by(forecast: &Directed<Option<ForecastCurve>>) -> String {
     words.join(", ")
 }
 
-fn in_full(one: &SeriesView, paint: Paint, now_ms: u64) -> String {
+fn in_full(one: &SeriesView, paint: Paint) -> String {
     let mut text = format!("{}\n", paint.head(&plain(&one.name)));
     let sides = [
-        ("↓", one.usage.download, &one.forecast.download, &one.outside.download),
-        ("↑", one.usage.upload, &one.forecast.upload, &one.outside.upload),
+        ("↓", one.usage.download, &one.forecast.download, &one.models.download),
+        ("↑", one.usage.upload, &one.forecast.upload, &one.models.upload),
     ];
-    for (arrow, usage, forecast, outside) in sides {
+    for (arrow, usage, forecast, models) in sides {
         text.push_str(&format!("{arrow} now {}", moving(usage)));
         let Some(curve) = forecast else {
             text.push_str(", nothing is foreseen\n");
@@ -153,8 +153,8 @@ fn in_full(one: &SeriesView, paint: Paint, now_ms: u64) -> String {
         let trust = if curve.learning { ", which has seen too little yet to be trusted" } else { "" };
         text.push_str(&format!(", foreseen by {}{trust}\n", plain(&curve.model)));
         text.push_str(&horizons(curve).render(paint));
-        if let Some(score) = outside {
-            text.push_str(&other(score, now_ms));
+        if !models.is_empty() {
+            text.push_str(&standings(models).render(paint));
         }
     }
     text
@@ -178,15 +178,25 @@ fn horizons(curve: &ForecastCurve) -> Table {
     table
 }
 
-fn other(score: &OutsideScore, now_ms: u64) -> String {
-    let said = format!("The other predictor said {} {}", rate(score.said), ago(score.said_ms, now_ms));
-    match (score.missed, score.ours_missed) {
-        (Some(missed), Some(ours)) => {
-            let times = if score.scores == 1 { "once".to_owned() } else { format!("over {} times", score.scores) };
-            format!("{said}; it missed by {} on average ({times}), the median above by {}.\n", rate(missed), rate(ours))
-        }
-        _ => format!("{said}; it is not judged yet.\n"),
+/// How the models stand: how loud each speaks, and how it does beside the average.
+fn standings(models: &[ModelStanding]) -> Table {
+    let mut table = Table::new(&[
+        ("MODEL", Align::Left),
+        ("SPEAKS", Align::Right),
+        ("LOSES, EWMA = 100 %", Align::Right),
+        ("", Align::Left),
+    ]);
+    for one in models {
+        let lost = one.against_ewma_permille.map_or_else(|| "–".to_owned(), permille);
+        let aside = if one.set_aside { "set aside" } else { "" };
+        let speaks = permille(u32::from(one.weight_permille));
+        table.row(vec![plain(&one.model).into(), speaks.into(), lost.into(), aside.into()]);
     }
+    table
+}
+
+fn permille(value: u32) -> String {
+    format!("{}.{} %", value / 10, value % 10)
 }
 
 #[cfg(test)]
@@ -210,18 +220,18 @@ mod tests {
             name: name.to_owned(),
             ..SeriesView::default()
         };
+        let standing = |model: &str, weight_permille, lost| ModelStanding {
+            model: model.to_owned(),
+            weight_permille,
+            against_ewma_permille: Some(lost),
+            set_aside: lost > 1_000,
+        };
         let video = SeriesView {
             usage: Directed { download: 9_500_000, upload: 80_000 },
             forecast: Directed { download: Some(curve), upload: Some(learning) },
-            outside: Directed {
-                download: Some(OutsideScore {
-                    said: 9_000_000,
-                    said_ms: 7_000,
-                    missed: Some(800_000),
-                    ours_missed: Some(500_000),
-                    scores: 12,
-                }),
-                upload: None,
+            models: Directed {
+                download: vec![standing("ewma", 750, 1_000), standing("outside", 0, 1_310)],
+                upload: vec![],
             },
             ..one("class", "streaming", "streaming")
         };
@@ -255,7 +265,7 @@ mod tests {
     #[test]
     fn one_is_shown_in_full() {
         assert_eq!(
-            in_full(find(&view().series, "stream").unwrap(), Paint::Plain, 10_000),
+            in_full(find(&view().series, "stream").unwrap(), Paint::Plain),
             "streaming\n\
              ↓ now 9.50 Mbit/s, foreseen by ewma\n\
              AHEAD         AS LIKELY ABOVE  9 OF 10 BELOW    99 OF 100\n\
@@ -264,8 +274,9 @@ mod tests {
              in 15 s           8.00 Mbit/s    12.0 Mbit/s  20.0 Mbit/s\n\
              in 60 s           8.00 Mbit/s    12.0 Mbit/s  20.0 Mbit/s\n\
              mean of 15 s      7.00 Mbit/s    10.0 Mbit/s  15.0 Mbit/s\n\
-             The other predictor said 9.00 Mbit/s 3 s ago; it missed by 800 kbit/s on average (over 12 times), \
-             the median above by 500 kbit/s.\n\
+             MODEL    SPEAKS  LOSES, EWMA = 100 %\n\
+             ewma     75.0 %              100.0 %\n\
+             outside   0.0 %              131.0 %  set aside\n\
              ↑ now 80.0 kbit/s, foreseen by ewma, which has seen too little yet to be trusted\n\
              AHEAD         AS LIKELY ABOVE  9 OF 10 BELOW    99 OF 100\n\
              in 1 s            8.00 Mbit/s    12.0 Mbit/s  20.0 Mbit/s\n\

@@ -10,7 +10,7 @@ use toml::Spanned;
 /// What is foreseen, and by whom.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ForecastConfig {
-    /// Another program that is asked, in shadow.
+    /// Another program that is asked, beside our own models.
     pub predictor: Option<Predictor>,
 }
 
