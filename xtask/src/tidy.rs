@@ -28,7 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("console", &["wire"]),
     ("sim", &["vocab", "traffic", "devices", "forecast", "allocate", "engine"]),
     ("lab", &["vocab", "wire"]),
-    ("trainer", &["vocab", "traffic", "sim"]),
+    ("trainer", &["vocab", "traffic", "forecast", "sim"]),
     (
         "equalnet",
         &[

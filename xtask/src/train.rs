@@ -18,6 +18,12 @@ enum Model {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         more: Vec<String>,
     },
+    /// How demand goes on: make series, learn, write the weights that ship (docs/forecast-data.md)
+    Forecast {
+        /// Passed on: `--out F.safetensors`, `--hours 1100`, `--seed 1`, …; `-- --help` explains them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        more: Vec<String>,
+    },
     /// Make series of demand that forecasts may learn from (docs/forecast-data.md)
     Demand {
         /// Passed on: `--out F.csv.gz`, `--hours 520`, `--seed 1`; `-- --help` explains them
@@ -36,6 +42,7 @@ enum Model {
 pub fn run(arguments: Arguments) -> Result<()> {
     let (verb, more) = match arguments.model {
         Model::Behavior { more } => ("behavior", more),
+        Model::Forecast { more } => ("forecast", more),
         Model::Demand { more } => ("demand", more),
         Model::Judge { more } => ("judge", more),
     };

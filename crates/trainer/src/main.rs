@@ -9,6 +9,7 @@ mod captures;
 mod chance;
 mod demand;
 mod examples;
+mod foresight;
 mod habits;
 mod judge;
 mod learn;
@@ -39,6 +40,8 @@ enum Command {
     Behavior(Behavior),
     /// Say how good the built-in weights are
     Judge(Judged),
+    /// Learn to foresee demand, from made series, and write the weights that ship
+    Forecast(foresight::Arguments),
     /// Make series of demand that forecasts may learn from
     Demand(Demand),
     /// Turn a capture of our own into traces: `FAMILY CLASS CAPTURE PORT…` adds its flows to the recorded ones
@@ -137,6 +140,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Behavior(arguments) => behavior(&arguments),
         Command::Judge(arguments) => judge_built_in(&arguments),
+        Command::Forecast(arguments) => foresight::learn(&arguments),
         Command::Demand(arguments) => make_demand(&arguments),
         Command::Extract(arguments) => extract(&arguments),
     };

@@ -1,0 +1,146 @@
+//! Learns the networks that `forecast` ships: from made series, and from recorded ones whose licence allows it.
+
+use crate::demand::{self, Series};
+use anyhow::{Context, Result};
+use flate2::read::GzDecoder;
+use forecast::{Course, Family, Kind, Lesson, Rows, Sampling, class_of, train};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use vocab::{BitRate, Usage};
+
+/// The only family of the shared corpora that weights in the repository may have seen: TRACTOR is under MIT.
+const FREE: &str = "tractor";
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Where the weights go
+    #[arg(long, default_value = "crates/forecast/src/weights.safetensors")]
+    out: PathBuf,
+    /// Hours of made series to learn from, all together
+    #[arg(long, default_value_t = 1_100.0)]
+    hours: f64,
+    /// What all randomness follows from
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Networks that learn side by side, on a thread each
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=Family::MOST_NETWORKS as u64))]
+    networks: u64,
+    /// Steps of each, at most: one stops when series kept apart are no longer foreseen better
+    #[arg(long, default_value_t = 10_000)]
+    steps: usize,
+    /// Recorded series, as in the shared corpora; of them `tractor` is learnt from and nothing else
+    #[arg(long, default_value = "../shared/corpora/demand/demand.csv.gz")]
+    recorded: PathBuf,
+}
+
+/// Learns, writes the weights and says from what.
+pub fn learn(arguments: &Arguments) -> Result<()> {
+    let bar = ProgressBar::new((arguments.hours * 3_600.0) as u64);
+    let made = demand::make(arguments.hours, arguments.seed, |seconds| bar.inc(seconds as u64));
+    bar.finish_and_clear();
+    let mut lessons = Lessons::default();
+    for Series { family, class, seconds } in &made {
+        lessons.add(family, class, &seconds.main)?;
+    }
+    let recorded = if arguments.recorded.exists() { read(&arguments.recorded)? } else { Vec::new() };
+    for (class, bytes) in &recorded {
+        lessons.add(FREE, class, bytes)?;
+    }
+    let from = match recorded.len() {
+        0 => format!("{} made series (no {})", made.len(), arguments.recorded.display()),
+        count => format!("{} made series and {count} of {FREE}", made.len()),
+    };
+    let rows = Rows::draw(&lessons.all, &Sampling { seed: arguments.seed, ..Sampling::default() });
+    println!("{from}: {} rows", rows.len());
+    let bars = MultiProgress::new();
+    let networks = std::thread::scope(|scope| {
+        let pupils: Vec<_> = (0..arguments.networks)
+            .map(|nth| {
+                let course = Course { steps: arguments.steps, seed: arguments.seed + nth, ..Course::default() };
+                let (rows, bar) = (&rows, bars.add(ProgressBar::new(arguments.steps as u64)));
+                bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}").expect("a sound template"));
+                scope.spawn(move || {
+                    let network = train(rows, &course, &mut |progress| {
+                        bar.set_position(progress.step as u64);
+                        let checked = progress.checked_loss.map_or("-".into(), |loss| format!("{loss:.3}"));
+                        bar.set_message(format!("loss {:.3}, apart {checked}", progress.learning_loss));
+                        ControlFlow::Continue(())
+                    });
+                    bar.finish();
+                    network
+                })
+            })
+            .collect();
+        pupils.into_iter().filter_map(|pupil| pupil.join().expect("training does not panic")).collect()
+    });
+    let file = Family::new(networks).to_bytes(&format!("{from}, seed {}", arguments.seed));
+    std::fs::write(&arguments.out, &file).with_context(|| format!("writing {}", arguments.out.display()))?;
+    println!("{}: {} bytes", arguments.out.display(), file.len());
+    Ok(())
+}
+
+#[derive(Default)]
+struct Lessons {
+    all: Vec<Lesson>,
+    families: BTreeMap<String, u32>,
+}
+
+impl Lessons {
+    fn add(&mut self, family: &str, word: &str, bytes: &[u64]) -> Result<()> {
+        let kind = kind_of(family, word)?;
+        let count = self.families.len() as u32;
+        let family = *self.families.entry(family.to_owned()).or_insert(count);
+        let usage = |bytes: &u64| Some(Usage::Free(BitRate::from_bps(bytes * 8)));
+        self.all.push(Lesson { kind, family, seconds: bytes.iter().map(usage).collect() });
+        Ok(())
+    }
+}
+
+/// What a series of this family and class is in our words.
+fn kind_of(family: &str, word: &str) -> Result<Kind> {
+    let class = class_of(word).map_err(|word| anyhow::anyhow!("{word}: no class"))?;
+    Ok(match (class, family) {
+        (Some(class), "made_class") => Kind::Class(class),
+        (Some(class), _) => Kind::Aggregate(class),
+        (None, "made_total") => Kind::Link,
+        (None, _) => Kind::Device,
+    })
+}
+
+/// The series of [`FREE`] in a file of the corpora's format: class and bytes of each second.
+fn read(path: &Path) -> Result<Vec<(String, Vec<u64>)>> {
+    let file = File::open(path).with_context(|| format!("reading {}", path.display()))?;
+    let mut all: BTreeMap<String, (String, Vec<u64>)> = BTreeMap::new();
+    for row in csv::Reader::from_reader(GzDecoder::new(file)).into_deserialize() {
+        let (family, series, class, _, bytes, _): (String, String, String, u64, f64, f64) = row?;
+        if family == FREE {
+            all.entry(series).or_insert_with(|| (class, Vec::new())).1.push(bytes as u64);
+        }
+    }
+    Ok(all.into_values().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vocab::TrafficClass;
+
+    #[test]
+    fn every_made_series_is_a_kind_of_ours() {
+        for (family, word, kind) in [
+            ("made_video", "video", Kind::Aggregate(TrafficClass::Streaming)),
+            ("made_phone", "bulk", Kind::Aggregate(TrafficClass::Download)),
+            ("made_class", "conf", Kind::Class(TrafficClass::Call)),
+            ("made_device", "total", Kind::Device),
+            ("made_total", "total", Kind::Link),
+        ] {
+            assert_eq!(kind_of(family, word).ok(), Some(kind), "{family} {word}");
+        }
+        for series in demand::make(30.0, 1, |_| {}) {
+            assert!(kind_of(series.family, series.class).is_ok(), "{} {}", series.family, series.class);
+        }
+    }
+}
