@@ -1,4 +1,4 @@
-//! Random numbers of a seed: training must give the same weights on every machine.
+//! Random numbers of a seed: training must give the same weights on every machine, and an outlook the same dates.
 
 /// SplitMix64 (Steele, Lea, Flood 2014).
 #[derive(Clone, Debug)]

@@ -157,12 +157,12 @@ fn check_quota(gigabytes: u64, day: u8, expected: &str) {
 
 #[test]
 fn a_quota_runs_out_when_the_days_to_come_have_used_it() {
-    // What is left takes 3, 10, 11.5 and 15 days, if the level stays what it is: with fifteen days known it may well be
+    // What is left takes 3, 10, 12.5 and 15 days, if the level stays what it is: with fifteen days known it may well be
     // a sixth off. Since the 5th 372 GB were moved; 276 hours are left of January, 372 of the period from the 5th.
     check_quota(300, 1, "Already");
     check_quota(372 + 72, 1, "2 3 4");
     check_quota(372 + 240, 1, "8 10 beyond");
-    check_quota(372 + 276, 1, "10 beyond beyond");
+    check_quota(372 + 300, 1, "10 beyond beyond");
     check_quota(1_500, 1, "NotInThisPeriod");
     check_quota(372 + 360, 5, "13 15 beyond");
     // From the 20th: only half a day is counted.

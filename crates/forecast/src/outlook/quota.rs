@@ -7,6 +7,7 @@
 
 use super::season::{Fit, WEEK};
 use super::{HOUR, Series, bytes};
+use crate::chance::Chance;
 use std::time::Duration;
 use vocab::{ByteCount, HourlyVolumes, LocalTime, Quota, QuotaOutlook, RunsOut, Timestamp, VolumeBand};
 
@@ -84,14 +85,14 @@ impl Futures {
             .chain((0..hours).map(|hour| fit.level_now(series.slot_ahead(hour), fading(hour))))
             .collect();
         // The last day reaches past the end of the period: only its part counts.
-        let mut chance = Chance(0x05ee_d0f0_0701);
+        let mut chance = Chance::new(1);
         let changes = changes(&series.volumes);
         let mut futures = Futures { ends: Vec::with_capacity(FUTURES), out: Vec::new() };
         for _ in 0..FUTURES {
             let mut moved = 0.0;
             let mut out = None;
             let mut run = Run::default();
-            let level = (OF_TWO * changes[chance.below(changes.len())]).exp();
+            let level = (OF_TWO * changes[chance.below(changes.len() as u64) as usize]).exp();
             for (day, usual) in usual.chunks(24).enumerate() {
                 let by = run.next(fit.days_off(), &mut chance);
                 let sum: f64 = usual.iter().sum();
@@ -152,7 +153,7 @@ impl Run {
         // Days that cannot be compared are passed over; the caller knows that some can.
         for _ in 0..1_000 {
             if self.left == 0 || self.at >= days.len() {
-                *self = Run { at: chance.below(days.len()), left: RUN };
+                *self = Run { at: chance.below(days.len() as u64) as usize, left: RUN };
             }
             let by = days.get(self.at).copied().flatten();
             self.at += 24;
@@ -163,18 +164,5 @@ impl Run {
             }
         }
         0.0
-    }
-}
-
-/// A repeatable source of numbers (splitmix64: Steele, Lea, Flood 2014).
-struct Chance(u64);
-
-impl Chance {
-    /// From 0 to `count`, that excluded.
-    fn below(&mut self, count: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % count.max(1) as u64) as usize
     }
 }
