@@ -21,8 +21,8 @@ struct Leaf {
 /// Serves `offered` through `capacity` by `division`; without one, everybody gets the same (one queue, and
 /// senders that all back off alike).
 ///
-/// Written from what HTB does (floors, then strict prios, then turns by quantum), not from the law, so that
-/// the law's plan meets something that is not itself.
+/// Written from what HTB does (floors of leaves, then of their devices, then strict prios, then turns by quantum), not
+/// from the law, so that the law's plan meets something that is not itself.
 pub(crate) fn serve(capacity: BitRate, offered: &BTreeMap<Aggregate, BitRate>, division: Option<&Division>) -> Served {
     let mut leaves: Vec<Leaf> = offered.iter().map(|(&aggregate, &rate)| leaf(aggregate, rate, division)).collect();
     let mut left = capacity.as_bps();
@@ -30,10 +30,15 @@ pub(crate) fn serve(capacity: BitRate, offered: &BTreeMap<Aggregate, BitRate>, d
         leaf.served = leaf.offered.min(leaf.floor).min(left);
         left -= leaf.served;
     }
-    for tier in (0..=Tier::LAST.number()).filter_map(Tier::new) {
-        let mut of_tier: Vec<&mut Leaf> = leaves.iter_mut().filter(|leaf| leaf.tier == tier).collect();
-        left = share_out(left, &mut of_tier);
+    // What a leaf leaves of its floor, its device's other leaves borrow first.
+    for device in division.into_iter().flat_map(|division| &division.devices) {
+        let mut of_device: Vec<&mut Leaf> =
+            leaves.iter_mut().filter(|leaf| leaf.aggregate.device == device.device).collect();
+        let served: u64 = of_device.iter().map(|leaf| leaf.served).sum();
+        let room = device.floor.as_bps().saturating_sub(served).min(left);
+        left -= room - share_out_by_tier(room, &mut of_device);
     }
+    share_out_by_tier(left, &mut leaves.iter_mut().collect::<Vec<_>>());
     leaves.into_iter().map(|leaf| (leaf.aggregate, BitRate::from_bps(leaf.served))).collect()
 }
 
@@ -61,6 +66,16 @@ fn leaf(aggregate: Aggregate, offered: BitRate, division: Option<&Division>) -> 
             turns: allocation.rate.saturating_sub(allocation.floor).as_kbps().max(1),
         },
     }
+}
+
+/// Serves one tier after another; gives back what is left.
+fn share_out_by_tier(mut left: u64, leaves: &mut [&mut Leaf]) -> u64 {
+    for tier in (0..=Tier::LAST.number()).filter_map(Tier::new) {
+        let mut of_tier: Vec<&mut Leaf> =
+            leaves.iter_mut().filter(|leaf| leaf.tier == tier).map(|leaf| &mut **leaf).collect();
+        left = share_out(left, &mut of_tier);
+    }
+    left
 }
 
 /// Gives turns until nothing is left or nobody wants any; gives back what is left.
