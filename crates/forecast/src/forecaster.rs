@@ -34,10 +34,20 @@ const MAX_SCORES: usize = 100_000;
 #[derive(Clone, Debug)]
 pub struct Forecaster {
     settings: Settings,
+    heard: Heard,
     series: BTreeMap<Series, Kept>,
     shared: Shared,
     scores: Vec<Scored>,
     hits: HitRate,
+}
+
+/// Who is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    /// The family, together.
+    Family,
+    /// Nobody: what was, will be.
+    Nobody,
 }
 
 /// One series.
@@ -69,11 +79,18 @@ impl Forecaster {
     pub fn with_family(settings: Settings, family: Arc<Family>) -> Forecaster {
         Forecaster {
             settings,
+            heard: Heard::Family,
             series: BTreeMap::new(),
             shared: Shared::new(family),
             scores: Vec::new(),
             hits: HitRate::new(),
         }
+    }
+
+    /// Foresees nothing: the last value is every quantile of every horizon. What a loop that only reacts does, to
+    /// compare with.
+    pub fn reacting(settings: Settings) -> Forecaster {
+        Forecaster { heard: Heard::Nobody, ..Forecaster::with_family(settings, Arc::default()) }
     }
 
     /// Puts other weights in force. What was learnt of each series stays; the networks' records begin anew.
@@ -160,7 +177,10 @@ impl Forecaster {
         let is_young = kept.state.windows() < self.settings.mature_after;
         let maturity = if is_stale || is_young { Maturity::Learning } else { Maturity::Mature };
         let rate = |level: f32| BitRate::from_bps(features::bps_at(level) as u64);
-        let (levels, model) = kept.state.foreseen();
+        let (levels, model) = match self.heard {
+            Heard::Family => kept.state.foreseen(),
+            Heard::Nobody => (kept.state.repeated(), Member::Last),
+        };
         let quantiles = levels.map(|[p50, p90, p99]| Quantiles::new(rate(p50), rate(p90), rate(p99)));
         let model = model.name();
         if let Some(origin) = kept.state.last_second().filter(|_| !is_stale) {

@@ -140,6 +140,11 @@ impl State {
         (self.now, self.loudest)
     }
 
+    /// What it last did, as if that were known to go on.
+    pub fn repeated(&self) -> AllLevels {
+        [[features::level(self.points.last.level()); 3]; Horizon::COUNT]
+    }
+
     /// What came, unless it is unknown or was held back.
     pub fn exactly_came(&self, origin: u64, horizon: Horizon) -> Option<BitRate> {
         match self.history.outcome(origin, horizon)? {

@@ -277,3 +277,13 @@ fn check_level<M: Model + Default>(member: Member, events: &[((i64, Usage), u64)
     }
     Ok(())
 }
+
+#[test]
+fn who_only_reacts_says_the_last_value() {
+    let mut forecaster = Forecaster::reacting(Settings::default());
+    for (second, bps) in [1_000_000, 0, 7_000_000, 3_000_000].into_iter().enumerate() {
+        forecaster.observe(series(1), free(bps), after(second as u64));
+        let forecast = forecaster.forecast(series(1), after(second as u64));
+        check_between(&forecast, bps * 99 / 100, bps * 101 / 100);
+    }
+}
