@@ -100,6 +100,7 @@ fn moved(devices: &[(&'static str, Vec<Task>)], from: u64) -> HourVolume {
     let report = run(&Scenario {
         capacity: Directed { download: BitRate::from_mbps(100), upload: BitRate::from_mbps(20) },
         seconds: HOUR,
+        seed: 0,
         devices: devices.collect(),
         events: Vec::new(),
     });

@@ -4,10 +4,16 @@
 //! [`Report`], who got what. The engine is the one the daemon runs; only traffic, link and clock are
 //! simulated, so that a day takes seconds and comes out the same each time.
 
+mod beginnings;
+mod by_chance;
 mod link;
 mod network;
+mod offered;
 mod scenario;
 mod traffic_source;
 
-pub use network::{Report, Row, run};
+pub use beginnings::Beginning;
+pub use network::{Report, Row, run, run_with};
+pub use offered::offered;
 pub use scenario::{Event, Scenario, ScenarioError, SimulatedDevice, Task};
+pub use traffic_source::Chance;

@@ -1,5 +1,6 @@
 //! The loop: sources offer, the link serves, the engine sees and plans.
 
+use crate::beginnings::{Beginning, Beginnings, Second};
 use crate::link::serve;
 use crate::scenario::{Event, Scenario};
 use crate::traffic_source::{GREEDY, TrafficSource};
@@ -36,6 +37,8 @@ pub struct Report {
     pub overloaded_seconds: u64,
     /// Seconds in which somebody wanted more and the link was not full.
     pub idle_seconds: u64,
+    /// How each call and stream began, in the order of time.
+    pub beginnings: Vec<Beginning>,
 }
 
 /// What one class of one device got in one direction.
@@ -84,6 +87,7 @@ struct Network<'a> {
     waiting: BTreeMap<(Aggregate, Direction), u64>,
     sent: BTreeMap<(Aggregate, Direction), ByteCount>,
     tallies: BTreeMap<(usize, Aggregate, Direction), Tally>,
+    beginnings: Beginnings,
     events: VecDeque<(u64, Event)>,
     failing: u32,
     report: Report,
@@ -91,6 +95,11 @@ struct Network<'a> {
 
 /// Runs `scenario`; the same scenario gives the same report.
 pub fn run(scenario: &Scenario) -> Report {
+    run_with(scenario, Forecaster::new(forecast::Settings::default()))
+}
+
+/// The same, with what is foreseen by `forecaster`.
+pub fn run_with(scenario: &Scenario, forecaster: Forecaster) -> Report {
     let mut policy = Policy { mode: Mode::Control, ..Policy::default() };
     policy.levels = vocab::PriorityLevels::Ten;
     for device in &scenario.devices {
@@ -102,18 +111,14 @@ pub fn run(scenario: &Scenario) -> Report {
     events.sort_by_key(|(at, _)| *at);
     let mut network = Network {
         scenario,
-        engine: Engine::new(
-            policy,
-            vec![link(scenario.capacity)],
-            Forecaster::new(forecast::Settings::default()),
-            START,
-        ),
+        engine: Engine::new(policy, vec![link(scenario.capacity)], forecaster, START),
         capacity: scenario.capacity,
         in_force: None,
         sources: BTreeMap::new(),
         waiting: BTreeMap::new(),
         sent: BTreeMap::new(),
         tallies: BTreeMap::new(),
+        beginnings: Beginnings::default(),
         events: events.into(),
         failing: 0,
         report: Report::default(),
@@ -173,6 +178,13 @@ impl Network<'_> {
             let wanted = of_direction.values().copied().sum::<BitRate>();
             let full = self.capacity[direction].mul_ratio(999, 1_000);
             self.report.idle_seconds += u64::from(total < full && total < wanted.mul_ratio(999, 1_000));
+            self.beginnings.second(&Second {
+                number: second,
+                direction,
+                devices: &self.scenario.devices,
+                offered: &of_direction,
+                served: &served,
+            });
             for ((device, aggregate), rate) in &offered {
                 let (rate, got) = (rate[direction], served[aggregate]);
                 self.tally(*device, *aggregate, direction, rate, got);
@@ -205,8 +217,8 @@ impl Network<'_> {
                 if !(task.from..task.to).contains(&second) {
                     continue;
                 }
-                let seed = (d as u64) << 32 | t as u64;
-                let source = self.sources.entry((d, t)).or_insert_with(|| TrafficSource::new(task.class, seed));
+                let new = || TrafficSource::new(task.class, self.scenario.seed, d, t);
+                let source = self.sources.entry((d, t)).or_insert_with(new);
                 let aggregate = Aggregate { device: device.id, class: task.class };
                 *offered.entry((d, aggregate)).or_default() += source.offer();
             }
@@ -281,6 +293,7 @@ impl Network<'_> {
     }
 
     fn finish(mut self) -> Report {
+        self.report.beginnings = self.beginnings.finish();
         for ((device, aggregate, direction), tally) in &self.tallies {
             self.report.rows.push(Row {
                 device: self.scenario.devices[*device].name.clone(),

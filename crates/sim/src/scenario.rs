@@ -3,6 +3,7 @@
 //! ```text
 //! link 100 Mbit/s down 20 Mbit/s up
 //! lasts 24:00
+//! seed 7
 //! device laptop priority 1 guarantee 10 Mbit/s
 //!   call 9:00 to 9:45
 //! device nas priority 5
@@ -22,6 +23,8 @@ pub struct Scenario {
     pub capacity: Directed<BitRate>,
     /// How long it lasts, in seconds.
     pub seconds: u64,
+    /// What the traffic's chances begin with.
+    pub seed: u64,
     /// Who takes part.
     pub devices: Vec<SimulatedDevice>,
     /// What happens meanwhile: seconds since the start, and what.
@@ -77,8 +80,13 @@ impl FromStr for Scenario {
     type Err = ScenarioError;
 
     fn from_str(text: &str) -> Result<Scenario, ScenarioError> {
-        let mut scenario =
-            Scenario { capacity: Directed::default(), seconds: 3_600, devices: Vec::new(), events: Vec::new() };
+        let mut scenario = Scenario {
+            capacity: Directed::default(),
+            seconds: 3_600,
+            seed: 0,
+            devices: Vec::new(),
+            events: Vec::new(),
+        };
         for (index, line) in text.lines().enumerate() {
             let line = line.split('#').next().unwrap_or("").trim();
             let words: Vec<&str> = line.split_whitespace().collect();
@@ -100,6 +108,7 @@ impl Scenario {
             [] => {}
             ["link", rest @ ..] => self.capacity = capacity(rest)?,
             ["lasts", time] => self.seconds = seconds(time)?,
+            ["seed", number] => self.seed = number.parse().ok()?,
             ["device", name, rest @ ..] => {
                 let number = u8::try_from(self.devices.len() + 1).ok()?;
                 let id = DeviceId::Mac(MacAddress([2, 0, 0, 0, 0, number]));
@@ -181,10 +190,11 @@ mod tests {
 
     #[test]
     fn a_text_is_read_and_a_fault_names_its_line() {
-        let text = "link 100 Mbit/s down 20 Mbit/s up\nlasts 2:00\ndevice laptop priority 1 guarantee 10 Mbit/s\n\
+        let text = "link 100 Mbit/s down 20 Mbit/s up\nlasts 2:00\nseed 7\ndevice laptop priority 1 guarantee 10 Mbit/s\n\
                     call 0:10 to 0:20 # a call\nat 1:00 priority laptop 5\n";
         let scenario: Scenario = text.parse().unwrap();
-        assert_eq!((scenario.seconds, scenario.devices.len(), scenario.events.len()), (7_200, 1, 1));
+        assert_eq!((scenario.seconds, scenario.seed), (7_200, 7));
+        assert_eq!((scenario.devices.len(), scenario.events.len()), (1, 1));
         assert_eq!(scenario.devices[0].tasks[0].from, 600);
         for (text, line) in [("", 0), ("lnk 1 Mbit/s", 1), ("link 1 Mbit/s down 1 Mbit/s up\ncall 1:00 to 2:00", 2)] {
             assert_eq!(text.parse::<Scenario>().unwrap_err().line, line, "{text}");

@@ -7,9 +7,10 @@ pub(crate) const GREEDY: BitRate = BitRate::MAX;
 
 /// A repeatable source of numbers (splitmix64: Steele, Lea, Flood 2014).
 #[derive(Clone, Debug)]
-pub(crate) struct Chance(u64);
+pub struct Chance(u64);
 
 impl Chance {
+    /// The same seed gives the same numbers.
     pub fn new(seed: u64) -> Chance {
         Chance(seed)
     }
@@ -39,7 +40,9 @@ pub(crate) struct TrafficSource {
 }
 
 impl TrafficSource {
-    pub fn new(class: TrafficClass, seed: u64) -> TrafficSource {
+    /// The `task`-th of the `device`-th device of a scenario with `seed`.
+    pub fn new(class: TrafficClass, seed: u64, device: usize, task: usize) -> TrafficSource {
+        let seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (device as u64) << 32 ^ task as u64;
         TrafficSource { class, chance: Chance::new(seed), age: 0, level: 0 }
     }
 

@@ -1,6 +1,9 @@
 //! The engine over simulated networks: who got what, when, with losses and stalls.
 
-use sim::{Report, Scenario, run};
+use forecast::Forecaster;
+use sim::{Report, Scenario, run, run_with};
+use std::time::Duration;
+use vocab::{BitRate, Directed};
 
 fn simulate(text: &str) -> Report {
     run(&text.parse::<Scenario>().expect("the scenario is well formed"))
@@ -77,4 +80,20 @@ fn a_link_that_shrinks_and_a_kernel_that_refuses_lose_nothing() {
 fn the_same_scenario_gives_the_same_report() {
     let text = include_str!("../scenarios/overload.txt");
     assert_eq!(simulate(text), simulate(text));
+}
+
+#[test]
+fn forecasts_never_cost_throughput() {
+    for (mbps, devices, seed) in [(10, 5, 1), (10, 10, 2), (50, 5, 3)] {
+        let capacity = Directed { download: BitRate::from_mbps(mbps), upload: BitRate::from_mbps(mbps / 5) };
+        let scenario = Scenario::by_chance(capacity, devices, 120, seed);
+        let [without, with] = [Forecaster::reacting, Forecaster::new].map(|forecaster| {
+            let report = run_with(&scenario, forecaster(forecast::Settings::default()));
+            assert_eq!(report.overloaded_seconds, 0, "{report}");
+            let bytes = report.rows.iter().map(|row| row.mean.over(Duration::from_secs(row.seconds)).0);
+            bytes.sum::<u64>()
+        });
+        // Who has to wait at the end of the scenario differs, nothing else: half a percent.
+        assert!(with * 1_000 >= without * 995, "{mbps} Mbit/s, {devices} devices: {with} of {without} bytes");
+    }
 }
