@@ -1014,6 +1014,8 @@ export interface components {
                  *     while either has no record.
                  */
                 against_ewma_permille?: number | null;
+                /** @description What it says alone of that mean: P50, P90 and P99, bit/s. */
+                alone: number[];
                 /** @description Which: `last`, `ewma`, `seasonal`, `network-1`…, or `outside`, the other predictor. */
                 model: string;
                 /** @description Whether it is set aside, because it loses. */
@@ -1031,6 +1033,8 @@ export interface components {
                  *     while either has no record.
                  */
                 against_ewma_permille?: number | null;
+                /** @description What it says alone of that mean: P50, P90 and P99, bit/s. */
+                alone: number[];
                 /** @description Which: `last`, `ewma`, `seasonal`, `network-1`…, or `outside`, the other predictor. */
                 model: string;
                 /** @description Whether it is set aside, because it loses. */
@@ -1639,7 +1643,7 @@ export interface components {
             id: string;
             /** @description `link`, `class` or `device`. */
             kind: string;
-            /** @description Who says so, the loudest first; empty for devices. */
+            /** @description Who says so, the loudest first. */
             models: components["schemas"]["Directed_Vec_ModelStanding"];
             /** @description What people call it. */
             name: string;

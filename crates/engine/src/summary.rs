@@ -6,10 +6,14 @@ use crate::holds::class_floor;
 use forecast::{Forecaster, Series, Standing};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use vocab::{
     BitRate, Bound, ClassSnapshot, DeviceAllocation, DeviceId, DeviceSnapshot, Directed, Direction, Division, Forecast,
     Hold, LinkSnapshot, Mode, ModelStanding, QueueState, Snapshot, Timestamp, TrafficClass,
 };
+
+/// How the models stand is shown of a device that moved something within so long: of others all say silence.
+const AWAKE: Duration = Duration::from_secs(60);
 
 /// Takes a snapshot of `engine` at `now`.
 pub(crate) fn snapshot(engine: &mut Engine, now: Timestamp) -> Snapshot {
@@ -121,6 +125,11 @@ fn device_snapshot(engine: &mut Engine, device: DeviceId, now: Timestamp) -> Dev
         forecast: Directed::from_fn(|direction| {
             forecast_of(&mut engine.forecaster, Series::Device(device, direction), now)
         }),
+        models: if now.since(last_seen) < AWAKE {
+            Directed::from_fn(|direction| standings_of(&engine.forecaster, Series::Device(device, direction)))
+        } else {
+            Directed::default()
+        },
         allocation,
         hold,
         volume_today,
@@ -137,6 +146,7 @@ fn forecast_of(forecaster: &mut Forecaster, series: Series, now: Timestamp) -> O
 fn standings_of(forecaster: &Forecaster, series: Series) -> Vec<ModelStanding> {
     let standing = |of: Standing| ModelStanding {
         model: of.member.name(),
+        alone: of.alone,
         weight_permille: (of.weight * 1_000.0).round() as u16,
         against_ewma_permille: of.against_ewma.map(|ratio| (ratio * 1_000.0).round() as u32),
         is_set_aside: of.is_set_aside,

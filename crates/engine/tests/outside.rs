@@ -30,17 +30,21 @@ fn engine() -> Engine {
 /// Every second of `mbps`, a device streams at that rate; before each, `say` may tell what another predictor says.
 /// Gives the last snapshot.
 fn pass(mbps: impl IntoIterator<Item = u64>, say: impl Fn(Timestamp) -> Option<Input>) -> Arc<Snapshot> {
-    let mut engine = engine();
+    let (mut engine, mac) = (engine(), MacAddress([2, 0, 0, 0, 0, 1]));
+    let seen = devices::Sighting::from_packet(mac, [10, 0, 0, 1].into(), START).expect("a local address");
+    engine.handle_input(Input::DeviceSeen(seen), START);
     let (mut now, mut shown) = (START, Arc::default());
     for rate in mbps {
         if let Some(input) = say(now) {
             engine.handle_input(input, now + Duration::from_millis(300));
         }
-        let aggregate = Aggregate { device: DeviceId::Mac(MacAddress([2, 0, 0, 0, 0, 1])), class: CLASS };
+        let aggregate = Aggregate { device: DeviceId::Mac(mac), class: CLASS };
         let bytes = Directed { download: ByteCount(rate * 125_000), upload: ByteCount::ZERO };
         let packets = Directed { download: 1, upload: 0 };
         let sample = Sample { link: LinkId(0), aggregate, start: now, window: SECOND, bytes, packets, flows: 1 };
-        engine.handle_input(Input::Samples(vec![sample]), now + Duration::from_millis(500));
+        if rate > 0 {
+            engine.handle_input(Input::Samples(vec![sample]), now + Duration::from_millis(500));
+        }
         now = now + SECOND;
         engine.handle_timeout(now + Duration::from_millis(100));
         while let Some(output) = engine.poll_output() {
@@ -88,6 +92,21 @@ fn what_comes_late_or_of_another_time_is_passed_over() {
         assert_eq!(standing(&pass([8; 40], |now| Some(says(8, of(now))))), None);
     }
     assert!(standing(&pass([8; 40], |now| Some(says(8, now)))).is_some());
+}
+
+#[test]
+fn how_models_stand_is_shown_of_the_link_of_classes_and_of_devices_that_are_awake() {
+    let names = |models: &[ModelStanding]| models.iter().map(|standing| standing.model).collect::<Vec<_>>();
+    let check = |silent_s: usize, is_of_device: bool| {
+        let shown = pass((0..90).map(rate_of).chain(std::iter::repeat_n(0, silent_s)), |_| None);
+        let of_link = names(&shown.links[0].models.download);
+        assert!(of_link.contains(&"ewma") && of_link.contains(&"network-1"), "{of_link:?}");
+        let of_device = names(&shown.devices[0].models.download);
+        assert_eq!(of_device, if is_of_device { of_link } else { Vec::new() });
+    };
+    check(0, true);
+    check(50, true);
+    check(70, false);
 }
 
 #[test]

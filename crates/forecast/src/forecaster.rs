@@ -1,7 +1,8 @@
 //! All series: what their models say, together.
 
 use crate::family::{Family, Member};
-use crate::features::{self, Context};
+use crate::features::Context;
+use crate::said::rates;
 use crate::score::{HitRate, Scored};
 use crate::state::{Shared, State};
 use crate::{Series, Standing};
@@ -176,12 +177,11 @@ impl Forecaster {
         let is_stale = now.since(kept.at).as_secs() >= Horizon::After60s.seconds();
         let is_young = kept.state.windows() < self.settings.mature_after;
         let maturity = if is_stale || is_young { Maturity::Learning } else { Maturity::Mature };
-        let rate = |level: f32| BitRate::from_bps(features::bps_at(level) as u64);
         let (levels, model) = match self.heard {
             Heard::Family => kept.state.foreseen(),
             Heard::Nobody => (kept.state.repeated(), Member::Last),
         };
-        let quantiles = levels.map(|[p50, p90, p99]| Quantiles::new(rate(p50), rate(p90), rate(p99)));
+        let quantiles = levels.map(rates);
         let model = model.name();
         if let Some(origin) = kept.state.last_second().filter(|_| !is_stale) {
             for horizon in Horizon::ALL {
@@ -192,8 +192,8 @@ impl Forecaster {
         Forecast { at: now, quantiles, model, maturity }
     }
 
-    /// How each member stands for `series`: weight, record against EWMA, whether it is set aside. Empty for a series
-    /// that was never observed.
+    /// How each member stands for `series`: weight, word, record against EWMA, whether it is set aside. Empty for a
+    /// series that was never observed.
     pub fn standings(&self, series: Series) -> Vec<Standing> {
         self.series.get(&series).map_or_else(Vec::new, |kept| kept.state.standings(&self.shared.family))
     }
@@ -202,8 +202,7 @@ impl Forecaster {
     /// what is said together; `None` where it says nothing.
     pub fn alone(&self, series: Series, member: Member) -> Option<[Quantiles; Horizon::COUNT]> {
         let levels = self.series.get(&series)?.state.alone(series.kind(), member, &self.shared)?;
-        let rate = |level: f32| BitRate::from_bps(features::bps_at(level) as u64);
-        Some(levels.map(|[p50, p90, p99]| Quantiles::new(rate(p50), rate(p90), rate(p99))))
+        Some(levels.map(rates))
     }
 
     /// The scores since the last call, oldest first. Nobody need call it: the oldest are dropped in the end.

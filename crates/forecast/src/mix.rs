@@ -5,10 +5,10 @@
 //! over the last quarter of an hour is set aside. When errors rise for good, all that was learnt is forgotten.
 
 use crate::Member;
-use crate::said::Levels;
+use crate::said::{Levels, rates};
 use crate::score::pinball;
 use crate::train::PROBABILITIES;
-use vocab::Horizon;
+use vocab::{Horizon, Quantiles};
 
 /// How much of a loss is remembered a second.
 const DISCOUNT: f32 = 0.99;
@@ -59,6 +59,8 @@ pub struct Standing {
     pub member: Member,
     /// How loud it speaks for the P90 of the mean of the next 15 s; all together are 1.
     pub weight: f32,
+    /// What it says alone of the mean of the next 15 s.
+    pub alone: Quantiles,
     /// What it lost there in the last quarter of an hour, over what EWMA lost; below 1 is better. `None` while
     /// either has no record.
     pub against_ewma: Option<f32>,
@@ -166,15 +168,18 @@ impl Mix {
         weights
     }
 
-    /// How all members stand that speak now.
-    pub fn standings(&self, speaks: &[bool; Member::COUNT]) -> Vec<Standing> {
-        let weights = self.weights(Horizon::Mean15s, 1, speaks);
-        let standing = |member: Member| Standing {
-            member,
-            weight: weights[member.index()],
-            against_ewma: self.against_ewma(member),
-            is_set_aside: self.is_set_aside(member),
+    /// How all members stand that speak now: those that say something of the mean of the next 15 s.
+    pub fn standings(&self, said: &[Option<Levels>; Member::COUNT]) -> Vec<Standing> {
+        let weights = self.weights(Horizon::Mean15s, 1, &said.map(|said| said.is_some()));
+        let standing = |member: Member| {
+            Some(Standing {
+                member,
+                weight: weights[member.index()],
+                alone: rates(said[member.index()]?),
+                against_ewma: self.against_ewma(member),
+                is_set_aside: self.is_set_aside(member),
+            })
         };
-        Member::all().filter(|member| speaks[member.index()]).map(standing).collect()
+        Member::all().filter_map(standing).collect()
     }
 }

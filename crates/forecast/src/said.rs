@@ -1,12 +1,19 @@
 //! What was said and has not come yet, for every horizon.
 
-use vocab::Horizon;
+use crate::features;
+use vocab::{BitRate, Horizon, Quantiles};
 
 /// Levels, never decreasing: the quantiles of one horizon.
 pub(crate) type Levels = [f32; 3];
 
 /// Quantiles of all horizons, as levels.
 pub(crate) type AllLevels = [Levels; Horizon::COUNT];
+
+/// The same as rates.
+pub(crate) fn rates(levels: Levels) -> Quantiles {
+    let [p50, p90, p99] = levels.map(|level| BitRate::from_bps(features::bps_at(level) as u64));
+    Quantiles::new(p50, p90, p99)
+}
 
 const SLOTS: usize = 1 + 5 + 15 + 15 + 30;
 

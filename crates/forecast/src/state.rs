@@ -155,11 +155,12 @@ impl State {
 
     /// How members stand.
     pub fn standings(&self, family: &Family) -> Vec<Standing> {
-        let mut speaks = self.speaks;
-        for member in Member::all().filter(|&member| !family.has(member)) {
-            speaks[member.index()] = false;
+        let mut said = [None; Member::COUNT];
+        for member in Member::all().filter(|&member| family.has(member) && self.speaks[member.index()]) {
+            let second = self.history.last();
+            said[member.index()] = second.and_then(|second| self.said[member.index()].at(second, Horizon::Mean15s));
         }
-        self.mix.standings(&speaks)
+        self.mix.standings(&said)
     }
 
     /// Other networks speak from now on.

@@ -1,6 +1,6 @@
 //! What a forecaster promises, whatever it is fed.
 
-use forecast::{Ewma, Forecaster, Last, Member, Model, Seasonal, Series, Settings};
+use forecast::{Ewma, Forecaster, Last, Member, Model, Seasonal, Series, Settings, Standing};
 use proptest::prelude::*;
 use proptest::test_runner::RngAlgorithm;
 use std::time::Duration;
@@ -133,6 +133,50 @@ fn nine_in_ten_are_not_exceeded() {
     }
     let hit = forecaster.hit_permille().expect("many scores");
     assert!((850..=950).contains(&hit), "{hit}");
+}
+
+/// How all members stand after `seconds` of nearly 8 Mbit/s, while a program outside guesses anything.
+fn stand(seconds: u64) -> Vec<Standing> {
+    let mbps = |second: u64, most: u64| second * 7_919 % 1_009 * most * 1_000_000 / 1_009;
+    let mut forecaster = Forecaster::new(Settings::default());
+    for second in 0..seconds {
+        forecaster.suggest(series(1), BitRate::from_bps(mbps(second, 40)), after(second));
+        forecaster.observe(series(1), free(7_500_000 + mbps(second + 500, 1)), after(second));
+    }
+    forecaster.standings(series(1))
+}
+
+#[test]
+fn who_loses_to_the_average_for_long_is_set_aside_and_heard_still() {
+    let named = |standings: &[Standing], member| *standings.iter().find(|of| of.member == member).expect("it speaks");
+    // On so little nobody is set aside, whatever they lost.
+    let early = stand(250);
+    assert!(early.iter().all(|of| !of.is_set_aside), "{early:?}");
+    let later = stand(900);
+    let wrong = named(&later, Member::Outside);
+    assert!(wrong.is_set_aside && wrong.weight == 0.0 && wrong.against_ewma > Some(1.0), "{wrong:?}");
+    assert!(wrong.alone.at(Quantile::P90) > BitRate::from_mbps(1), "{wrong:?}");
+    let average = named(&later, Member::Ewma);
+    assert!(!average.is_set_aside && average.against_ewma == Some(1.0), "{average:?}");
+    let together: f32 = later.iter().map(|of| of.weight).sum();
+    assert!((together - 1.0).abs() < 1e-3, "{later:?}");
+    assert_eq!(Forecaster::new(Settings::default()).standings(series(1)), Vec::new());
+}
+
+#[test]
+fn what_one_says_alone_stands_with_it() {
+    let rate = |second: u64| 1_000_000 + second * 7_919 % 3_000_000;
+    let (forecaster, _) = fed((0..400).map(|second| free(rate(second))));
+    let standings = forecaster.standings(series(1));
+    assert!(standings.len() >= 6, "{standings:?}");
+    for of in standings {
+        let alone = forecaster.alone(series(1), of.member).expect("it speaks")[Horizon::Mean15s.index()];
+        for quantile in [Quantile::P50, Quantile::P90, Quantile::P99] {
+            // Kept at one part in 256.
+            let (stands, says) = (of.alone.at(quantile).as_bps(), alone.at(quantile).as_bps());
+            assert!(stands.abs_diff(says) <= says / 250 + 1, "{of:?} {quantile:?} {says}");
+        }
+    }
 }
 
 #[test]

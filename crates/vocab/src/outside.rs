@@ -1,5 +1,7 @@
 //! How the models stand beside each other, and how asking the one outside goes.
 
+use crate::Quantiles;
+
 /// How one model stands for one series, beside the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ModelStanding {
@@ -7,6 +9,8 @@ pub struct ModelStanding {
     pub model: &'static str,
     /// How loud it speaks for the 90 % quantile of the mean of the next 15 s, in thousandths of all together.
     pub weight_permille: u16,
+    /// What it says alone of that mean.
+    pub alone: Quantiles,
     /// What it lost there in the last quarter of an hour, in thousandths of what EWMA lost: less is better. `None`
     /// while either has no record.
     pub against_ewma_permille: Option<u32>,

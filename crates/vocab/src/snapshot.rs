@@ -154,6 +154,8 @@ pub struct DeviceSnapshot {
     pub classes: [Directed<BitRate>; TrafficClass::COUNT],
     /// What all of it is foreseen to want.
     pub forecast: Directed<Option<Forecast>>,
+    /// Who says so, and how loud; empty of a device that moved nothing for a minute.
+    pub models: Directed<Vec<ModelStanding>>,
     /// What it gets: what the plan gives it with the headroom it could take (`rate + headroom`, up to its ceiling),
     /// or what it moves, where others lend it more than that.
     pub allocation: Directed<BitRate>,

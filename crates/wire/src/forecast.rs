@@ -163,7 +163,7 @@ pub struct SeriesView {
     pub usage: Directed<u64>,
     /// What it is foreseen to want; absent while nothing is known.
     pub forecast: Directed<Option<ForecastCurve>>,
-    /// Who says so, the loudest first; empty for devices.
+    /// Who says so, the loudest first.
     pub models: Directed<Vec<ModelStanding>>,
 }
 
@@ -186,6 +186,8 @@ pub struct ModelStanding {
     pub model: String,
     /// How loud it speaks for P90 of the mean of the next 15 s, in thousandths of all together.
     pub weight_permille: u16,
+    /// What it says alone of that mean: P50, P90 and P99, bit/s.
+    pub alone: [u64; 3],
     /// What it lost there in the last quarter of an hour, in thousandths of what EWMA lost: less is better; absent
     /// while either has no record.
     #[serde(default, skip_serializing_if = "Option::is_none")]

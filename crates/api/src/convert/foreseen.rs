@@ -70,7 +70,7 @@ pub(crate) fn forecast_view(snapshot: &Snapshot) -> wire::ForecastView {
         name: device.name.clone(),
         usage: rates(device.usage()),
         forecast: directed(device.forecast, |forecast| forecast.as_ref().map(curve)),
-        models: wire::Directed::default(),
+        models: directed(device.models.as_ref(), |models| standings(models)),
     });
     wire::ForecastView {
         at_ms: snapshot.at.as_unix_millis(),
@@ -89,6 +89,7 @@ fn standings(models: &[ModelStanding]) -> Vec<wire::ModelStanding> {
     loudest.sort_by_key(|standing| std::cmp::Reverse(standing.weight_permille));
     let standing = |of: &ModelStanding| wire::ModelStanding {
         model: of.model.to_owned(),
+        alone: [Quantile::P50, Quantile::P90, Quantile::P99].map(|quantile| of.alone.at(quantile).as_bps()),
         weight_permille: of.weight_permille,
         against_ewma_permille: of.against_ewma_permille,
         set_aside: of.is_set_aside,

@@ -132,13 +132,17 @@ fn what_is_foreseen_now() {
     let video = of("streaming");
     assert_eq!(video["forecast"]["download"]["mean15"], json!([8_000_000, 10_000_000, 13_000_000]));
     assert_eq!(video["forecast"]["download"]["model"], "ewma");
+    let alone = [8_000_000, 10_000_000, 13_000_000];
     let models = json!([
-        {"model": "ewma", "weight_permille": 750, "against_ewma_permille": 1000, "set_aside": false},
-        {"model": "network-1", "weight_permille": 250, "set_aside": false},
-        {"model": "outside", "weight_permille": 0, "against_ewma_permille": 1310, "set_aside": true},
+        {"model": "ewma", "weight_permille": 750, "alone": alone, "against_ewma_permille": 1000, "set_aside": false},
+        {"model": "network-1", "weight_permille": 250, "alone": alone, "set_aside": false},
+        {"model": "outside", "weight_permille": 0, "alone": alone, "against_ewma_permille": 1310, "set_aside": true},
     ]);
     assert_eq!(video["models"], json!({"download": models, "upload": []}));
-    assert_eq!(of("a4:5e:60:00:00:01")["name"], "Anna's laptop");
+    let anna = of("a4:5e:60:00:00:01");
+    assert_eq!(anna["name"], "Anna's laptop");
+    assert_eq!(anna["models"], json!({"download": models, "upload": []}));
+    assert_eq!(of("0")["models"], json!({"download": [], "upload": []}));
     assert_eq!(view["outside"], json!({"asked": 40, "failed": 2}));
     assert_eq!(view["hit_permille"], 910);
     world.ask("GET /api/v1/forecast", &[], "").problem(401, "unauthenticated");

@@ -386,6 +386,7 @@ fn standings() -> Vec<ModelStanding> {
     let standing = |model, weight_permille, lost| ModelStanding {
         model,
         weight_permille,
+        alone: forecast(8).at(Horizon::Mean15s),
         against_ewma_permille: lost,
         is_set_aside: lost > Some(1_000),
     };
@@ -404,6 +405,7 @@ pub fn device(id: DeviceId, name: &str) -> DeviceSnapshot {
         share: Share::default(),
         classes: [Directed::default(); TrafficClass::COUNT],
         forecast: Directed::default(),
+        models: Directed::default(),
         allocation: Directed::default(),
         hold: Directed::default(),
         volume_today: Directed::default(),
@@ -421,6 +423,7 @@ pub fn snapshot() -> Snapshot {
     anna.share.guarantee.download = Guarantee::Absolute(BitRate::from_mbps(4));
     anna.classes[TrafficClass::Call.index()] = mbps(4, 3);
     anna.forecast.download = Some(forecast(4));
+    anna.models.download = standings();
     anna.allocation = mbps(40, 10);
     let mut backup = device(nas(), "NAS");
     backup.last_seen = Timestamp::from_unix_secs(NOW);

@@ -5,6 +5,7 @@ use super::{Finding, Talk, View, read};
 use crate::paint::Paint;
 use crate::table::{Align, Cell, Table};
 use crate::text::{moving, plain};
+use std::collections::BTreeMap;
 use wire::{Directed, ForecastCurve, ForecastView, ModelStanding, SeriesView};
 
 /// What can be asked of the running EqualNet about forecasts.
@@ -112,6 +113,7 @@ fn all(view: &ForecastView, paint: Paint) -> String {
         let names: Vec<String> = silent.iter().map(|one| plain(&one.name)).collect();
         text.push_str(&format!("Silent, and foreseen to stay so: {}.\n", names.join(", ")));
     }
+    text.push_str(&set_aside(&view.series));
     if let Some(hits) = view.hit_permille {
         let share = permille(u32::from(hits));
         text.push_str(&format!("In the last hour {share} stayed within \"9 of 10\".\n"));
@@ -124,6 +126,26 @@ fn all(view: &ForecastView, paint: Paint) -> String {
         );
     }
     text
+}
+
+/// Which models are set aside, and of how many series (each way counts) they would speak for.
+fn set_aside(series: &[SeriesView]) -> String {
+    let mut counts: BTreeMap<&str, (u32, u32)> = BTreeMap::new();
+    for of in series.iter().flat_map(|one| one.models.download.iter().chain(&one.models.upload)) {
+        let (aside, all) = counts.entry(&of.model).or_default();
+        *aside += u32::from(of.set_aside);
+        *all += 1;
+    }
+    let words: Vec<String> = counts
+        .into_iter()
+        .filter(|(_, (aside, _))| *aside > 0)
+        .map(|(model, (aside, all))| format!("{} for {aside} of {all}", plain(model)))
+        .collect();
+    match words.as_slice() {
+        [] => String::new(),
+        [one] => format!("Set aside, because it loses to EWMA: {one}.\n"),
+        many => format!("Set aside, because they lose to EWMA: {}.\n", many.join(", ")),
+    }
 }
 
 /// Who speaks, and whether that is to be trusted.
@@ -183,6 +205,7 @@ fn standings(models: &[ModelStanding]) -> Table {
     let mut table = Table::new(&[
         ("MODEL", Align::Left),
         ("SPEAKS", Align::Right),
+        ("ALONE, 9 OF 10 BELOW", Align::Right),
         ("LOSES, EWMA = 100 %", Align::Right),
         ("", Align::Left),
     ]);
@@ -190,7 +213,8 @@ fn standings(models: &[ModelStanding]) -> Table {
         let lost = one.against_ewma_permille.map_or_else(|| "–".to_owned(), permille);
         let aside = if one.set_aside { "set aside" } else { "" };
         let speaks = permille(u32::from(one.weight_permille));
-        table.row(vec![plain(&one.model).into(), speaks.into(), lost.into(), aside.into()]);
+        let alone = moving(one.alone[1]);
+        table.row(vec![plain(&one.model).into(), speaks.into(), alone.into(), lost.into(), aside.into()]);
     }
     table
 }
@@ -223,6 +247,7 @@ mod tests {
         let standing = |model: &str, weight_permille, lost| ModelStanding {
             model: model.to_owned(),
             weight_permille,
+            alone: [7_000_000, 10_000_000, 15_000_000],
             against_ewma_permille: Some(lost),
             set_aside: lost > 1_000,
         };
@@ -231,7 +256,7 @@ mod tests {
             forecast: Directed { download: Some(curve), upload: Some(learning) },
             models: Directed {
                 download: vec![standing("ewma", 750, 1_000), standing("outside", 0, 1_310)],
-                upload: vec![],
+                upload: vec![standing("ewma", 1_000, 1_000), standing("outside", 0, 900)],
             },
             ..one("class", "streaming", "streaming")
         };
@@ -256,6 +281,7 @@ mod tests {
             "SERIES             ↓ NOW  ↓ MEAN 15 s      9 OF 10        ↑ NOW  ↑ MEAN 15 s      9 OF 10  BY\n\
              S streaming  9.50 Mbit/s  7.00 Mbit/s  10.0 Mbit/s  80.0 kbit/s            ·  90.0 kbit/s  ewma, learning\n\
              Silent, and foreseen to stay so: internet, voice, Anna's laptop, Anna's phone.\n\
+             Set aside, because it loses to EWMA: outside for 1 of 2.\n\
              In the last hour 91.3 % stayed within \"9 of 10\".\n\
              The other predictor answered 38 of 40 questions; now it did not answer in 200 ms.\n"
         );
@@ -274,16 +300,19 @@ mod tests {
              in 15 s           8.00 Mbit/s    12.0 Mbit/s  20.0 Mbit/s\n\
              in 60 s           8.00 Mbit/s    12.0 Mbit/s  20.0 Mbit/s\n\
              mean of 15 s      7.00 Mbit/s    10.0 Mbit/s  15.0 Mbit/s\n\
-             MODEL    SPEAKS  LOSES, EWMA = 100 %\n\
-             ewma     75.0 %              100.0 %\n\
-             outside   0.0 %              131.0 %  set aside\n\
+             MODEL    SPEAKS  ALONE, 9 OF 10 BELOW  LOSES, EWMA = 100 %\n\
+             ewma     75.0 %           10.0 Mbit/s              100.0 %\n\
+             outside   0.0 %           10.0 Mbit/s              131.0 %  set aside\n\
              ↑ now 80.0 kbit/s, foreseen by ewma, which has seen too little yet to be trusted\n\
              AHEAD         AS LIKELY ABOVE  9 OF 10 BELOW    99 OF 100\n\
              in 1 s            8.00 Mbit/s    12.0 Mbit/s  20.0 Mbit/s\n\
              in 5 s            8.00 Mbit/s    12.0 Mbit/s  20.0 Mbit/s\n\
              in 15 s           8.00 Mbit/s    12.0 Mbit/s  20.0 Mbit/s\n\
              in 60 s           8.00 Mbit/s    12.0 Mbit/s  20.0 Mbit/s\n\
-             mean of 15 s                ·    90.0 kbit/s  90.0 kbit/s\n"
+             mean of 15 s                ·    90.0 kbit/s  90.0 kbit/s\n\
+             MODEL     SPEAKS  ALONE, 9 OF 10 BELOW  LOSES, EWMA = 100 %\n\
+             ewma     100.0 %           10.0 Mbit/s              100.0 %\n\
+             outside    0.0 %           10.0 Mbit/s               90.0 %\n"
         );
     }
 
