@@ -78,6 +78,8 @@ enum Command {
 enum Forecast {
     #[command(flatten)]
     Console(console::ForecastCommand),
+    /// What would have been foreseen of recorded series, and how good that was
+    Backtest(offline::backtest::Arguments),
 }
 
 #[derive(Args)]
@@ -176,6 +178,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             println!("{}", api::openapi_json());
             Ok(ExitCode::SUCCESS)
         }
+        Command::Forecast(Forecast::Backtest(arguments)) => offline::backtest::run(&arguments),
         Command::Forecast(Forecast::Console(command)) => {
             console::run(console::Command::Forecast(command), &arguments.global)
         }

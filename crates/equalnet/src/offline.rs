@@ -1,6 +1,7 @@
 //! Verbs that need no daemon.
 
 pub mod analyze;
+pub mod backtest;
 pub mod demo;
 pub mod interfaces;
 pub mod plan;

@@ -4,7 +4,7 @@ use crate::family::{Family, Member};
 use crate::{Forecaster, Kind, Series, Settings};
 use std::sync::Arc;
 use std::time::Duration;
-use vocab::{Aggregate, DeviceId, Direction, Horizon, LinkId, MacAddress, Quantiles, Timestamp, TrafficClass, Usage};
+use vocab::{Aggregate, DeviceId, Direction, Horizon, LinkId, MacAddress, Quantiles, Timestamp, Usage};
 
 /// What was foreseen of one series at one second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,21 +77,4 @@ fn series_of(kind: Kind) -> Series {
         Kind::Class(class) => Series::Class(class, direction),
         Kind::Link => Series::Link(LinkId(0), direction),
     }
-}
-
-/// The class that a recorded series' word means, in our words or the shared corpora's; `None` for a total.
-///
-/// # Errors
-///
-/// The word, if it is neither.
-pub fn class_of(word: &str) -> Result<Option<TrafficClass>, &str> {
-    Ok(Some(match word {
-        "total" => return Ok(None),
-        "video" | "audio" => TrafficClass::Streaming,
-        "conf" => TrafficClass::Call,
-        "xr" => TrafficClass::Gaming,
-        "bulk" => TrafficClass::Download,
-        "background" => TrafficClass::Update,
-        other => return TrafficClass::ALL.into_iter().find(|class| class.name() == other).map(Some).ok_or(other),
-    }))
 }

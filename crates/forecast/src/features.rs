@@ -162,7 +162,11 @@ impl Recent {
             self.push_level(usual, false);
         }
         let level = level(usage.rate().as_bps() as f64);
-        self.push_level(level, matches!(usage, Usage::Backlogged(_)));
+        // What was held back wanted at least what it had, and no less than before for having waited.
+        match usage {
+            Usage::Free(_) => self.push_level(level, false),
+            Usage::Backlogged(_) => self.push_level(level.max(self.average(1)), true),
+        }
         self.context = context;
     }
 

@@ -3,13 +3,12 @@
 use crate::demand::{self, Series};
 use anyhow::{Context, Result};
 use flate2::read::GzDecoder;
-use forecast::{Course, Family, Kind, Lesson, Rows, Sampling, class_of, train};
+use forecast::{Course, Family, Kind, Recorded, Rows, Sampling, train};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::BufReader;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use vocab::{BitRate, Usage};
 
 /// The only family of the shared corpora that weights in the repository may have seen: TRACTOR is under MIT.
 const FREE: &str = "tractor";
@@ -41,19 +40,13 @@ pub fn learn(arguments: &Arguments) -> Result<()> {
     let bar = ProgressBar::new((arguments.hours * 3_600.0) as u64);
     let made = demand::make(arguments.hours, arguments.seed, |seconds| bar.inc(seconds as u64));
     bar.finish_and_clear();
-    let mut lessons = Lessons::default();
-    for Series { family, class, seconds } in &made {
-        lessons.add(family, class, &seconds.main)?;
-    }
     let recorded = if arguments.recorded.exists() { read(&arguments.recorded)? } else { Vec::new() };
-    for (class, bytes) in &recorded {
-        lessons.add(FREE, class, bytes)?;
-    }
     let from = match recorded.len() {
         0 => format!("{} made series (no {})", made.len(), arguments.recorded.display()),
         count => format!("{} made series and {count} of {FREE}", made.len()),
     };
-    let rows = Rows::draw(&lessons.all, &Sampling { seed: arguments.seed, ..Sampling::default() });
+    let all: Vec<Recorded> = made.iter().map(as_recorded).chain(recorded.into_iter().map(Ok)).collect::<Result<_>>()?;
+    let rows = Rows::draw(&Recorded::lessons(&all), &Sampling { seed: arguments.seed, ..Sampling::default() });
     println!("{from}: {} rows", rows.len());
     let bars = MultiProgress::new();
     let networks = std::thread::scope(|scope| {
@@ -82,45 +75,18 @@ pub fn learn(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-#[derive(Default)]
-struct Lessons {
-    all: Vec<Lesson>,
-    families: BTreeMap<String, u32>,
+fn as_recorded(made: &Series) -> Result<Recorded> {
+    let kind = Kind::of(made.family, made.class).map_err(|word| anyhow::anyhow!("{word}: no class"))?;
+    let bytes = made.seconds.main.iter().map(|&bytes| Some(bytes as f64)).collect();
+    Ok(Recorded { family: made.family.to_owned(), name: String::new(), kind, first: 0, bytes })
 }
 
-impl Lessons {
-    fn add(&mut self, family: &str, word: &str, bytes: &[u64]) -> Result<()> {
-        let kind = kind_of(family, word)?;
-        let count = self.families.len() as u32;
-        let family = *self.families.entry(family.to_owned()).or_insert(count);
-        let usage = |bytes: &u64| Some(Usage::Free(BitRate::from_bps(bytes * 8)));
-        self.all.push(Lesson { kind, family, seconds: bytes.iter().map(usage).collect() });
-        Ok(())
-    }
-}
-
-/// What a series of this family and class is in our words.
-fn kind_of(family: &str, word: &str) -> Result<Kind> {
-    let class = class_of(word).map_err(|word| anyhow::anyhow!("{word}: no class"))?;
-    Ok(match (class, family) {
-        (Some(class), "made_class") => Kind::Class(class),
-        (Some(class), _) => Kind::Aggregate(class),
-        (None, "made_total") => Kind::Link,
-        (None, _) => Kind::Device,
-    })
-}
-
-/// The series of [`FREE`] in a file of the corpora's format: class and bytes of each second.
-fn read(path: &Path) -> Result<Vec<(String, Vec<u64>)>> {
+/// The series of [`FREE`] in a file of recorded series.
+fn read(path: &Path) -> Result<Vec<Recorded>> {
     let file = File::open(path).with_context(|| format!("reading {}", path.display()))?;
-    let mut all: BTreeMap<String, (String, Vec<u64>)> = BTreeMap::new();
-    for row in csv::Reader::from_reader(GzDecoder::new(file)).into_deserialize() {
-        let (family, series, class, _, bytes, _): (String, String, String, u64, f64, f64) = row?;
-        if family == FREE {
-            all.entry(series).or_insert_with(|| (class, Vec::new())).1.push(bytes as u64);
-        }
-    }
-    Ok(all.into_values().collect())
+    let mut all = Recorded::read(BufReader::new(GzDecoder::new(file))).with_context(|| path.display().to_string())?;
+    all.retain(|recorded| recorded.family == FREE);
+    Ok(all)
 }
 
 #[cfg(test)]
@@ -137,10 +103,10 @@ mod tests {
             ("made_device", "total", Kind::Device),
             ("made_total", "total", Kind::Link),
         ] {
-            assert_eq!(kind_of(family, word).ok(), Some(kind), "{family} {word}");
+            assert_eq!(Kind::of(family, word).ok(), Some(kind), "{family} {word}");
         }
         for series in demand::make(30.0, 1, |_| {}) {
-            assert!(kind_of(series.family, series.class).is_ok(), "{} {}", series.family, series.class);
+            assert!(as_recorded(&series).is_ok(), "{} {}", series.family, series.class);
         }
     }
 }

@@ -1,0 +1,292 @@
+//! `equalnet forecast backtest`: what would have been foreseen of recorded series.
+
+use anyhow::{Context, Result, bail};
+use flate2::read::MultiGzDecoder;
+use flate2::write::GzEncoder;
+use forecast::{
+    Backtest, Course, FIRST_ORIGIN, Family, Foreseen, Member, Network, ORIGIN_EVERY, Recorded, Rows, Sampling, Tally,
+    in_bytes, train,
+};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, BufWriter, IsTerminal, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use vocab::Horizon;
+
+/// What the user asked for.
+#[derive(clap::Args)]
+#[command(after_help = "DEMAND has a row a second, `family,series,class,t,bytes,other`: bytes is what was wanted in \
+    that second, other is not read. A class is one of ours, or video, audio, conf, xr, bulk, background, total; the \
+    series of a family whose name holds `class` or `total` are sums over all devices.\n\nFORECASTS gets \
+    `series,t,target,p50,p90,p99` in bytes per second, for the seconds 59, 64, 69… with a minute left after them; \
+    target is 1, 5, 15, 60 (that second) or w15 (the mean of the next fifteen). At t nothing after t is known.\n\n\
+    Files that end in .gz are packed. Exit code: 0 done, 2 an error.\n\n\
+    Examples:\n  equalnet forecast backtest --input demand.csv.gz --forecasts said.csv.gz\n  \
+    equalnet forecast backtest --input new.csv --train-on old.csv.gz --forecasts said.csv\n  \
+    equalnet forecast backtest --input demand.csv --json | jq .models.together.w15.ql90")]
+pub struct Arguments {
+    /// The recorded series
+    #[arg(long, value_name = "DEMAND.csv[.gz]")]
+    input: PathBuf,
+    /// Write what would have been foreseen to this file
+    #[arg(long, value_name = "FORECASTS.csv[.gz]")]
+    forecasts: Option<PathBuf>,
+    /// Let the networks learn from these series first, instead of the weights that ship (minutes)
+    #[arg(long, value_name = "DEMAND.csv[.gz]")]
+    train_on: Option<PathBuf>,
+    /// Keep what was learnt in this file
+    #[arg(long, value_name = "OUT.safetensors", requires = "train_on")]
+    save_weights: Option<PathBuf>,
+    /// Use the weights of this file
+    #[arg(long, value_name = "FILE.safetensors", conflicts_with = "train_on")]
+    weights: Option<PathBuf>,
+    /// Only what is said together is of interest: leave out the table of single models
+    #[arg(long)]
+    together_only: bool,
+    /// JSON for machines
+    #[arg(long)]
+    json: bool,
+}
+
+/// How many networks learn.
+const NETWORKS: u64 = 4;
+
+/// Longer than the weights that ship learn: the machine is the user's own, and so are the minutes.
+const COURSE: Course =
+    Course { width: 96, steps: 16_000, batch: 256, step_width: 2e-3, mean_counts: 5.0, anonymous: 0.2, seed: 1 };
+
+/// Runs the backtest and prints how good it was.
+///
+/// # Errors
+/// A file cannot be read or written, or a line of it is wrong: which, and why.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let recorded = read(&arguments.input)?;
+    let family = match (&arguments.train_on, &arguments.weights) {
+        (Some(path), _) => {
+            let family = learn(&read(path)?)?;
+            if let Some(path) = &arguments.save_weights {
+                std::fs::write(path, family.to_bytes("equalnet forecast backtest --train-on"))
+                    .with_context(|| format!("{} cannot be written", path.display()))?;
+            }
+            family
+        }
+        (None, Some(path)) => {
+            let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+            Family::from_bytes(&bytes).with_context(|| path.display().to_string())?
+        }
+        (None, None) => Family::shipped(),
+    };
+    let mut written = arguments.forecasts.as_deref().map(Written::create).transpose()?;
+    let alone: Vec<Member> = Member::all()
+        .filter(|&member| !arguments.together_only && family.has(member) && member != Member::Outside)
+        .collect();
+    let mut tallies: BTreeMap<Option<Member>, Tally> = BTreeMap::new();
+    let mut backtest = Backtest::new(Arc::new(family));
+    let bar = bar("foreseeing", recorded.len() as u64);
+    for series in &recorded {
+        let mut foreseen: BTreeMap<Option<Member>, Vec<Foreseen>> = BTreeMap::new();
+        let last_origin = series.bytes.len().saturating_sub(Horizon::After60s.seconds() as usize);
+        backtest.run(series.kind, &series.seconds(), FIRST_ORIGIN, ORIGIN_EVERY, &alone, &mut |member, one| {
+            if one.known <= last_origin {
+                foreseen.entry(member).or_default().push(one);
+            }
+        });
+        if let (Some(written), Some(together)) = (&mut written, foreseen.get(&None)) {
+            written.series(series, together)?;
+        }
+        let bytes: Vec<f64> = series.bytes.iter().map(|bytes| bytes.unwrap_or_default()).collect();
+        for (member, foreseen) in foreseen {
+            tallies.entry(member).or_default().add(&series.family, &bytes, &foreseen);
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    if let Some(written) = written {
+        written.finish()?;
+    }
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&as_json(&recorded, &tallies))?);
+    } else {
+        print(&recorded, &tallies);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn is_packed(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "gz")
+}
+
+fn read(path: &Path) -> Result<Vec<Recorded>> {
+    let file = File::open(path).with_context(|| format!("{} cannot be opened", path.display()))?;
+    let recorded = if is_packed(path) {
+        Recorded::read(BufReader::new(MultiGzDecoder::new(file)))
+    } else {
+        Recorded::read(BufReader::new(file))
+    };
+    recorded.with_context(|| path.display().to_string())
+}
+
+/// Networks that learnt from `recorded`, each on a thread of its own, as many at a time as there are cores.
+fn learn(recorded: &[Recorded]) -> Result<Family> {
+    let rows = Rows::draw(&Recorded::lessons(recorded), &Sampling::default());
+    if rows.is_empty() {
+        bail!("there is nothing to learn from: every series is shorter than a minute");
+    }
+    let bars = MultiProgress::new();
+    if !std::io::stderr().is_terminal() {
+        bars.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    let learn_one = |seed: u64| {
+        let course = Course { seed, ..COURSE };
+        let bar = bars.add(bar(&format!("network {seed} learns"), course.steps as u64));
+        let network = train(&rows, &course, &mut |progress| {
+            bar.set_position(progress.step as u64);
+            ControlFlow::Continue(())
+        });
+        bar.finish_and_clear();
+        network
+    };
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
+    let mut networks: Vec<Network> = Vec::new();
+    for first in (1..=NETWORKS).step_by(cores as usize) {
+        std::thread::scope(|scope| {
+            let seeds = first..(first + cores).min(NETWORKS + 1);
+            let learn_one = &learn_one;
+            let pupils: Vec<_> = seeds.map(|seed| scope.spawn(move || learn_one(seed))).collect();
+            for pupil in pupils {
+                networks.extend(pupil.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+        });
+    }
+    Ok(Family::new(networks))
+}
+
+fn bar(what: &str, length: u64) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{msg:18} {bar:40} {pos} of {len}  {eta} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(length).with_style(style).with_message(what.to_owned())
+}
+
+/// The file of forecasts.
+struct Written<'a> {
+    path: &'a Path,
+    file: Box<dyn Finish>,
+}
+
+/// A file that has an end of its own when it is packed.
+trait Finish: Write {
+    fn finish(self: Box<Self>) -> std::io::Result<()>;
+}
+
+impl Finish for BufWriter<File> {
+    fn finish(mut self: Box<Self>) -> std::io::Result<()> {
+        self.flush()
+    }
+}
+
+impl Finish for GzEncoder<BufWriter<File>> {
+    fn finish(self: Box<Self>) -> std::io::Result<()> {
+        GzEncoder::finish(*self)?.flush()
+    }
+}
+
+impl<'a> Written<'a> {
+    fn create(path: &'a Path) -> Result<Written<'a>> {
+        let file = File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
+        let file = BufWriter::new(file);
+        let mut file: Box<dyn Finish> =
+            if is_packed(path) { Box::new(GzEncoder::new(file, flate2::Compression::fast())) } else { Box::new(file) };
+        writeln!(file, "series,t,target,p50,p90,p99")?;
+        Ok(Written { path, file })
+    }
+
+    fn series(&mut self, series: &Recorded, foreseen: &[Foreseen]) -> Result<()> {
+        for foreseen in foreseen {
+            let second = series.first + foreseen.known as u64 - 1;
+            for horizon in Horizon::ALL {
+                let [p50, p90, p99] = in_bytes(foreseen.quantiles[horizon.index()]);
+                let target = target(horizon);
+                writeln!(self.file, "{},{second},{target},{p50:.0},{p90:.0},{p99:.0}", series.name)
+                    .with_context(|| format!("{} cannot be written", self.path.display()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<()> {
+        self.file.finish().with_context(|| format!("{} cannot be written", self.path.display()))
+    }
+}
+
+/// The word of a horizon in files of forecasts.
+fn target(horizon: Horizon) -> &'static str {
+    horizon.name().trim_start_matches('h')
+}
+
+/// The mean of the next 15 s first: guarantees are made of it.
+const SHOWN: [Horizon; Horizon::COUNT] =
+    [Horizon::Mean15s, Horizon::After1s, Horizon::After5s, Horizon::After15s, Horizon::After60s];
+
+fn name(member: Option<Member>) -> &'static str {
+    member.map_or("together", Member::name)
+}
+
+fn as_json(recorded: &[Recorded], tallies: &BTreeMap<Option<Member>, Tally>) -> serde_json::Value {
+    let models: serde_json::Map<String, serde_json::Value> = tallies
+        .iter()
+        .map(|(member, tally)| {
+            let mut model = serde_json::Map::new();
+            for horizon in SHOWN {
+                let Some(measures) = tally.measures(horizon) else { continue };
+                let [ql50, ql90, ql99] = measures.ql;
+                let families: serde_json::Map<String, serde_json::Value> =
+                    tally.by_family(horizon).map(|(family, of)| (family.to_owned(), of.ql[1].into())).collect();
+                model.insert(
+                    target(horizon).to_owned(),
+                    serde_json::json!({
+                        "ql50": ql50, "ql90": ql90, "ql99": ql99, "wape": measures.wape, "mase": measures.mase,
+                        "cover90": measures.cover90, "in85_95": measures.in85_95, "short": measures.short,
+                        "excess": measures.excess, "ql90_by_family": families,
+                    }),
+                );
+            }
+            model.insert("excess5".to_owned(), tally.excess_at_5_short().into());
+            (name(*member).to_owned(), model.into())
+        })
+        .collect();
+    serde_json::json!({ "series": recorded.len(), "models": models })
+}
+
+fn print(recorded: &[Recorded], tallies: &BTreeMap<Option<Member>, Tally>) {
+    let seconds: usize = recorded.iter().map(|series| series.bytes.len()).sum();
+    println!(
+        "{} series, {seconds} seconds. Quantile loss of P90 (lower is better), by how far ahead:\n",
+        recorded.len()
+    );
+    println!(
+        "             next 15 s     1 s     5 s    15 s    60 s   P90 held  series in 85-95 %  in vain at 5 % short"
+    );
+    for (member, tally) in tallies {
+        let Some(mean) = tally.measures(Horizon::Mean15s) else { continue };
+        print!("{:12}", name(*member));
+        for horizon in SHOWN {
+            let wide = if horizon == Horizon::Mean15s { 10 } else { 8 };
+            match tally.measures(horizon) {
+                Some(measures) => print!("{:wide$.3}", measures.ql[1]),
+                None => print!("{:>wide$}", "–"),
+            }
+        }
+        let in_vain = tally.excess_at_5_short().map_or("–".to_owned(), |excess| format!("{excess:.0} %"));
+        println!("{:9.1} %{:17.1} %{in_vain:>22}", mean.cover90, mean.in85_95);
+    }
+    if tallies.values().all(|tally| tally.measures(Horizon::Mean15s).is_none()) {
+        println!("No series is long enough, or wants enough, to be judged: two minutes are needed.");
+    }
+}
