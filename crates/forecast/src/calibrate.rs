@@ -21,6 +21,11 @@ const MOST: f32 = 1.5;
 const OF_FORESEEN: f32 = 0.5;
 const OF_USUAL: f32 = 0.02;
 
+/// And at most so many times the way from P50 to P90 (with a little of what is usual, where there is no way): what was
+/// said is judged seconds later, so that on a smooth series wider steps swing around what comes.
+const OF_SPREAD: f32 = 2.0;
+const LEAST_OF_USUAL: f32 = 0.002;
+
 /// The offsets of one series.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Calibration([[f32; 3]; Horizon::COUNT]);
@@ -45,8 +50,9 @@ impl Calibration {
     pub fn correct(&self, horizon: Horizon, said: Levels, usual: f32) -> Levels {
         let mut least = 0.0f32;
         let mut corrected = said;
+        let most = OF_SPREAD * (said[1] - said[0]).max(0.0) + LEAST_OF_USUAL * usual;
         for (level, offset) in corrected.iter_mut().zip(self.0[horizon.index()]) {
-            let width = (OF_FORESEEN * *level).max(OF_USUAL * usual);
+            let width = (OF_FORESEEN * *level).max(OF_USUAL * usual).min(most);
             least = (*level + offset * width).max(least);
             *level = least;
         }

@@ -25,7 +25,7 @@ const PRESUMPTION: f32 = 4.0;
 /// The memory by which models are set aside: a quarter of an hour.
 const LONG: f32 = 1.0 - 1.0 / 900.0;
 
-/// Nobody is set aside on less than five minutes.
+/// Nobody is set aside on less than this many seconds that still count: some six minutes.
 const ENOUGH_S: f32 = 300.0;
 
 /// Page-Hinkley's test on the error of the median in log-level space, each at most [`MOST_ERROR`]: errors that stay

@@ -331,3 +331,29 @@ fn who_only_reacts_says_the_last_value() {
         check_between(&forecast, bps * 99 / 100, bps * 101 / 100);
     }
 }
+
+#[test]
+fn on_a_smooth_series_all_together_are_as_good_as_the_moving_average() {
+    let mut forecaster = Forecaster::new(Settings::default());
+    let rates: Vec<f64> = (0..3_000u32)
+        .map(|second| {
+            let noise = f64::from(second.wrapping_mul(2_654_435_769) >> 16) / 65_536.0 - 0.5;
+            4e7 * (1.0 + 0.1 * (f64::from(second) / 100.0).sin() + 0.02 * noise)
+        })
+        .collect();
+    let at = Horizon::Mean15s.index();
+    let mut missed = [0.0; 2];
+    for second in 0..rates.len() - 15 {
+        let now = after(second as u64);
+        forecaster.observe(series(1), free(rates[second] as u64), now);
+        if second >= 1_000 {
+            let came = rates[second + 1..=second + 15].iter().sum::<f64>() / 15.0;
+            let ewma = forecaster.alone(series(1), Member::Ewma).expect("it has seen the series");
+            let said = [forecaster.forecast(series(1), now).quantiles[at], ewma[at]];
+            for (missed, said) in missed.iter_mut().zip(said) {
+                *missed += (said.at(Quantile::P50).as_bps() as f64 - came).abs();
+            }
+        }
+    }
+    assert!(missed[0] <= 1.1 * missed[1], "{missed:?}");
+}
