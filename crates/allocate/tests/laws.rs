@@ -3,8 +3,8 @@
 //! Rates are rounded down to whole bit/s at every node, so sums may lack a bit for each claim: `slack`.
 
 use allocate::{
-    AggregateClaim, Claim, ClaimKind, DeviceClaim, Settings, Yielding, allocate, check_change, check_policy, divide,
-    owed, resolve_guarantee,
+    AggregateClaim, Claim, ClaimKind, DeviceClaim, Portion, Settings, Yielding, allocate, check_change, check_policy,
+    divide, owed, resolve_guarantee,
 };
 use proptest::prelude::*;
 use proptest::sample::subsequence;
@@ -563,8 +563,15 @@ proptest! {
             prop_assert!(all_floors <= bits(capacity));
             let steadfast = !settings.early_yielding && all_floors + slack < bits(capacity);
             let full = bits(portion.rate) + slack >= bits(*guarantee).min(bits(*ceiling));
-            let content = portion.parts.iter().flat_map(|device| &device.parts).all(|part| {
-                matches!(part.bound, Bound::Demand | Bound::Ceiling | Bound::DeviceCeiling)
+            // Content is who has all it can use, or whose device has: to the last bits, which rounding takes from a
+            // ceiling that does not divide evenly.
+            let content = portion.parts.iter().all(|device| {
+                let device_full = bits(device.rate) + slack >= bits(device.ceiling);
+                let at_its_bound = |part: &Portion| {
+                    matches!(part.bound, Bound::Demand | Bound::Ceiling | Bound::DeviceCeiling)
+                        || bits(part.rate) + slack >= bits(part.demand)
+                };
+                device_full || device.parts.iter().all(at_its_bound)
             });
             prop_assert!(!steadfast || full || content, "the guarantee of a group is kept: {:?}", portion);
         }
