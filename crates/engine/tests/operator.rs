@@ -1,33 +1,18 @@
 //! What the operator changes, and what the engine says and does about it.
 
+mod one_link;
+
 use engine::{Engine, Input, Output};
-use forecast::{Forecaster, Settings};
+use one_link::{START, engine};
 use std::time::Duration;
 use vocab::{
-    Actor, Aggregate, AlertKind, BitRate, ByteCount, DecisionKind, DeviceId, DevicePatch, Directed, InterfaceName,
-    Link, LinkId, MacAddress, Mode, Policy, Priority, Record, Sample, Subject, Timestamp, Topology, TrafficClass,
-    Weight,
+    Actor, Aggregate, AlertKind, ByteCount, DecisionKind, DeviceId, DevicePatch, Directed, LinkId, MacAddress, Mode,
+    Policy, Priority, Record, Sample, Subject, Timestamp, TrafficClass, Weight,
 };
-
-const START: Timestamp = Timestamp::from_unix_secs(1_750_000_000);
 
 fn device(number: u16) -> DeviceId {
     let [high, low] = number.to_be_bytes();
     DeviceId::Mac(MacAddress([2, 0, 0, 0, high, low]))
-}
-
-fn engine(mode: Mode) -> Engine {
-    let name = |name| InterfaceName::new(name).unwrap();
-    let rate = BitRate::from_mbps(100);
-    let link = Link {
-        id: LinkId(0),
-        name: "internet".to_owned(),
-        topology: Topology::Router { lan: name("lan"), wan: name("wan") },
-        line_rate: Directed { download: rate, upload: rate },
-        margin_permille: 50,
-    };
-    let policy = Policy { mode, ..Policy::default() };
-    Engine::new(policy, vec![link], Forecaster::new(Settings::default()), START)
 }
 
 fn outputs(engine: &mut Engine) -> Vec<Output> {

@@ -1,36 +1,23 @@
 //! Another predictor: weighed like one of our own models.
 
-use engine::{Engine, Input, Output};
-use forecast::{Forecaster, Settings};
+mod one_link;
+
+use engine::{Input, Output};
+use one_link::{START, engine};
 use std::sync::Arc;
 use std::time::Duration;
 use vocab::{
-    Aggregate, BitRate, ByteCount, DeviceId, Directed, Direction, InterfaceName, Link, LinkId, MacAddress, Mode,
-    ModelStanding, OutsideCounts, Policy, Sample, Snapshot, Timestamp, Topology, TrafficClass,
+    Aggregate, BitRate, ByteCount, DeviceId, Directed, Direction, LinkId, MacAddress, Mode, ModelStanding,
+    OutsideCounts, Sample, Snapshot, Timestamp, TrafficClass,
 };
 
-const START: Timestamp = Timestamp::from_unix_secs(1_750_000_000);
 const SECOND: Duration = Duration::from_secs(1);
 const CLASS: TrafficClass = TrafficClass::Streaming;
-
-fn engine() -> Engine {
-    let name = |name| InterfaceName::new(name).unwrap();
-    let rate = BitRate::from_mbps(100);
-    let link = Link {
-        id: LinkId(0),
-        name: "internet".to_owned(),
-        topology: Topology::Router { lan: name("lan"), wan: name("wan") },
-        line_rate: Directed { download: rate, upload: rate },
-        margin_permille: 50,
-    };
-    let policy = Policy { mode: Mode::Suggest, ..Policy::default() };
-    Engine::new(policy, vec![link], Forecaster::new(Settings::default()), START)
-}
 
 /// Every second of `mbps`, a device streams at that rate; before each, `say` may tell what another predictor says.
 /// Gives the last snapshot.
 fn pass(mbps: impl IntoIterator<Item = u64>, say: impl Fn(Timestamp) -> Option<Input>) -> Arc<Snapshot> {
-    let (mut engine, mac) = (engine(), MacAddress([2, 0, 0, 0, 0, 1]));
+    let (mut engine, mac) = (engine(Mode::Suggest), MacAddress([2, 0, 0, 0, 0, 1]));
     let seen = devices::Sighting::from_packet(mac, [10, 0, 0, 1].into(), START).expect("a local address");
     engine.handle_input(Input::DeviceSeen(seen), START);
     let (mut now, mut shown) = (START, Arc::default());
