@@ -94,14 +94,6 @@ impl Forecaster {
         Forecaster { heard: Heard::Nobody, ..Forecaster::with_family(settings, Arc::default()) }
     }
 
-    /// Puts other weights in force. What was learnt of each series stays; the networks' records begin anew.
-    pub fn put_in_force(&mut self, family: Arc<Family>) {
-        self.shared.family = family;
-        for kept in self.series.values_mut() {
-            kept.state.forget_networks();
-        }
-    }
-
     /// Takes what `series` did in the window of 1 s that ended at `at`.
     ///
     /// Once per window and series, in any order of series. A window that is not reported is unknown, not zero:

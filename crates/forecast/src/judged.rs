@@ -93,12 +93,6 @@ impl Tally {
         of_horizon.map(|((_, family), series)| (family.as_str(), mean(series)))
     }
 
-    /// The quantile loss of P90 for the mean of the next 15 s, series by series, in the order in which they came.
-    pub fn each_ql90(&self) -> impl Iterator<Item = f64> {
-        let of_mean = self.series.iter().filter(|((horizon, _), _)| *horizon == Horizon::Mean15s);
-        of_mean.flat_map(|(_, series)| series.iter().map(|measures| measures.ql[1]))
-    }
-
     /// What is reserved in vain for the next 15 s, in % of the demand, when P90 is scaled by one factor per family
     /// until 5 % of the volume stays short.
     pub fn excess_at_5_short(&self) -> Option<f64> {

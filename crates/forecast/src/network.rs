@@ -101,11 +101,6 @@ impl Network {
         if all.chain([&network.shifts, &network.scales]).all(sane) { Ok(network) } else { Err(Malformed::Weight) }
     }
 
-    /// How many weights it has.
-    pub fn weight_count(&self) -> usize {
-        self.layers.iter().map(|layer| layer.weights.len() + layer.biases.len()).sum()
-    }
-
     /// What it foresees; finite and never crossing, whatever it is told.
     pub(crate) fn foresee(&self, inputs: &[f32; INPUTS]) -> LogQuantiles {
         let (mut from, mut to) = ([0.0f32; MOST_WIDE], [0.0f32; MOST_WIDE]);

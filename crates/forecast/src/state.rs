@@ -3,7 +3,7 @@
 use crate::Kind;
 use crate::calibrate::Calibration;
 use crate::family::{Family, Member};
-use crate::features::{self, Context, LEVELS, Recent};
+use crate::features::{self, Context, INPUTS, LEVELS, Recent};
 use crate::history::{Arrival, History, Outcome};
 use crate::mix::{Mix, Standing};
 use crate::models::{Ewma, Last, Model, Seasonal};
@@ -163,17 +163,6 @@ impl State {
         self.mix.standings(&said)
     }
 
-    /// Other networks speak from now on.
-    pub fn forget_networks(&mut self) {
-        for member in Member::all() {
-            if let Member::Network(_) = member {
-                self.said[member.index()] = Said::nothing();
-            }
-        }
-        self.mix = Mix::new();
-        self.calibration = Calibration::default();
-    }
-
     /// Takes what a program outside foresees.
     pub fn suggest(&mut self, rate: BitRate, second: u64) {
         self.points.outside = Some((features::level(rate.as_bps() as f64), second));
@@ -273,20 +262,14 @@ impl State {
             return;
         }
         let inputs = self.recent.inputs(kind);
-        let most = (self.peak * SANE).max(LEAST_MOST);
+        let most = self.most();
         let mut all = [AllLevels::default(); Member::COUNT];
         for member in Member::all() {
             let place = member.index();
-            let levels = match member {
-                Member::Network(number) => shared.family.networks().get(usize::from(number)).map(|network| {
-                    network.foresee(&inputs).map(|logs| logs.map(|log_level| features::unlog(log_level).min(most)))
-                }),
-                Member::Last | Member::Ewma | Member::Seasonal | Member::Outside => {
-                    let log_level = self.point(member, second).map(features::log);
-                    self.records[place].levels.put(second, log_level);
-                    log_level.map(|log_level| self.of_point(kind, place, log_level, most, shared))
-                }
-            };
+            if !matches!(member, Member::Network(_)) {
+                self.records[place].levels.put(second, self.point(member, second).map(features::log));
+            }
+            let levels = self.says(kind, member, second, &inputs, shared);
             self.speaks[place] = levels.is_some();
             self.said[place].say(second, levels.as_ref());
             all[place] = levels.unwrap_or_default();
@@ -343,20 +326,36 @@ impl State {
         })
     }
 
-    /// What one member alone says now.
-    pub fn alone(&self, kind: Kind, member: Member, shared: &Shared) -> Option<AllLevels> {
-        let most = (self.peak * SANE).max(LEAST_MOST);
+    /// No quantile is larger.
+    fn most(&self) -> f32 {
+        (self.peak * SANE).max(LEAST_MOST)
+    }
+
+    /// What one member says at `second`, told `inputs`.
+    fn says(
+        &self,
+        kind: Kind,
+        member: Member,
+        second: u64,
+        inputs: &[f32; INPUTS],
+        shared: &Shared,
+    ) -> Option<AllLevels> {
+        let most = self.most();
         match member {
             Member::Network(number) => {
-                let network = shared.family.networks().get(usize::from(number))?;
-                let logs = network.foresee(&self.recent.inputs(kind));
+                let logs = shared.family.networks().get(usize::from(number))?.foresee(inputs);
                 Some(logs.map(|logs| logs.map(|log_level| features::unlog(log_level).min(most))))
             }
             Member::Last | Member::Ewma | Member::Seasonal | Member::Outside => {
-                let level = self.point(member, self.history.last()?)?;
+                let level = self.point(member, second)?;
                 Some(self.of_point(kind, member.index(), features::log(level), most, shared))
             }
         }
+    }
+
+    /// What one member alone says now.
+    pub fn alone(&self, kind: Kind, member: Member, shared: &Shared) -> Option<AllLevels> {
+        self.says(kind, member, self.history.last()?, &self.recent.inputs(kind), shared)
     }
 }
 
