@@ -86,13 +86,18 @@ pub fn run(config_file: &Path) -> Result<()> {
     let (snapshots_in, snapshots) = watch::channel(Arc::new(Snapshot::default()));
     let (policy_in, policy_out) = watch::channel(Arc::new(policy.clone()));
     let (stop_api, api_stops) = oneshot::channel();
+    // The weights are read once, for the engine and for those who ask about series of their own.
+    let family = Arc::new(forecast::Family::shipped());
     let (worker_policy, foreseen_from) = (policy_out.clone(), snapshots.clone());
     let state = ApiState {
         snapshots,
         policy: policy_out,
         requests: requests_in,
         interfaces: Arc::new(|| offline::interfaces::list().map_err(|error| format!("{error:#}"))),
-        foresee: Arc::new(foresee::foresee),
+        foresee: Arc::new({
+            let family = family.clone();
+            move |class, seconds, at| foresee::foresee(&family, class, seconds, at)
+        }),
         accounts: accounts::hash(&config.state_dir)?
             .map(|password_hash| Account { user: "admin".to_owned(), password_hash })
             .into_iter()
@@ -110,7 +115,7 @@ pub fn run(config_file: &Path) -> Result<()> {
     let api_thread =
         spawn_vital("api", &signals_in, move || api::run(listeners, state, api_stops).context("the API ended"))?;
 
-    let forecaster = Forecaster::new(forecast::Settings::default());
+    let forecaster = Forecaster::with_family(forecast::Settings::default(), family);
     let mut engine = Engine::new(policy, config.links.clone(), forecaster, clock.now());
     remember(&mut engine, &config, &clock);
     engine.handle_input(Input::SourceChanged(sources.inlet.kind()), clock.now());

@@ -56,8 +56,7 @@ pub struct Arguments {
 const NETWORKS: u64 = 4;
 
 /// Longer than the weights that ship learn: the machine is the user's own, and so are the minutes.
-const COURSE: Course =
-    Course { width: 96, steps: 16_000, batch: 256, step_width: 2e-3, mean_counts: 5.0, anonymous: 0.2, seed: 1 };
+const STEPS: usize = 16_000;
 
 /// Runs the backtest and prints how good it was.
 ///
@@ -141,7 +140,7 @@ fn learn(recorded: &[Recorded]) -> Result<Family> {
         bars.set_draw_target(ProgressDrawTarget::hidden());
     }
     let learn_one = |seed: u64| {
-        let course = Course { seed, ..COURSE };
+        let course = Course { seed, steps: STEPS, ..Course::default() };
         let bar = bars.add(bar(&format!("network {seed} learns"), course.steps as u64));
         let network = train(&rows, &course, &mut |progress| {
             bar.set_position(progress.step as u64);
