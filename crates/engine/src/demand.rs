@@ -74,7 +74,9 @@ pub(crate) struct Activity {
     pub flows: u32,
     /// When it last moved something.
     pub last_active: Timestamp,
-    moved: Directed<ByteCount>,
+    /// What was counted in the last closed window, before any queue.
+    pub counted: Directed<Counted>,
+    moved: Directed<Counted>,
     moved_flows: u32,
     /// What its queues had sent at the last reading.
     sent: Directed<Option<Sent>>,
@@ -82,6 +84,20 @@ pub(crate) struct Activity {
     served: Directed<Option<BitRate>>,
     /// Whether `usage` is what its queues sent.
     is_served: Directed<bool>,
+}
+
+/// Bytes, layer 2, and the packets they came in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counted {
+    pub bytes: ByteCount,
+    pub packets: u64,
+}
+
+impl std::ops::AddAssign for Counted {
+    fn add_assign(&mut self, other: Counted) {
+        self.bytes += other.bytes;
+        self.packets = self.packets.saturating_add(other.packets);
+    }
 }
 
 /// A reading of what a queue has sent.
@@ -101,9 +117,10 @@ impl Activity {
         let served = std::mem::take(&mut self.served);
         self.is_served = Directed::from_fn(|direction| served[direction].is_some());
         self.usage = Directed::from_fn(|direction| {
-            let counted = moved[direction].per(window);
+            let counted = moved[direction].bytes.per(window);
             served[direction].unwrap_or(counted)
         });
+        self.counted = moved;
         self.flows = std::mem::take(&mut self.moved_flows);
     }
 
@@ -157,7 +174,9 @@ impl LinkActivity {
         }
         let device = self.devices.entry(sample.aggregate.device).or_default();
         let activity = device.classes.entry(sample.aggregate.class).or_default();
-        activity.moved += sample.bytes;
+        for direction in Direction::ALL {
+            activity.moved[direction] += Counted { bytes: sample.bytes[direction], packets: sample.packets[direction] };
+        }
         activity.moved_flows = activity.moved_flows.max(sample.flows);
         device.volume_today += sample.bytes;
         if sample.bytes != Directed::default() {

@@ -7,6 +7,8 @@ use crate::input::Input;
 use crate::journal::{Entry, Journal};
 use crate::output::Output;
 use crate::planning::{self, Forecasts, Situation};
+use crate::seconds::seconds;
+use crate::settings::Settings;
 use crate::summary;
 use allocate::{FloorGate, is_worth_applying};
 use devices::{ChangeKind, Registry, RegistrySettings};
@@ -18,7 +20,6 @@ use vocab::{
     Actor, Aggregate, AlertKind, BitRate, CaptureCounts, DecisionKind, DeviceId, DevicePolicy, DeviceRecord, Directed,
     Direction, Division, FlowSummary, Forecast, ForecastRecord, Horizon, Link, LinkId, Mode, OutsideCounts, Plan,
     PlanId, Policy, Priority, Record, RuleHits, RuleId, Sample, Shaping, SourceKind, Subject, Timestamp, TrafficClass,
-    Usage,
 };
 
 /// Planning follows the windows of the samples.
@@ -53,6 +54,7 @@ const OUTPUTS_KEPT: usize = 100_000;
 #[derive(Debug)]
 pub struct Engine {
     pub(crate) policy: Policy,
+    pub(crate) settings: Settings,
     pub(crate) links: BTreeMap<LinkId, LinkState>,
     pub(crate) forecaster: Forecaster,
     pub(crate) registry: Registry,
@@ -162,6 +164,7 @@ impl Engine {
         name_devices(&mut registry, &policy);
         let mut engine = Engine {
             policy,
+            settings: Settings::default(),
             links: links.into_iter().map(|link| (link.id, LinkState::new(link))).collect(),
             forecaster,
             registry,
@@ -188,6 +191,11 @@ impl Engine {
             engine.release_all(now);
         }
         engine
+    }
+
+    /// The same with other settings than the default.
+    pub fn with_settings(self, settings: Settings) -> Engine {
+        Engine { settings, ..self }
     }
 
     /// The policy in force.
@@ -466,8 +474,8 @@ impl Engine {
                 state.activity.correct(sample);
             }
         }
-        for (series, usage) in usages(links) {
-            forecaster.observe(series, usage, end);
+        for (series, second) in seconds(links) {
+            forecaster.observe_with(series, second.usage, second.context(self.settings.clock(end)), end);
         }
         for state in links.values_mut() {
             state.forecasts = forecast_aggregates(forecaster, &state.activity, end);
@@ -627,32 +635,6 @@ fn name_devices(registry: &mut Registry, policy: &Policy) {
     for (&device, of_device) in &policy.devices {
         registry.set_name(device, of_device.name.clone());
     }
-}
-
-/// What every series did in the last closed window, zeros too; devices and classes over all links.
-///
-/// Of an aggregate, demand is foreseen: what it moved while it waited is a lower bound. Of totals, what they will
-/// move is foreseen: some part of a busy link always waits, and a sum of lower bounds says nothing.
-fn usages(links: &BTreeMap<LinkId, LinkState>) -> BTreeMap<Series, Usage> {
-    let mut usages = BTreeMap::new();
-    let mut add = |series, usage: Usage| {
-        usages.entry(series).and_modify(|sum: &mut Usage| *sum = sum.plus(usage)).or_insert(usage);
-    };
-    for (&link, state) in links {
-        for direction in Direction::ALL {
-            for (device, class, activity) in state.activity.aggregates() {
-                add(Series::Aggregate(Aggregate { device, class }, direction), activity.usage(direction));
-            }
-            for (&device, activity) in &state.activity.devices {
-                add(Series::Device(device, direction), Usage::Free(activity.total(direction)));
-            }
-            for class in TrafficClass::ALL {
-                add(Series::Class(class, direction), Usage::Free(state.activity.class_total(class, direction)));
-            }
-            add(Series::Link(link, direction), Usage::Free(state.activity.total(direction)));
-        }
-    }
-    usages
 }
 
 fn forecast_aggregates(forecaster: &mut Forecaster, activity: &LinkActivity, now: Timestamp) -> Forecasts {

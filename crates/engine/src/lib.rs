@@ -13,8 +13,11 @@ mod input;
 mod journal;
 mod output;
 mod planning;
+mod seconds;
+mod settings;
 mod summary;
 
 pub use engine::{Engine, Preview};
 pub use input::Input;
 pub use output::Output;
+pub use settings::Settings;

@@ -88,6 +88,7 @@ pub fn run(config_file: &Path) -> Result<()> {
     let (stop_api, api_stops) = oneshot::channel();
     // The weights are read once, for the engine and for those who ask about series of their own.
     let family = Arc::new(forecast::Family::shipped());
+    let local_time = zone::local_time(clock.now());
     let (worker_policy, foreseen_from) = (policy_out.clone(), snapshots.clone());
     let state = ApiState {
         snapshots,
@@ -107,7 +108,7 @@ pub fn run(config_file: &Path) -> Result<()> {
             let clock = clock.clone();
             Arc::new(move || clock.now())
         },
-        local_time: zone::local_time(clock.now()),
+        local_time: local_time.clone(),
         quotas: config.quotas.clone(),
         outlook: forecast::outlook,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -116,7 +117,8 @@ pub fn run(config_file: &Path) -> Result<()> {
         spawn_vital("api", &signals_in, move || api::run(listeners, state, api_stops).context("the API ended"))?;
 
     let forecaster = Forecaster::with_family(forecast::Settings::default(), family);
-    let mut engine = Engine::new(policy, config.links.clone(), forecaster, clock.now());
+    let mut engine = Engine::new(policy, config.links.clone(), forecaster, clock.now())
+        .with_settings(engine::Settings { local_time });
     remember(&mut engine, &config, &clock);
     engine.handle_input(Input::SourceChanged(sources.inlet.kind()), clock.now());
 

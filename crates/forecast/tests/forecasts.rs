@@ -1,6 +1,9 @@
 //! What a forecaster promises, whatever it is fed.
 
-use forecast::{Ewma, Forecaster, Last, Member, Model, Seasonal, Series, Settings, Standing};
+use forecast::{
+    Context, Course, Ewma, Family, Forecaster, Kind, Last, Lesson, Member, Model, Rows, Sampling, Seasonal, Series,
+    Settings, Standing, train,
+};
 use proptest::prelude::*;
 use proptest::test_runner::RngAlgorithm;
 use std::time::Duration;
@@ -177,6 +180,42 @@ fn what_one_says_alone_stands_with_it() {
             assert!(stands.abs_diff(says) <= says / 250 + 1, "{of:?} {quantile:?} {says}");
         }
     }
+}
+
+/// Whatever is known beside the rate, all is foreseen as if nothing were.
+fn check_deaf_to_context(family: Family) {
+    let family = std::sync::Arc::new(family);
+    let forecaster = || Forecaster::with_family(Settings::default(), family.clone());
+    let (mut told, mut untold) = (forecaster(), forecaster());
+    for second in 0..400u64 {
+        let usage = free(second * 7_919 % 1_009 * 10_000);
+        let context = Context {
+            flows: (second % 3 > 0).then_some((second * 31 % 500) as u32),
+            packet_bytes: (second % 5 > 0).then_some((second * 17 % 1_514) as u32),
+            clock: (second % 7 > 0).then_some(((second * 997 % 86_400) as u32, second % 2 == 0)),
+        };
+        told.observe_with(series(1), usage, context, after(second));
+        untold.observe(series(1), usage, after(second));
+        assert_eq!(told.forecast(series(1), after(second)), untold.forecast(series(1), after(second)), "{second}");
+    }
+    let network = Member::Network(0);
+    assert!(told.alone(series(1), network).is_some());
+    assert_eq!(told.alone(series(1), network), untold.alone(series(1), network));
+}
+
+#[test]
+fn what_weights_never_learnt_from_has_no_say() {
+    // What ships has learnt from series of which nothing but the rate is known.
+    check_deaf_to_context(Family::shipped());
+    let lesson = |family| Lesson {
+        kind: Kind::Aggregate(TrafficClass::Web),
+        family,
+        seconds: (0..600u64).map(|second| Some(free((second + 50 * u64::from(family)) % 20 * 400_000))).collect(),
+    };
+    let rows = Rows::draw(&[lesson(0), lesson(1)], &Sampling::default());
+    let course = Course { width: 8, steps: 200, batch: 32, ..Course::default() };
+    let network = train(&rows, &course, &mut |_| std::ops::ControlFlow::Continue(())).expect("there are rows");
+    check_deaf_to_context(Family::new(vec![network]));
 }
 
 #[test]

@@ -39,6 +39,16 @@ impl LocalTime {
         (local.div_euclid(HOUR_S) + 3 * 24).rem_euclid(7 * 24) as usize
     }
 
+    /// Seconds since local midnight at `at`.
+    pub fn second_of_day(&self, at: Timestamp) -> u32 {
+        self.local_seconds(at).rem_euclid(DAY_S) as u32
+    }
+
+    /// Whether `at` is on a local Saturday or Sunday.
+    pub fn is_weekend(&self, at: Timestamp) -> bool {
+        self.hour_of_week(at) >= 5 * 24
+    }
+
     /// The days around `at` that a volume of `period` counts: from when, and until when.
     pub fn period_around(&self, at: Timestamp, period: Monthly) -> (Timestamp, Timestamp) {
         let today = self.local_seconds(at).div_euclid(DAY_S);
@@ -138,7 +148,10 @@ mod tests {
             // Monday, midnight in Berlin.
             (WINTER + 22 * 3_600, 0),
         ] {
-            assert_eq!(berlin().hour_of_week(Timestamp::from_unix_secs(at)), hour, "{at}");
+            let at = Timestamp::from_unix_secs(at);
+            assert_eq!(berlin().hour_of_week(at), hour, "{at:?}");
+            assert_eq!(berlin().second_of_day(at) as usize / 3_600, hour % 24, "{at:?}");
+            assert_eq!(berlin().is_weekend(at), hour >= 120, "{at:?}");
         }
         assert_eq!(LocalTime::default().hour_of_week(Timestamp::from_unix_secs(0)), 3 * 24);
         assert_eq!(LocalTime::fixed(-3_600).hour_of_week(Timestamp::from_unix_secs(0)), 3 * 24 - 1);
