@@ -9,6 +9,7 @@ mod control_loop;
 mod daemon;
 mod foresee;
 mod kept_devices;
+mod learning;
 mod leases;
 mod offline;
 mod paced;

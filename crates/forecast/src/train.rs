@@ -86,14 +86,22 @@ const DECAY: f32 = 1e-2;
 /// The weight of the newest step in the averages that become the network.
 const AVERAGING: f32 = 4e-3;
 
-/// Learns a network from `rows`; `report` may end it early, with what was learnt by then. `None` where there are
-/// no rows.
-pub fn train(rows: &Rows, course: &Course, report: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Option<Network> {
+/// Learns a network from `rows`, beginning as `from` is, or by chance; `report` may end it early, with what was learnt
+/// by then. `None` where there are no rows.
+pub fn train(
+    rows: &Rows,
+    course: &Course,
+    from: Option<&Network>,
+    report: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Option<Network> {
     if rows.is_empty() {
         return None;
     }
     let mut chance = Chance::new(course.seed);
-    let mut pupil = Pupil::new(&rows.learn, course, &mut chance);
+    let mut pupil = match from {
+        Some(network) => Pupil::from(network),
+        None => Pupil::new(&rows.learn, course, &mut chance),
+    };
     let every = course.steps.div_ceil(REPORTS).max(1);
     let mut best: Option<(f64, Network)> = None;
     let (mut since_best, mut lost) = (0, 0.0);
@@ -288,6 +296,24 @@ impl Pupil {
             shifts: (0..INPUTS).map(|input| (sums[input] / count) as f32).collect(),
             scales: (0..INPUTS).map(|input| 1.0 / (deviation(input) as f32).max(0.05)).collect(),
             layers,
+        }
+    }
+
+    /// Goes on where a network stopped.
+    fn from(network: &Network) -> Pupil {
+        let mut wide = INPUTS;
+        let layers = network.layers.iter().map(|layer| {
+            let outputs = layer.biases.len();
+            let weights =
+                Array2::from_shape_fn((wide, outputs), |(input, output)| layer.weights[input * outputs + output]);
+            let biases = Array2::from_shape_fn((1, outputs), |(_, output)| layer.biases[output]);
+            wide = outputs;
+            (Learnt::new(weights), Learnt::new(biases))
+        });
+        Pupil {
+            layers: layers.collect(),
+            shifts: network.shifts.iter().copied().collect(),
+            scales: network.scales.iter().copied().collect(),
         }
     }
 

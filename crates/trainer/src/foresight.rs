@@ -3,7 +3,7 @@
 use crate::demand::{self, Series};
 use anyhow::{Context, Result};
 use flate2::read::GzDecoder;
-use forecast::{Course, Family, Kind, Recorded, Rows, Sampling, train};
+use forecast::{Course, Curriculum, Family, Kind, Recorded, Sampling, School};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::fs::File;
 use std::io::BufReader;
@@ -46,30 +46,35 @@ pub fn learn(arguments: &Arguments) -> Result<()> {
         count => format!("{} made series and {count} of {FREE}", made.len()),
     };
     let all: Vec<Recorded> = made.iter().map(as_recorded).chain(recorded.into_iter().map(Ok)).collect::<Result<_>>()?;
-    let rows = Rows::draw(&Recorded::lessons(&all), &Sampling { seed: arguments.seed, ..Sampling::default() });
-    println!("{from}: {} rows", rows.len());
+    let curriculum = Curriculum {
+        sampling: Sampling { seed: arguments.seed, ..Sampling::default() },
+        networks: arguments.networks as usize,
+        course: Course { steps: arguments.steps, seed: arguments.seed, ..Course::default() },
+        from: None,
+    };
+    let school = School::open(&Recorded::lessons(&all), &curriculum).context("there is nothing to learn from")?;
+    println!("{from}: {} rows", school.rows());
     let bars = MultiProgress::new();
-    let networks = std::thread::scope(|scope| {
-        let pupils: Vec<_> = (0..arguments.networks)
-            .map(|nth| {
-                let course = Course { steps: arguments.steps, seed: arguments.seed + nth, ..Course::default() };
-                let (rows, bar) = (&rows, bars.add(ProgressBar::new(arguments.steps as u64)));
+    let learnt: Vec<_> = std::thread::scope(|scope| {
+        let pupils: Vec<_> = (school.parts().iter())
+            .map(|part| {
+                let (school, bar) = (&school, bars.add(ProgressBar::new(part.steps() as u64)));
                 bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}").expect("a sound template"));
                 scope.spawn(move || {
-                    let network = train(rows, &course, &mut |progress| {
+                    let learnt = school.learn(part, &mut |progress| {
                         bar.set_position(progress.step as u64);
                         let checked = progress.checked_loss.map_or("-".into(), |loss| format!("{loss:.3}"));
                         bar.set_message(format!("loss {:.3}, apart {checked}", progress.learning_loss));
                         ControlFlow::Continue(())
                     });
                     bar.finish();
-                    network
+                    learnt
                 })
             })
             .collect();
         pupils.into_iter().filter_map(|pupil| pupil.join().expect("training does not panic")).collect()
     });
-    let file = Family::new(networks).to_bytes(&format!("{from}, seed {}", arguments.seed));
+    let file = Family::of(learnt).to_bytes(&format!("{from}, seed {}", arguments.seed));
     std::fs::write(&arguments.out, &file).with_context(|| format!("writing {}", arguments.out.display()))?;
     println!("{}: {} bytes", arguments.out.display(), file.len());
     Ok(())

@@ -1,17 +1,16 @@
 //! `equalnet forecast backtest`: what would have been foreseen of recorded series.
 
-use anyhow::{Context, Result, bail};
+use crate::learning::{self, bar};
+use anyhow::{Context, Result};
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use forecast::{
-    Backtest, Course, FIRST_ORIGIN, Family, Foreseen, Member, Network, ORIGIN_EVERY, Recorded, Rows, Sampling, Tally,
-    in_bytes, train,
+    Backtest, Course, Curriculum, FIRST_ORIGIN, Family, Foreseen, Member, ORIGIN_EVERY, Recorded, School, Tally,
+    in_bytes,
 };
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, IsTerminal, Write};
-use std::ops::ControlFlow;
+use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -51,9 +50,6 @@ pub struct Arguments {
     #[arg(long)]
     json: bool,
 }
-
-/// How many networks learn.
-const NETWORKS: u64 = 4;
 
 /// Longer than the weights that ship learn: the machine is the user's own, and so are the minutes.
 const STEPS: usize = 16_000;
@@ -115,6 +111,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A family that learnt from `recorded`, on all cores.
+fn learn(recorded: &[Recorded]) -> Result<Family> {
+    let course = Course { steps: STEPS, ..Course::default() };
+    let school = School::open(&Recorded::lessons(recorded), &Curriculum { course, ..Curriculum::default() });
+    let school = school.context("there is nothing to learn from: every series is shorter than a minute")?;
+    Ok(learning::learn(&school, learning::all_cores()))
+}
+
 fn is_packed(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "gz")
 }
@@ -127,50 +131,6 @@ fn read(path: &Path) -> Result<Vec<Recorded>> {
         Recorded::read(BufReader::new(file))
     };
     recorded.with_context(|| path.display().to_string())
-}
-
-/// Networks that learnt from `recorded`, each on a thread of its own, as many at a time as there are cores.
-fn learn(recorded: &[Recorded]) -> Result<Family> {
-    let rows = Rows::draw(&Recorded::lessons(recorded), &Sampling::default());
-    if rows.is_empty() {
-        bail!("there is nothing to learn from: every series is shorter than a minute");
-    }
-    let bars = MultiProgress::new();
-    if !std::io::stderr().is_terminal() {
-        bars.set_draw_target(ProgressDrawTarget::hidden());
-    }
-    let learn_one = |seed: u64| {
-        let course = Course { seed, steps: STEPS, ..Course::default() };
-        let bar = bars.add(bar(&format!("network {seed} learns"), course.steps as u64));
-        let network = train(&rows, &course, &mut |progress| {
-            bar.set_position(progress.step as u64);
-            ControlFlow::Continue(())
-        });
-        bar.finish_and_clear();
-        network
-    };
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
-    let mut networks: Vec<Network> = Vec::new();
-    for first in (1..=NETWORKS).step_by(cores as usize) {
-        std::thread::scope(|scope| {
-            let seeds = first..(first + cores).min(NETWORKS + 1);
-            let learn_one = &learn_one;
-            let pupils: Vec<_> = seeds.map(|seed| scope.spawn(move || learn_one(seed))).collect();
-            for pupil in pupils {
-                networks.extend(pupil.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-            }
-        });
-    }
-    Ok(Family::new(networks))
-}
-
-fn bar(what: &str, length: u64) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{msg:18} {bar:40} {pos} of {len}  {eta} left")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(length).with_style(style).with_message(what.to_owned())
 }
 
 /// The file of forecasts.

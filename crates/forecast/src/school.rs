@@ -1,0 +1,163 @@
+//! A whole family learns from lessons, in parts that need nothing of each other: whoever has threads gives each one.
+
+use crate::family::Family;
+use crate::lessons::{Lesson, Rows, Sampling};
+use crate::network::Network;
+use crate::train::{Course, Progress, train};
+use std::ops::ControlFlow;
+
+/// What a whole family learns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Curriculum {
+    /// How rows are drawn from lessons.
+    pub sampling: Sampling,
+    /// How many networks learn, at most [`Family::MOST_NETWORKS`].
+    pub networks: usize,
+    /// How each of them learns; the seed of the first, one more for each that follows.
+    pub course: Course,
+    /// Networks begin as those of this family are, as far as it has as many; without it, by chance.
+    pub from: Option<Family>,
+}
+
+impl Default for Curriculum {
+    fn default() -> Curriculum {
+        let (sampling, course) = (Sampling::default(), Course::default());
+        Curriculum { sampling, networks: Family::MOST_NETWORKS, course, from: None }
+    }
+}
+
+/// Everything that is learnt from, and by whom.
+#[derive(Clone, Debug)]
+pub struct School {
+    rows: Rows,
+    parts: Vec<Part>,
+}
+
+/// What one member of the family learns.
+#[derive(Clone, Debug)]
+pub struct Part {
+    course: Course,
+    from: Option<Network>,
+    name: String,
+}
+
+/// A member that has learnt.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Learnt {
+    /// One of the networks.
+    Network(Network),
+}
+
+impl School {
+    /// `None` where there is nothing to learn from: lessons of a minute or less.
+    pub fn open(lessons: &[Lesson], curriculum: &Curriculum) -> Option<School> {
+        let rows = Rows::draw(lessons, &curriculum.sampling);
+        if rows.is_empty() {
+            return None;
+        }
+        let begun = curriculum.from.iter().flat_map(Family::networks).cloned().map(Some);
+        let networks = curriculum.networks.clamp(1, Family::MOST_NETWORKS);
+        let parts = begun.chain(std::iter::repeat(None)).take(networks).enumerate().map(|(nth, from)| {
+            let course = Course { seed: curriculum.course.seed.wrapping_add(nth as u64), ..curriculum.course };
+            Part { course, from, name: format!("network {}", nth + 1) }
+        });
+        Some(School { parts: parts.collect(), rows })
+    }
+
+    /// How many rows there are to learn from.
+    pub fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// What there is to learn: each part on a thread of its own, or one after another.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Learns one of [`School::parts`]; `report` may end it early, with what was learnt by then.
+    pub fn learn(&self, part: &Part, report: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Option<Learnt> {
+        train(&self.rows, &part.course, part.from.as_ref(), report).map(Learnt::Network)
+    }
+}
+
+impl Part {
+    /// Who learns, for people.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// In how many steps at most.
+    pub fn steps(&self) -> usize {
+        self.course.steps
+    }
+}
+
+impl Family {
+    /// A family of members that have learnt, in the order of their parts.
+    pub fn of(learnt: impl IntoIterator<Item = Learnt>) -> Family {
+        let mut networks = Vec::new();
+        for learnt in learnt {
+            match learnt {
+                Learnt::Network(network) => networks.push(network),
+            }
+        }
+        Family::new(networks)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Kind;
+    use vocab::{BitRate, TrafficClass, Usage};
+
+    fn lessons() -> Vec<Lesson> {
+        let seconds = |of: u64| {
+            let rate = |second: u64| BitRate::from_kbps(if second % (20 + of) < 5 { 4_000 } else { 100 });
+            (0..400).map(|second| Some(Usage::Free(rate(second)))).collect()
+        };
+        let kind = Kind::Aggregate(TrafficClass::Streaming);
+        (0..4).map(|of| Lesson { kind, family: 0, seconds: seconds(of) }).collect()
+    }
+
+    fn learn(steps: usize, from: Option<Family>, order: impl Fn(usize) -> usize) -> Family {
+        let course = Course { width: 8, steps, batch: 32, ..Course::default() };
+        let school = School::open(&lessons(), &Curriculum { networks: 2, course, from, ..Curriculum::default() });
+        let school = school.expect("minutes of lessons");
+        let mut learnt: Vec<_> = (0..2)
+            .map(order)
+            .map(|nth| (nth, school.learn(&school.parts()[nth], &mut |_| ControlFlow::Continue(())).expect("rows")))
+            .collect();
+        learnt.sort_by_key(|(nth, _)| *nth);
+        Family::of(learnt.into_iter().map(|(_, learnt)| learnt))
+    }
+
+    #[test]
+    fn parts_need_nothing_of_each_other_and_go_on_where_they_stopped() {
+        let family = learn(60, None, |nth| nth);
+        assert_eq!(family, learn(60, None, |nth| 1 - nth), "in any order");
+        assert_eq!(family.networks().len(), 2);
+        assert_ne!(family.networks()[0], family.networks()[1]);
+        let on = learn(1, Some(family.clone()), |nth| nth);
+        assert_ne!(on, family);
+        let apart = |one: &Family, other: &Family| {
+            let weights = |family: &Family| -> Vec<f32> {
+                family
+                    .networks()
+                    .iter()
+                    .flat_map(|of| of.layers.iter().flat_map(|layer| layer.weights.clone()))
+                    .collect()
+            };
+            let apart = weights(one).into_iter().zip(weights(other)).map(|(one, other)| (one - other).abs());
+            apart.fold(0.0, f32::max)
+        };
+        assert!(apart(&on, &family) < 0.01 && apart(&learn(1, None, |nth| nth), &family) > 0.01);
+    }
+
+    #[test]
+    fn there_is_no_school_without_minutes() {
+        let mut lessons = lessons();
+        lessons.iter_mut().for_each(|lesson| lesson.seconds.truncate(50));
+        assert!(School::open(&lessons, &Curriculum::default()).is_none());
+    }
+}
