@@ -7,12 +7,12 @@ use crate::input::Input;
 use crate::journal::{Entry, Journal};
 use crate::output::Output;
 use crate::planning::{self, Forecasts, Situation};
-use crate::seconds::seconds;
+use crate::seconds::{device_type, seconds};
 use crate::settings::Settings;
 use crate::summary;
 use allocate::{FloorGate, is_worth_applying};
 use devices::{ChangeKind, Registry, RegistrySettings};
-use forecast::{Forecaster, Series};
+use forecast::{Context, Forecaster, Series};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -475,7 +475,9 @@ impl Engine {
             }
         }
         for (series, second) in seconds(links) {
-            forecaster.observe_with(series, second.usage, second.context(self.settings.clock(end)), end);
+            let device_type = device_type(series, &self.registry);
+            let context = Context { device_type, ..second.context(self.settings.clock(end)) };
+            forecaster.observe_with(series, second.usage, context, end);
         }
         for state in links.values_mut() {
             state.forecasts = forecast_aggregates(forecaster, &state.activity, end);

@@ -2,6 +2,7 @@
 
 use crate::demand::Counted;
 use crate::engine::LinkState;
+use devices::Registry;
 use forecast::{Context, Series};
 use std::collections::BTreeMap;
 use vocab::{Aggregate, BitRate, ByteCount, Direction, LinkId, TrafficClass, Usage};
@@ -23,7 +24,7 @@ impl Second {
     pub fn context(&self, clock: (u32, bool)) -> Context {
         let Counted { bytes, packets } = self.counted;
         let mean = bytes.0.checked_div(packets).map(|mean| u32::try_from(mean).unwrap_or(u32::MAX));
-        Context { flows: Some(self.flows), packet_bytes: mean, clock: Some(clock) }
+        Context { flows: Some(self.flows), packet_bytes: mean, clock: Some(clock), device_type: None }
     }
 
     fn add(&mut self, usage: Usage, flows: u32, counted: Counted) {
@@ -32,6 +33,15 @@ impl Second {
         self.counted += counted;
     }
 }
+
+/// The number of the type of the device whose series this is, where that is recognised.
+pub(crate) fn device_type(series: Series, registry: &Registry) -> Option<u8> {
+    let kind = registry.get(series.device()?)?.kind;
+    (kind != devices::Kind::Unknown).then_some(kind as u8)
+}
+
+// Every type has a number that forecasts tell apart.
+const _: () = assert!(devices::Kind::ALL.len() <= Context::DEVICE_TYPES as usize);
 
 /// All series, those that did nothing too; devices and classes over all links.
 ///
@@ -69,13 +79,14 @@ mod tests {
     fn what_is_known_of_a_second_is_told_and_nothing_else() {
         let mut second = Second::NOTHING;
         let clock = (11_400, true);
-        let silent = Context { flows: Some(0), packet_bytes: None, clock: Some(clock) };
-        assert_eq!(second.context(clock), silent);
+        let told =
+            |flows, packet_bytes| Context { flows: Some(flows), packet_bytes, clock: Some(clock), device_type: None };
+        assert_eq!(second.context(clock), told(0, None));
         for flows in [2, 3] {
             let counted = Counted { bytes: ByteCount(3_000), packets: 4 };
             second.add(Usage::Free(BitRate::from_mbps(1)), flows, counted);
         }
         assert_eq!(second.usage, Usage::Free(BitRate::from_mbps(2)));
-        assert_eq!(second.context(clock), Context { flows: Some(5), packet_bytes: Some(750), clock: Some(clock) });
+        assert_eq!(second.context(clock), told(5, Some(750)));
     }
 }

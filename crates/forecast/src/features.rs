@@ -105,6 +105,14 @@ pub struct Context {
     pub packet_bytes: Option<u32>,
     /// Seconds since local midnight, and whether it is Saturday or Sunday.
     pub clock: Option<(u32, bool)>,
+    /// What type of device it is, by a number of the caller's below [`Context::DEVICE_TYPES`]; of larger ones nothing is
+    /// kept. No network is told: series that begin are served by what was learnt of devices of their type.
+    pub device_type: Option<u8>,
+}
+
+impl Context {
+    /// How many types of device are told apart.
+    pub const DEVICE_TYPES: u8 = 16;
 }
 
 /// The last five minutes of one series, second by second, and slower averages.
@@ -369,7 +377,7 @@ mod tests {
             for (bps, elapsed, held_back) in seconds {
                 let rate = BitRate::from_bps(bps);
                 let usage = if held_back { Usage::Backlogged(rate) } else { Usage::Free(rate) };
-                recent.push(usage, elapsed, Context { flows: Some(u32::MAX), packet_bytes: Some(u32::MAX), clock: Some((86_399, true)) });
+                recent.push(usage, elapsed, Context { flows: Some(u32::MAX), packet_bytes: Some(u32::MAX), clock: Some((86_399, true)), device_type: Some(u8::MAX) });
                 prop_assert!(recent.inputs(Kind::Aggregate(TrafficClass::Web)).iter().all(|input| input.is_finite()));
             }
         }

@@ -2,6 +2,7 @@
 
 use crate::family::{Family, Member};
 use crate::features::Context;
+use crate::kin::Likeness;
 use crate::said::rates;
 use crate::score::{HitRate, Scored};
 use crate::state::{Shared, State};
@@ -109,7 +110,9 @@ impl Forecaster {
         if !self.series.contains_key(&series) {
             self.make_room();
         }
-        let new = || Kept { state: Box::new(State::new()), pending: [None; Horizon::COUNT], at };
+        let like = Likeness::new(series.kind(), &context);
+        let shared = &self.shared;
+        let new = || Kept { state: Box::new(State::new(like, shared)), pending: [None; Horizon::COUNT], at };
         let kept = self.series.entry(series).or_insert_with(new);
         let second = at.as_unix_secs();
         let Some(arrival) = kept.state.observe(series.kind(), usage, context, second, &mut self.shared) else {

@@ -19,6 +19,7 @@ mod features;
 mod forecaster;
 mod history;
 mod judged;
+mod kin;
 mod lessons;
 mod mix;
 mod models;

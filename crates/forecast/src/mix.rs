@@ -22,6 +22,10 @@ const PRESUMED_S: f32 = 30.0;
 /// Before anything is known of a series, networks that have seen many others are presumed better by this exponent.
 const PRESUMPTION: f32 = 4.0;
 
+/// Kin are told of no shorter record, in seconds that still count, and of nobody who lost more than so many times the best.
+const LEAST_TOLD_S: f32 = 10.0;
+const MOST_WORSE: f32 = 3.0;
+
 /// The memory by which models are set aside: a quarter of an hour.
 const LONG: f32 = 1.0 - 1.0 / 900.0;
 
@@ -66,6 +70,39 @@ pub struct Standing {
     pub against_ewma: Option<f32>,
     /// Whether it is set aside.
     pub is_set_aside: bool,
+}
+
+/// By what exponent each member is presumed worse than the best before it has a record of its own, in steps of
+/// [`PRESUMED_STEP`]: there is one for every series, and neighbours differ little.
+#[derive(Clone, Debug)]
+pub(crate) struct Presumed([[[u8; 3]; Horizon::COUNT]; Member::COUNT]);
+
+/// The largest exponent, for who lost [`MOST_WORSE`] more than the best, is the last step.
+const PRESUMED_STEP: f32 = ETA * MOST_WORSE / 255.0;
+
+impl Presumed {
+    /// What is presumed where nothing is known, moved for each member by the trust in its kin (from 0 to 1) of the way
+    /// to how much worse these were.
+    pub fn new(kin: impl Fn(Member) -> (f32, [[f32; 3]; Horizon::COUNT])) -> Presumed {
+        let mut all = [[[0; 3]; Horizon::COUNT]; Member::COUNT];
+        for member in Member::all() {
+            let general = match member {
+                Member::Network(_) => 0.0,
+                Member::Ewma => PRESUMPTION,
+                Member::Last | Member::Seasonal | Member::Outside => 1.5 * PRESUMPTION,
+            };
+            let (trust, worse) = kin(member);
+            for (presumed, worse) in all[member.index()].as_flattened_mut().iter_mut().zip(worse.as_flattened()) {
+                *presumed = ((general + trust * (ETA * worse - general)) / PRESUMED_STEP).round() as u8;
+            }
+        }
+        Presumed(all)
+    }
+
+    /// What is presumed of `member`.
+    pub fn of(&self, member: Member, horizon: Horizon, quantile: usize) -> f32 {
+        f32::from(self.0[member.index()][horizon.index()][quantile]) * PRESUMED_STEP
+    }
 }
 
 impl Mix {
@@ -134,8 +171,32 @@ impl Mix {
         Some(if own == ewma { 1.0 } else { own / ewma.max(f32::MIN_POSITIVE) })
     }
 
+    /// How much more than the best `member` lost, as a part of what the best lost; `None` without half a minute of
+    /// record at every horizon.
+    pub fn worse(&self, member: Member) -> Option<[[f32; 3]; Horizon::COUNT]> {
+        let mut worse = [[0.0; 3]; Horizon::COUNT];
+        for at in 0..Horizon::COUNT {
+            let mean = |member: usize, quantile: usize| {
+                let seconds = self.seconds[member][at];
+                (seconds >= LEAST_TOLD_S).then(|| self.losses[member][at][quantile] / seconds)
+            };
+            for (quantile, worse) in worse[at].iter_mut().enumerate() {
+                let own = mean(member.index(), quantile)?;
+                let best = (0..Member::COUNT).filter_map(|member| mean(member, quantile)).fold(f32::MAX, f32::min);
+                *worse = ((own - best) / best.max(f32::MIN_POSITIVE)).min(MOST_WORSE);
+            }
+        }
+        Some(worse)
+    }
+
     /// How loud each member speaks; `speaks` says who says anything now. All zero where nobody does.
-    pub fn weights(&self, horizon: Horizon, quantile: usize, speaks: &[bool; Member::COUNT]) -> [f32; Member::COUNT] {
+    pub fn weights(
+        &self,
+        horizon: Horizon,
+        quantile: usize,
+        speaks: &[bool; Member::COUNT],
+        presumed: &Presumed,
+    ) -> [f32; Member::COUNT] {
         let at = horizon.index();
         let mean = |member: usize| {
             let seconds = self.seconds[member][at];
@@ -152,11 +213,7 @@ impl Mix {
             let seconds = self.seconds[place][at];
             let trust = seconds / (seconds + PRESUMED_S);
             let worse = mean(place).map_or(0.0, |mean| (mean - best) / best.max(f32::MIN_POSITIVE));
-            let presumed = match member {
-                Member::Network(_) => 0.0,
-                Member::Ewma => PRESUMPTION,
-                Member::Last | Member::Seasonal | Member::Outside => 1.5 * PRESUMPTION,
-            };
+            let presumed = presumed.of(member, horizon, quantile);
             weights[place] = (-ETA * trust * worse - (1.0 - trust) * presumed).exp();
             total += weights[place];
         }
@@ -169,8 +226,8 @@ impl Mix {
     }
 
     /// How all members stand that speak now: those that say something of the mean of the next 15 s.
-    pub fn standings(&self, said: &[Option<Levels>; Member::COUNT]) -> Vec<Standing> {
-        let weights = self.weights(Horizon::Mean15s, 1, &said.map(|said| said.is_some()));
+    pub fn standings(&self, said: &[Option<Levels>; Member::COUNT], presumed: &Presumed) -> Vec<Standing> {
+        let weights = self.weights(Horizon::Mean15s, 1, &said.map(|said| said.is_some()), presumed);
         let standing = |member: Member| {
             Some(Standing {
                 member,

@@ -81,6 +81,11 @@ impl Pool {
         Pool { counts: [0.0; BINS], total: 0.0 }
     }
 
+    /// How many errors it holds.
+    pub fn total(&self) -> f32 {
+        self.total
+    }
+
     /// Takes one more error.
     pub fn learn(&mut self, error: f64) {
         self.counts[bin_of(error)] += 1.0;

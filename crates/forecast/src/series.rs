@@ -39,6 +39,15 @@ impl Series {
         }
     }
 
+    /// Whose it is, where it is of one device.
+    pub const fn device(self) -> Option<DeviceId> {
+        match self {
+            Series::Aggregate(aggregate, _) => Some(aggregate.device),
+            Series::Device(device, _) => Some(device),
+            Series::Class(..) | Series::Link(..) => None,
+        }
+    }
+
     /// Its sort.
     pub const fn kind(self) -> Kind {
         match self {

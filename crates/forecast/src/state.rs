@@ -3,11 +3,12 @@
 use crate::Kind;
 use crate::calibrate::Calibration;
 use crate::family::{Family, Member};
-use crate::features::{self, Context, INPUTS, LEVELS, Recent};
+use crate::features::{self, Context, INPUTS, Recent};
 use crate::history::{Arrival, History, Outcome};
-use crate::mix::{Mix, Standing};
+use crate::kin::{AllKin, Likeness, TOLD_EVERY};
+use crate::mix::{Mix, Presumed, Standing};
 use crate::models::{Ewma, Last, Model, Seasonal};
-use crate::residuals::{Edges, Errors, Pool, quantiles};
+use crate::residuals::{Edges, Errors, quantiles};
 use crate::said::{AllLevels, Minute, Said};
 use std::sync::Arc;
 use vocab::{BitRate, Horizon, Usage};
@@ -40,20 +41,13 @@ const LEAST_USUAL: f32 = 0.05;
 #[derive(Clone, Debug)]
 pub(crate) struct Shared {
     pub family: Arc<Family>,
-    pools: Vec<Pools>,
+    kin: AllKin,
     edges: Edges,
 }
 
-/// The errors of each model that says one number, of all series of a kind: by horizon and level.
-#[derive(Clone, Debug)]
-struct Pools(Box<[[[Pool; LEVELS]; Horizon::COUNT]; Member::POINTS.len()]>);
-
 impl Shared {
     pub fn new(family: Arc<Family>) -> Shared {
-        let of_level = |_| Pool::new();
-        let of_horizon = |_| std::array::from_fn(of_level);
-        let pools = || Pools(Box::new(std::array::from_fn(|_| std::array::from_fn(of_horizon))));
-        Shared { family, pools: (0..Kind::POOLS).map(|_| pools()).collect(), edges: Edges::new() }
+        Shared { family, kin: AllKin::new(), edges: Edges::new() }
     }
 }
 
@@ -88,6 +82,9 @@ pub(crate) struct State {
     speaks: [bool; Member::COUNT],
     together: Said,
     mix: Mix,
+    /// Which series are its kin, and what they make presumed of it.
+    like: Likeness,
+    presumed: Presumed,
     calibration: Calibration,
     windows: u32,
     /// The largest level lately, and the usual one with the sum of its weights.
@@ -101,7 +98,8 @@ pub(crate) struct State {
 const _: () = assert!(size_of::<State>() <= 12_000);
 
 impl State {
-    pub fn new() -> State {
+    /// One that begins: served by its kin as they stand now.
+    pub fn new(like: Likeness, shared: &Shared) -> State {
         let record = || Record {
             levels: Minute::nothing(),
             errors: std::array::from_fn(|_| std::array::from_fn(|_| Errors::new())),
@@ -115,6 +113,8 @@ impl State {
             speaks: [false; Member::COUNT],
             together: Said::nothing(),
             mix: Mix::new(),
+            like,
+            presumed: shared.kin.presumed(like),
             calibration: Calibration::default(),
             windows: 0,
             peak: 0.0,
@@ -160,7 +160,7 @@ impl State {
             let second = self.history.last();
             said[member.index()] = second.and_then(|second| self.said[member.index()].at(second, Horizon::Mean15s));
         }
-        self.mix.standings(&said)
+        self.mix.standings(&said, &self.presumed)
     }
 
     /// Takes what a program outside foresees.
@@ -188,7 +188,12 @@ impl State {
             Arrival::Late => return None,
         };
         self.windows = self.windows.saturating_add(1);
-        self.learn(kind, second, shared);
+        // What a device is may be known only after it has begun.
+        self.like = Likeness::new(kind, &context);
+        self.learn(second, shared);
+        if self.windows.is_multiple_of(TOLD_EVERY) && !self.recent.is_silent() {
+            shared.kin.learn_standing(self.like, &self.mix);
+        }
         for missing in (1..elapsed_s.min(60)).rev() {
             self.say(second - missing, None);
         }
@@ -220,7 +225,7 @@ impl State {
     }
 
     /// What came by `second` is compared with what was said of it.
-    fn learn(&mut self, kind: Kind, second: u64, shared: &mut Shared) {
+    fn learn(&mut self, second: u64, shared: &mut Shared) {
         let usual = self.usual();
         for horizon in Horizon::ALL {
             let Some(origin) = second.checked_sub(horizon.seconds()) else { continue };
@@ -242,8 +247,8 @@ impl State {
                     continue;
                 }
                 record.errors[horizon.index()][usize::from(log_said > self.usual_log)].learn(error);
-                let pools = &mut shared.pools[kind.pool()].0[place][horizon.index()];
-                pools[features::level_index(log_said)].learn(error);
+                let level = features::level_index(log_said);
+                shared.kin.learn_error(self.like, place, horizon.index(), level, error);
             }
             let Some(said) = self.together.at(origin, horizon) else { continue };
             self.calibration.learn(horizon, said, came, at_least);
@@ -269,7 +274,7 @@ impl State {
             if !matches!(member, Member::Network(_)) {
                 self.records[place].levels.put(second, self.point(member, second).map(features::log));
             }
-            let levels = self.says(kind, member, second, &inputs, shared);
+            let levels = self.says(member, second, &inputs, shared);
             self.speaks[place] = levels.is_some();
             self.said[place].say(second, levels.as_ref());
             all[place] = levels.unwrap_or_default();
@@ -278,7 +283,7 @@ impl State {
         for horizon in Horizon::ALL {
             let mut levels = [0.0f32; 3];
             for (quantile, level) in levels.iter_mut().enumerate() {
-                let weights = self.mix.weights(horizon, quantile, &self.speaks);
+                let weights = self.mix.weights(horizon, quantile, &self.speaks, &self.presumed);
                 if horizon == Horizon::Mean15s && quantile == 1 {
                     self.loudest = loudest(&weights);
                 }
@@ -317,9 +322,9 @@ impl State {
     }
 
     /// Quantiles around a level, by what its model usually misses by.
-    fn of_point(&self, kind: Kind, place: usize, log_level: f32, most: f32, shared: &Shared) -> AllLevels {
+    fn of_point(&self, place: usize, log_level: f32, most: f32, shared: &Shared) -> AllLevels {
         std::array::from_fn(|horizon| {
-            let pool = &shared.pools[kind.pool()].0[place][horizon][features::level_index(log_level)];
+            let pool = shared.kin.pool(self.like, place, horizon, features::level_index(log_level));
             let errors = &self.records[place].errors[horizon][usize::from(log_level > self.usual_log)];
             quantiles(errors, pool, PRIOR, &shared.edges, [0.5, 0.9, 0.99])
                 .map(|error| features::unlog(log_level + error as f32).min(most))
@@ -332,14 +337,7 @@ impl State {
     }
 
     /// What one member says at `second`, told `inputs`.
-    fn says(
-        &self,
-        kind: Kind,
-        member: Member,
-        second: u64,
-        inputs: &[f32; INPUTS],
-        shared: &Shared,
-    ) -> Option<AllLevels> {
+    fn says(&self, member: Member, second: u64, inputs: &[f32; INPUTS], shared: &Shared) -> Option<AllLevels> {
         let most = self.most();
         match member {
             Member::Network(number) => {
@@ -348,14 +346,14 @@ impl State {
             }
             Member::Last | Member::Ewma | Member::Seasonal | Member::Outside => {
                 let level = self.point(member, second)?;
-                Some(self.of_point(kind, member.index(), features::log(level), most, shared))
+                Some(self.of_point(member.index(), features::log(level), most, shared))
             }
         }
     }
 
     /// What one member alone says now.
     pub fn alone(&self, kind: Kind, member: Member, shared: &Shared) -> Option<AllLevels> {
-        self.says(kind, member, self.history.last()?, &self.recent.inputs(kind), shared)
+        self.says(member, self.history.last()?, &self.recent.inputs(kind), shared)
     }
 }
 

@@ -193,6 +193,7 @@ fn check_deaf_to_context(family: Family) {
             flows: (second % 3 > 0).then_some((second * 31 % 500) as u32),
             packet_bytes: (second % 5 > 0).then_some((second * 17 % 1_514) as u32),
             clock: (second % 7 > 0).then_some(((second * 997 % 86_400) as u32, second % 2 == 0)),
+            device_type: None,
         };
         told.observe_with(series(1), usage, context, after(second));
         untold.observe(series(1), usage, after(second));
@@ -216,6 +217,35 @@ fn what_weights_never_learnt_from_has_no_say() {
     let course = Course { width: 8, steps: 200, batch: 32, ..Course::default() };
     let network = train(&rows, &course, &mut |_| std::ops::ControlFlow::Continue(())).expect("there are rows");
     check_deaf_to_context(Family::new(vec![network]));
+}
+
+/// What is lost at P90 of the mean of the next 15 s in its first minute by one that begins after `elders` have lived:
+/// bursts of 3 s with pauses of 9.
+fn lost_by_a_newcomer(elders: u8) -> f64 {
+    let rate = |second: u64| if second % 12 < 3 { 8_000_000 + second * 7_919 % 1_000_000 } else { 0 };
+    let mut forecaster = Forecaster::new(Settings::default());
+    let context = Context { device_type: Some(4), ..Context::default() };
+    for number in 1..=elders {
+        for second in 0..600 {
+            let at = after(u64::from(number) * 1_000 + second);
+            forecaster.observe_with(series(number), free(rate(second)), context, at);
+        }
+    }
+    let mut lost = 0.0;
+    for second in 0..60 {
+        let at = after(100_000 + second);
+        forecaster.observe_with(series(200), free(rate(second)), context, at);
+        let said = forecaster.forecast(series(200), at).at(Horizon::Mean15s).at(Quantile::P90).as_bps();
+        let came = (second + 1..=second + 15).map(rate).sum::<u64>() as f32 / 15.0;
+        lost += f64::from(forecast::pinball(came, said as f32, 0.9));
+    }
+    lost
+}
+
+#[test]
+fn a_newcomer_is_served_by_its_kin() {
+    let (alone, served) = (lost_by_a_newcomer(0), lost_by_a_newcomer(3));
+    assert!(served < 0.95 * alone, "{served} of {alone}");
 }
 
 #[test]
