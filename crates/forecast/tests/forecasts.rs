@@ -1,8 +1,8 @@
 //! What a forecaster promises, whatever it is fed.
 
 use forecast::{
-    Context, Course, Ewma, Family, Forecaster, Kind, Last, Lesson, Member, Model, Rows, Sampling, Seasonal, Series,
-    Settings, Standing, train,
+    Context, Course, Curriculum, Ewma, Family, Forecaster, Kind, Last, Lesson, Member, Model, School, Seasonal, Series,
+    Settings, Standing,
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngAlgorithm;
@@ -213,10 +213,10 @@ fn what_weights_never_learnt_from_has_no_say() {
         family,
         seconds: (0..600u64).map(|second| Some(free((second + 50 * u64::from(family)) % 20 * 400_000))).collect(),
     };
-    let rows = Rows::draw(&[lesson(0), lesson(1)], &Sampling::default());
     let course = Course { width: 8, steps: 200, batch: 32, ..Course::default() };
-    let network = train(&rows, &course, &mut |_| std::ops::ControlFlow::Continue(())).expect("there are rows");
-    check_deaf_to_context(Family::new(vec![network]));
+    let school = School::open(&[lesson(0), lesson(1)], &Curriculum { course, ..Curriculum::default() }).expect("rows");
+    let learn = |part| school.learn(part, &mut |_| std::ops::ControlFlow::Continue(())).expect("there are rows");
+    check_deaf_to_context(Family::of(school.parts()[..1].iter().map(learn)));
 }
 
 /// What is lost at P90 of the mean of the next 15 s in its first minute by one that begins after `elders` have lived:
