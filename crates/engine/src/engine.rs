@@ -18,8 +18,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use vocab::{
     Actor, Aggregate, AlertKind, BitRate, CaptureCounts, DecisionKind, DeviceId, DevicePolicy, DeviceRecord, Directed,
-    Direction, Division, FlowSummary, Forecast, ForecastRecord, Horizon, Link, LinkId, Mode, OutsideCounts, Plan,
-    PlanId, Policy, Priority, Record, RuleHits, RuleId, Sample, Shaping, SourceKind, Subject, Timestamp, TrafficClass,
+    Direction, Division, FlowSummary, Forecast, ForecastRecord, HeldBack, Horizon, Link, LinkId, Mode, OutsideCounts,
+    Plan, PlanId, Policy, Priority, Record, RuleHits, RuleId, Sample, Shaping, SourceKind, Subject, Timestamp,
+    TrafficClass, Usage,
 };
 
 /// Planning follows the windows of the samples.
@@ -495,6 +496,10 @@ impl Engine {
         if !samples.is_empty() {
             self.emit(Output::Record(Record::Samples(samples)));
         }
+        let held_back = held_back(&self.links, end - WINDOW);
+        if !held_back.is_empty() {
+            self.emit(Output::Record(Record::HeldBack(held_back)));
+        }
         self.keep_forecasts(end);
         if end.since(self.devices_kept) >= KEEP_DEVICES_EVERY {
             self.keep_devices(end);
@@ -637,6 +642,22 @@ fn name_devices(registry: &mut Registry, policy: &Policy) {
     for (&device, of_device) in &policy.devices {
         registry.set_name(device, of_device.name.clone());
     }
+}
+
+/// Who waited in the window that began at `start`.
+fn held_back(links: &BTreeMap<LinkId, LinkState>, start: Timestamp) -> Vec<HeldBack> {
+    let mut held_back = Vec::new();
+    for (&link, state) in links {
+        for (device, class, activity) in state.activity.aggregates() {
+            for direction in Direction::ALL {
+                if matches!(activity.usage(direction), Usage::Backlogged(_)) {
+                    let aggregate = Aggregate { device, class };
+                    held_back.push(HeldBack { link, aggregate, direction, start });
+                }
+            }
+        }
+    }
+    held_back
 }
 
 fn forecast_aggregates(forecaster: &mut Forecaster, activity: &LinkActivity, now: Timestamp) -> Forecasts {

@@ -2,14 +2,20 @@
 //!
 //! Numbers are LEB128 varints. A block is the byte 1 (the version) and then, for each class, its index, the number
 //! of its entries and the entries: the second's distance from the one before, bytes and packets both ways, flows.
-//! Seconds in which nothing moved are not there.
+//! Seconds in which nothing moved are not there. Where somebody was held back, the version is 2 and the distance is
+//! times four, plus 1 for a held back download and 2 for an upload; in the journal, of which version 1 has the second
+//! in a byte of its own, these two are the byte's upper bits. Version 1 is written wherever it says all.
 
 use crate::StoreError;
 use crate::error::unreadable;
 use std::collections::BTreeMap;
-use vocab::TrafficClass;
+use vocab::{Direction, TrafficClass};
 
 const VERSION: u8 = 1;
+/// The version that says who was held back.
+const VERSION_HELD_BACK: u8 = 2;
+/// Both ways held back.
+const BOTH_WAYS: u8 = 3;
 /// Seconds in a minute: what an entry's place is checked against.
 const SECONDS: u64 = 60;
 
@@ -22,6 +28,16 @@ pub(crate) struct Moved {
     pub(crate) packets: [u64; 2],
     /// Flows that moved something.
     pub(crate) flows: u64,
+    /// A bit each way, see [`way_bit`]: it was held back, and wanted at least that.
+    pub(crate) held_back: u8,
+}
+
+/// The bit of a direction in [`Moved::held_back`].
+pub(crate) fn way_bit(direction: Direction) -> u8 {
+    match direction {
+        Direction::Download => 1,
+        Direction::Upload => 2,
+    }
 }
 
 impl Moved {
@@ -32,14 +48,15 @@ impl Moved {
             self.packets[way] = self.packets[way].saturating_add(other.packets[way]);
         }
         self.flows = self.flows.max(other.flows);
+        self.held_back |= other.held_back;
     }
 
     fn fields(self) -> [u64; 5] {
         [self.bytes[0], self.bytes[1], self.packets[0], self.packets[1], self.flows]
     }
 
-    fn from_fields([download, upload, packets_download, packets_upload, flows]: [u64; 5]) -> Moved {
-        Moved { bytes: [download, upload], packets: [packets_download, packets_upload], flows }
+    fn from_fields([download, upload, packets_download, packets_upload, flows]: [u64; 5], held_back: u8) -> Moved {
+        Moved { bytes: [download, upload], packets: [packets_download, packets_upload], flows, held_back }
     }
 }
 
@@ -48,13 +65,15 @@ pub(crate) type Minute = BTreeMap<TrafficClass, BTreeMap<u8, Moved>>;
 
 /// `minute` as a block.
 pub(crate) fn encode(minute: &Minute) -> Vec<u8> {
-    let mut bytes = vec![VERSION];
+    let held_back = minute.values().flat_map(BTreeMap::values).any(|moved| moved.held_back != 0);
+    let mut bytes = vec![if held_back { VERSION_HELD_BACK } else { VERSION }];
     for (class, seconds) in minute {
         bytes.push(class.index() as u8);
         put(&mut bytes, seconds.len() as u64);
         let mut before = 0;
         for (second, moved) in seconds {
-            put(&mut bytes, u64::from(second - before));
+            let step = u64::from(second - before);
+            put(&mut bytes, if held_back { step << 2 | u64::from(moved.held_back) } else { step });
             before = *second;
             moved.fields().into_iter().for_each(|field| put(&mut bytes, field));
         }
@@ -65,7 +84,7 @@ pub(crate) fn encode(minute: &Minute) -> Vec<u8> {
 /// The minute in a block.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Minute, StoreError> {
     let broken = || unreadable("block of", format!("{} bytes", bytes.len()));
-    let mut rest = bytes.strip_prefix(&[VERSION]).ok_or_else(broken)?;
+    let (has_ways, mut rest) = versioned(bytes).ok_or_else(broken)?;
     let mut minute = Minute::new();
     while let Some((index, tail)) = rest.split_first() {
         rest = tail;
@@ -73,14 +92,18 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Minute, StoreError> {
         let count = take(&mut rest).filter(|count| *count <= SECONDS).ok_or_else(broken)?;
         let mut second = 0;
         for _ in 0..count {
-            let step = take(&mut rest).filter(|step| *step < SECONDS).ok_or_else(broken)?;
+            let step = take(&mut rest).ok_or_else(broken)?;
+            let (step, held_back) = if has_ways { (step >> 2, step as u8 & BOTH_WAYS) } else { (step, 0) };
+            if step >= SECONDS {
+                return Err(broken());
+            }
             second += step;
             let mut fields = [0; 5];
             for field in &mut fields {
                 *field = take(&mut rest).ok_or_else(broken)?;
             }
             let second = u8::try_from(second).ok().filter(|second| u64::from(*second) < SECONDS).ok_or_else(broken)?;
-            minute.entry(class).or_default().entry(second).or_default().add(Moved::from_fields(fields));
+            minute.entry(class).or_default().entry(second).or_default().add(Moved::from_fields(fields, held_back));
         }
     }
     Ok(minute)
@@ -100,11 +123,12 @@ pub(crate) struct Entry {
 /// Samples of one minute as a batch of the journal.
 pub(crate) fn encode_batch(entries: &[Entry]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(entries.len() * 16 + 1);
-    bytes.push(VERSION);
+    let held_back = entries.iter().any(|entry| entry.moved.held_back != 0);
+    bytes.push(if held_back { VERSION_HELD_BACK } else { VERSION });
     for entry in entries {
         put(&mut bytes, u64::from(entry.link));
         put(&mut bytes, entry.device as u64);
-        bytes.extend([entry.class.index() as u8, entry.second]);
+        bytes.extend([entry.class.index() as u8, entry.second | entry.moved.held_back << 6]);
         entry.moved.fields().into_iter().for_each(|field| put(&mut bytes, field));
     }
     bytes
@@ -113,27 +137,39 @@ pub(crate) fn encode_batch(entries: &[Entry]) -> Vec<u8> {
 /// The samples in a batch of the journal.
 pub(crate) fn decode_batch(bytes: &[u8]) -> Result<Vec<Entry>, StoreError> {
     let broken = || unreadable("journal batch of", format!("{} bytes", bytes.len()));
-    let mut rest = bytes.strip_prefix(&[VERSION]).ok_or_else(broken)?;
+    let (has_ways, mut rest) = versioned(bytes).ok_or_else(broken)?;
     let mut entries = Vec::new();
     while !rest.is_empty() {
-        let entry = entry(&mut rest).ok_or_else(broken)?;
+        let entry = entry(&mut rest, has_ways).ok_or_else(broken)?;
         entries.push(entry);
     }
     Ok(entries)
 }
 
-fn entry(rest: &mut &[u8]) -> Option<Entry> {
+/// Whether the version of `bytes` says who was held back, and what follows it.
+fn versioned(bytes: &[u8]) -> Option<(bool, &[u8])> {
+    match bytes.split_first()? {
+        (&VERSION, rest) => Some((false, rest)),
+        (&VERSION_HELD_BACK, rest) => Some((true, rest)),
+        _ => None,
+    }
+}
+
+fn entry(rest: &mut &[u8], has_ways: bool) -> Option<Entry> {
     let link = u16::try_from(take(rest)?).ok()?;
     let device = i64::try_from(take(rest)?).ok()?;
     let (head, tail) = rest.split_at_checked(2)?;
     *rest = tail;
     let class = TrafficClass::from_index(usize::from(head[0]))?;
-    let second = Some(head[1]).filter(|second| u64::from(*second) < SECONDS)?;
+    let (second, held_back) = if has_ways { (head[1] & 0x3f, head[1] >> 6) } else { (head[1], 0) };
+    if u64::from(second) >= SECONDS {
+        return None;
+    }
     let mut fields = [0; 5];
     for field in &mut fields {
         *field = take(rest)?;
     }
-    Some(Entry { link, device, class, second, moved: Moved::from_fields(fields) })
+    Some(Entry { link, device, class, second, moved: Moved::from_fields(fields, held_back) })
 }
 
 fn put(bytes: &mut Vec<u8>, mut value: u64) {
@@ -170,7 +206,9 @@ mod tests {
 
     fn moved() -> impl Strategy<Value = Moved> {
         let number = prop_oneof![0u64..2_000, any::<u64>()];
-        [number.clone(), number.clone(), number.clone(), number.clone(), number].prop_map(Moved::from_fields)
+        let numbers = [number.clone(), number.clone(), number.clone(), number.clone(), number];
+        let held_back = prop_oneof![9 => Just(0u8), 1 => 0..=BOTH_WAYS];
+        (numbers, held_back).prop_map(|(fields, held_back)| Moved::from_fields(fields, held_back))
     }
 
     fn class() -> impl Strategy<Value = TrafficClass> {
@@ -197,8 +235,10 @@ mod tests {
         #[test]
         fn no_bytes_break_the_decoders(mut bytes in vec(any::<u8>(), 0..300)) {
             let _ = (decode(&bytes), decode_batch(&bytes));
-            bytes.insert(0, VERSION);
-            let _ = (decode(&bytes), decode_batch(&bytes));
+            for version in [VERSION, VERSION_HELD_BACK] {
+                bytes.insert(0, version);
+                let _ = (decode(&bytes), decode_batch(&bytes));
+            }
         }
 
         #[test]
@@ -212,10 +252,19 @@ mod tests {
     /// Yesterday's bytes: changing them needs a new version byte.
     #[test]
     fn the_format_stays() {
-        let moved = Moved { bytes: [1_500, 40], packets: [1, 1], flows: 2 };
+        let moved = Moved { bytes: [1_500, 40], packets: [1, 1], flows: 2, held_back: 0 };
         let minute = Minute::from([(TrafficClass::Web, [(3, moved), (59, Moved::default())].into())]);
         let bytes = [1, 4, 2, 3, 0xdc, 0x0b, 40, 1, 1, 2, 56, 0, 0, 0, 0, 0];
         assert_eq!(encode(&minute), bytes);
         assert_eq!(decode(&bytes).unwrap(), minute);
+        let held_back = Moved { held_back: way_bit(Direction::Upload), ..moved };
+        let minute = Minute::from([(TrafficClass::Web, [(3, held_back), (59, Moved::default())].into())]);
+        let bytes = [2, 4, 2, 3 << 2 | 2, 0xdc, 0x0b, 40, 1, 1, 2, 0xe0, 1, 0, 0, 0, 0, 0];
+        assert_eq!(encode(&minute), bytes);
+        assert_eq!(decode(&bytes).unwrap(), minute);
+        let entry = Entry { link: 0, device: 1, class: TrafficClass::Web, second: 59, moved: held_back };
+        let bytes = [2, 0, 1, 4, 59 | 2 << 6, 0xdc, 0x0b, 40, 1, 1, 2];
+        assert_eq!(encode_batch(&[entry]), bytes);
+        assert_eq!(decode_batch(&bytes).unwrap(), [entry]);
     }
 }

@@ -31,7 +31,11 @@ impl Message {
     pub(crate) fn is_bulk(&self) -> bool {
         match self {
             Message::Record(record) => match record {
-                Record::Samples(_) | Record::Flow(_) | Record::Forecasts(_) | Record::Scores(_) => true,
+                Record::Samples(_)
+                | Record::HeldBack(_)
+                | Record::Flow(_)
+                | Record::Forecasts(_)
+                | Record::Scores(_) => true,
                 Record::PlanApplied { .. } | Record::Decision(_) | Record::Alert(_) | Record::Device(_) => false,
             },
             Message::Setting { .. } => false,

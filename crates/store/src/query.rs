@@ -1,6 +1,9 @@
 //! Reading the history: columns and lists, through a read-only connection.
 
 mod hours;
+mod seconds;
+
+pub use seconds::Second;
 
 use crate::StoreError;
 use crate::block::{Moved, decode, decode_batch};

@@ -8,7 +8,7 @@
 //! Samples go to a journal as they come, so that what was taken survives a crash. When a minute is over it becomes
 //! blocks and sums and leaves the journal, in one transaction.
 
-use crate::block::{Entry, Minute, Moved, decode, decode_batch, encode, encode_batch};
+use crate::block::{Entry, Minute, Moved, decode, decode_batch, encode, encode_batch, way_bit};
 use crate::channel::{Message, StoreCounts, StoreReceiver};
 use crate::columns::{
     actor_words, alert_columns, because_json, decision_words, direction_index, integer, parts_json, quantile_rates,
@@ -20,8 +20,8 @@ use crate::{Store, StoreError, StoreSettings};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use vocab::{
-    Alert, Decision, DeviceId, DeviceRecord, Direction, FlowSummary, ForecastRecord, Horizon, Maturity, Record, Sample,
-    ScoreRecord, TrafficClass,
+    Alert, Decision, DeviceId, DeviceRecord, Direction, FlowSummary, ForecastRecord, Horizon, LinkId, Maturity, Record,
+    Sample, ScoreRecord, Timestamp, TrafficClass,
 };
 
 /// The most messages of one transaction: what waits for more is more at risk.
@@ -194,7 +194,11 @@ impl Writer {
                         Record::Decision(decision) => insert_decision(connection, decision)?,
                         Record::Alert(alert) => upsert_alert(connection, alert)?,
                         Record::Device(device) => upsert_device(connection, device)?,
-                        Record::Samples(_) | Record::Flow(_) | Record::Forecasts(_) | Record::Scores(_) => {
+                        Record::Samples(_)
+                        | Record::HeldBack(_)
+                        | Record::Flow(_)
+                        | Record::Forecasts(_)
+                        | Record::Scores(_) => {
                             unreachable!("bulk is written elsewhere")
                         }
                     },
@@ -235,7 +239,16 @@ impl Writer {
                     Record::Samples(samples) => {
                         for sample in samples {
                             let device = device_row(connection, devices, sample.aggregate.device)?;
-                            let (start, entry) = entry(sample, device);
+                            let (link, class) = (sample.link, sample.aggregate.class);
+                            let (start, entry) = entry(link, class, sample.start, device, moved(sample));
+                            batches.entry(start).or_default().push(entry);
+                        }
+                    }
+                    Record::HeldBack(held_back) => {
+                        for one in held_back {
+                            let device = device_row(connection, devices, one.aggregate.device)?;
+                            let moved = Moved { held_back: way_bit(one.direction), ..Moved::default() };
+                            let (start, entry) = entry(one.link, one.aggregate.class, one.start, device, moved);
                             batches.entry(start).or_default().push(entry);
                         }
                     }
@@ -355,16 +368,19 @@ fn add(open: &mut OpenMinutes, start: i64, entry: Entry) {
     minute.entry(entry.class).or_default().entry(entry.second).or_default().add(entry.moved);
 }
 
-/// The minute a sample belongs to (seconds), and its entry there.
-fn entry(sample: &Sample, device: i64) -> (i64, Entry) {
-    let second = integer(sample.start.as_unix_secs());
-    let moved = Moved {
+fn moved(sample: &Sample) -> Moved {
+    Moved {
         bytes: [sample.bytes.download.0, sample.bytes.upload.0],
         packets: [sample.packets.download, sample.packets.upload],
         flows: u64::from(sample.flows),
-    };
-    let entry =
-        Entry { link: sample.link.0, device, class: sample.aggregate.class, second: (second % MINUTE_S) as u8, moved };
+        held_back: 0,
+    }
+}
+
+/// The minute that what moved from `at` on belongs to (seconds), and its entry there.
+fn entry(link: LinkId, class: TrafficClass, at: Timestamp, device: i64, moved: Moved) -> (i64, Entry) {
+    let second = integer(at.as_unix_secs());
+    let entry = Entry { link: link.0, device, class, second: (second % MINUTE_S) as u8, moved };
     (second - second % MINUTE_S, entry)
 }
 

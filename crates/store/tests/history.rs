@@ -8,9 +8,9 @@ use store::{
 };
 use vocab::{
     Actor, Address, Aggregate, Alert, AlertKind, Because, BitRate, ByteCount, Decision, DecisionKind, DeviceId,
-    DeviceRecord, Directed, Direction, Endpoint, FlowKey, FlowSummary, Forecast, ForecastRecord, Horizon, IpProtocol,
-    LinkId, MacAddress, Maturity, Mode, Part, PlanId, Priority, Quantiles, Record, Sample, Score, ScoreRecord,
-    Severity, Subject, Tier, Timestamp, TrafficClass, Verdict,
+    DeviceRecord, Directed, Direction, Endpoint, FlowKey, FlowSummary, Forecast, ForecastRecord, HeldBack, Horizon,
+    IpProtocol, LinkId, MacAddress, Maturity, Mode, Part, PlanId, Priority, Quantiles, Record, Sample, Score,
+    ScoreRecord, Severity, Subject, Tier, Timestamp, TrafficClass, Usage, Verdict,
 };
 
 /// A writer and a reader on a fresh history.
@@ -440,4 +440,54 @@ fn hours_tell_zeros_from_gaps_and_parts_from_wholes() {
     check_hours(&reader, Some(0), Some(2), "11 110 0 - - 0 0/20");
     check_hours(&reader, Some(7), None, "0 ");
     check_hours(&reader, None, Some(9), "0 ");
+}
+
+/// Seconds of web traffic of one device: when, bytes down, whether it was held back.
+fn seconds(reader: &Reader, from: u64, to: u64) -> Vec<(u64, u64, bool)> {
+    let mut all = Vec::new();
+    let mut take = |second: store::Second| {
+        assert_eq!((second.link, second.aggregate), (LinkId(0), aggregate(1, TrafficClass::Web)));
+        let usage = second.usage.download;
+        let is_held_back = matches!(usage, Usage::Backlogged(_));
+        assert!(matches!(second.usage.upload, Usage::Free(_)));
+        all.push((second.start.as_unix_secs(), usage.rate().as_bps() / 8, is_held_back));
+    };
+    reader.seconds(at(from), at(to), &mut take).unwrap();
+    all
+}
+
+#[test]
+fn seconds_say_what_moved_and_who_was_held_back() {
+    let Bench { mut writer, reader, _folder } = fresh();
+    assert_eq!(seconds(&reader, 0, 10_000), []);
+    let (link, aggregate) = (LinkId(0), aggregate(1, TrafficClass::Web));
+    let held_back = |second| HeldBack { link, aggregate, direction: Direction::Download, start: at(second) };
+    for second in [3_590, 3_591, 3_600, 3_700] {
+        write(&mut writer, Record::Samples(vec![sample(second, 1, TrafficClass::Web, second)]));
+    }
+    // Later than what moved then, and in a second in which nothing could move.
+    write(&mut writer, Record::HeldBack(vec![held_back(3_591), held_back(3_595)]));
+    write(&mut writer, Record::Samples(vec![sample(3_900, 1, TrafficClass::Web, 1)]));
+    let (free, held) = (false, true);
+    let all =
+        [(3_590, 3_590, free), (3_591, 3_591, held), (3_595, 0, held), (3_600, 3_600, free), (3_700, 3_700, free)];
+    assert_eq!(seconds(&reader, 0, 10_000), all);
+    assert_eq!(seconds(&reader, 3_591, 3_600), all[1..3], "from, and not until");
+    // What was held back before it closed, after a crash.
+    write(&mut writer, Record::HeldBack(vec![held_back(3_901)]));
+    drop(writer);
+    let path = _folder.path().join("sub/history.db");
+    let mut writer = Store::open(StoreSettings::at(path)).unwrap().into_writer().unwrap();
+    write(&mut writer, Record::Samples(vec![sample(4_900, 1, TrafficClass::Web, 1)]));
+    assert_eq!(seconds(&reader, 3_900, 3_999), [(3_900, 1, free), (3_901, 0, held)]);
+}
+
+#[test]
+fn seconds_are_bounded_in_days() {
+    let Bench { mut writer, reader, _folder } = fresh();
+    for hour in 0..100 {
+        write(&mut writer, Record::Samples(vec![sample(hour * 3_600, 1, TrafficClass::Web, 1)]));
+    }
+    let kept = seconds(&reader, 0, 1_000_000);
+    assert_eq!((kept.first().unwrap().0, kept.last().unwrap().0), (51 * 3_600, 98 * 3_600), "two days by default");
 }

@@ -1,8 +1,8 @@
 //! Facts kept in history.
 
 use crate::{
-    Aggregate, BitRate, ByteCount, DeviceId, Directed, Direction, FlowKey, Forecast, LinkId, Mode, PlanId, Priority,
-    Quantiles, Sample, Score, Side, Tier, Timestamp, TrafficClass,
+    Aggregate, BitRate, ByteCount, DeviceId, Directed, Direction, FlowKey, Forecast, HeldBack, LinkId, Mode, PlanId,
+    Priority, Quantiles, Sample, Score, Side, Tier, Timestamp, TrafficClass,
 };
 
 /// What a flow is for, and how we know.
@@ -301,6 +301,8 @@ pub struct DeviceRecord {
 pub enum Record {
     /// What moved in one window.
     Samples(Vec<Sample>),
+    /// Who was held back in one window.
+    HeldBack(Vec<HeldBack>),
     /// A flow that ended.
     Flow(FlowSummary),
     /// Forecasts that were used.

@@ -56,6 +56,19 @@ impl Usage {
     }
 }
 
+/// An aggregate that waited in a window: what it moved then is a lower bound of what it wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldBack {
+    /// Through which link.
+    pub link: LinkId,
+    /// Who, and what for.
+    pub aggregate: Aggregate,
+    /// Which way.
+    pub direction: Direction,
+    /// When the window began.
+    pub start: Timestamp,
+}
+
 /// What the kernel's queue of one aggregate said at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueReading {
