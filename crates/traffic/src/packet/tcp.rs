@@ -47,7 +47,8 @@ pub struct TcpSegment {
 type Ports = (u16, u16);
 
 /// Ports, place and payload; a header cut short after the ports gives what could be read.
-#[inline]
+// Else what it found goes through memory in other pieces than it is fetched in, which stalls the core.
+#[inline(always)]
 pub(super) fn open(bytes: &[u8]) -> Option<(Ports, TcpSegment, &[u8])> {
     let ports = (be16(bytes, 0)?, be16(bytes, 2)?);
     let Some(fixed) = bytes.first_chunk::<20>() else { return Some((ports, TcpSegment::default(), &[])) };
