@@ -93,8 +93,7 @@ impl Default for FlowLimits {
 const LONGEST_NAME: usize = 255;
 /// What one flow may cost: itself, its open verdict, its name, and its places in the index and the list of free
 /// slots, both of which may be half empty and exist twice while they grow.
-const PER_FLOW: usize =
-    size_of::<Option<Flow>>() + size_of::<Probe>() + LONGEST_NAME + 3 * 2 * (size_of::<Place>() + 5);
+const PER_FLOW: usize = size_of::<Flow>() + size_of::<Probe>() + LONGEST_NAME + 3 * 2 * (size_of::<Place>() + 5);
 /// What a summary may cost: itself in a list that may be half empty and exist twice while it grows, and its words.
 const PER_SUMMARY: usize = 3 * size_of::<FlowSummary>() + 2 * LONGEST_NAME;
 /// What a table costs before its first flow, and announcements, at most.

@@ -14,10 +14,13 @@ use crate::classify::{
 use std::time::Duration;
 use vocab::{Address, DeviceId, Direction, Dscp, FlowKey, GivenAfter, Side, Timestamp, TrafficClass};
 
-/// One flow. What every packet touches comes first: a flow that goes on costs two or three lines of the cache.
-#[repr(C, align(64))]
+/// One flow. What every packet touches comes first: a flow that goes on costs two lines of the cache, which are fetched
+/// together, one more while its verdict is open.
+#[repr(C, align(128))]
 pub(super) struct Flow {
     pub(super) key: FlowKey,
+    /// No flow stands here (any more).
+    pub(super) vacant: bool,
     pub(super) initiator: Side,
     pub(super) fate: Fate,
     pub(super) fins: u8,
@@ -30,23 +33,23 @@ pub(super) struct Flow {
     pub(super) settlement: Settlement,
     /// What it is for: `weighed` says why.
     pub(super) class: TrafficClass,
-    /// The mark that its device set last while the verdict was open; without a device, its initiator.
-    pub(super) dscp: Option<Dscp>,
     pub(super) generation: u32,
-    pub(super) links: Links,
     pub(super) last_seen: Timestamp,
-    /// When it was last put behind its queue.
-    pub(super) queued: Timestamp,
     pub(super) bytes: [u64; 2],
     pub(super) packets: [u64; 2],
+    /// When it was last put behind its queue.
+    pub(super) queued: Timestamp,
     /// The local device and which end it is.
     pub(super) owner: Option<(DeviceId, Side)>,
+    /// The mark that its device set last while the verdict was open; without a device, its initiator.
+    pub(super) dscp: Option<Dscp>,
+    /// How far its sides have come, of TCP.
+    pub(super) sequence: Sequence,
     /// Present while the verdict is open and a payload was seen.
     pub(super) probe: Option<Box<Probe>>,
     /// What was seen of it while its verdict was open.
     pub(super) seen: GivenAfter,
-    /// How far its sides have come, of TCP.
-    pub(super) sequence: Sequence,
+    pub(super) links: Links,
     pub(super) first_seen: Timestamp,
     /// Windows in which it moved something, together, in milliseconds.
     pub(super) active_ms: u32,
@@ -87,6 +90,7 @@ impl Flow {
     pub(super) fn new(key: FlowKey, initiator: Side, generation: u32, now: Timestamp) -> Flow {
         Flow {
             key,
+            vacant: false,
             initiator,
             fate: Fate::Unanswered,
             fins: 0,
@@ -95,26 +99,33 @@ impl Flow {
             doubts: true,
             settlement: Settlement::Open,
             class: TrafficClass::Unclassified,
-            dscp: None,
             generation,
-            links: Links::ALONE,
             last_seen: now,
-            queued: now,
             bytes: [0; 2],
             packets: [0; 2],
+            queued: now,
             owner: None,
+            dscp: None,
+            sequence: Sequence::default(),
             probe: None,
             seen: GivenAfter::default(),
-            sequence: Sequence::default(),
+            links: Links::ALONE,
             first_seen: now,
             active_ms: 0,
             pace: Pace::default(),
+            rhythm: None,
             given_after: GivenAfter::default(),
             asked: None,
-            rhythm: None,
             evidence: Evidence::default(),
             weighed: Weighed::UNKNOWN,
         }
+    }
+
+    /// Leaves its place, and gives back what it holds.
+    pub(super) fn leave(&mut self) {
+        self.vacant = true;
+        self.probe = None;
+        self.evidence.name = None;
     }
 
     /// Takes in that a packet was seen while its verdict is open.
@@ -213,5 +224,18 @@ impl Flow {
                 0
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Flow;
+    use std::mem::offset_of;
+
+    #[test]
+    fn a_flow_that_goes_on_costs_two_lines_of_the_cache() {
+        assert!(offset_of!(Flow, bytes) <= 64, "{}", offset_of!(Flow, bytes));
+        assert!(offset_of!(Flow, sequence) <= 128, "{}", offset_of!(Flow, sequence));
+        assert!(offset_of!(Flow, links) <= 192, "{}", offset_of!(Flow, links));
     }
 }

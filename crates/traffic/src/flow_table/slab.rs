@@ -8,41 +8,41 @@ const CHUNK: usize = 256;
 /// Flows by slot.
 #[derive(Default)]
 pub(super) struct Slab {
-    chunks: Vec<Vec<Option<Flow>>>,
+    /// A flow says itself whether it left: in the line of the cache that holds its key, where an `Option` would keep
+    /// that wherever it found room.
+    chunks: Vec<Vec<Flow>>,
     free: Vec<u32>,
     end: u32,
 }
 
 impl Slab {
     pub(super) fn get(&self, slot: u32) -> Option<&Flow> {
-        self.chunks.get(slot as usize / CHUNK)?.get(slot as usize % CHUNK)?.as_ref()
+        self.chunks.get(slot as usize / CHUNK)?.get(slot as usize % CHUNK).filter(|flow| !flow.vacant)
     }
 
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut Flow> {
-        self.chunks.get_mut(slot as usize / CHUNK)?.get_mut(slot as usize % CHUNK)?.as_mut()
+        self.chunks.get_mut(slot as usize / CHUNK)?.get_mut(slot as usize % CHUNK).filter(|flow| !flow.vacant)
     }
 
     /// Puts a flow in and returns its slot.
     pub(super) fn insert(&mut self, flow: Flow) -> u32 {
         if let Some(slot) = self.free.pop() {
-            self.chunks[slot as usize / CHUNK][slot as usize % CHUNK] = Some(flow);
+            self.chunks[slot as usize / CHUNK][slot as usize % CHUNK] = flow;
             return slot;
         }
         let slot = self.end;
         if (slot as usize).is_multiple_of(CHUNK) {
             self.chunks.push(Vec::with_capacity(CHUNK));
         }
-        self.chunks[slot as usize / CHUNK].push(Some(flow));
+        self.chunks[slot as usize / CHUNK].push(flow);
         self.end += 1;
         slot
     }
 
     /// Empties a slot, for another flow.
     pub(super) fn remove(&mut self, slot: u32) {
-        if let Some(place) =
-            self.chunks.get_mut(slot as usize / CHUNK).and_then(|chunk| chunk.get_mut(slot as usize % CHUNK))
-            && place.take().is_some()
-        {
+        if let Some(flow) = self.get_mut(slot) {
+            flow.leave();
             self.free.push(slot);
         }
     }
@@ -53,6 +53,6 @@ impl Slab {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Flow> {
-        self.chunks.iter().flatten().flatten()
+        self.chunks.iter().flatten().filter(|flow| !flow.vacant)
     }
 }
