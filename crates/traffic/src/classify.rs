@@ -543,19 +543,25 @@ pub(crate) fn weigh(evidence: &Evidence, ports: impl FnOnce() -> Option<Signatur
         .address
         .filter(|service| service.class != TrafficClass::Web)
         .map(|service| of_service(service, service.confidence, Why::Address(service.application)));
-    let witnesses = [own, by_name, by_address, by_behavior];
-    let surer = witnesses.iter().flatten().any(|witness| witness.confidence >= ports::CONFIDENCE);
-    let by_port = if surer { None } else { ports() }.map(|port| of(port, port.confidence, Why::Port(port.why)));
-    let surest = witnesses
-        .into_iter()
-        .chain([by_port])
-        .flatten()
-        .reduce(|best, other| if other.confidence > best.confidence { other } else { best });
+    let surest = surer(surer(surer(own, by_name), by_address), by_behavior);
+    let by_port = match surest {
+        Some(known) if known.confidence >= ports::CONFIDENCE => None,
+        Some(_) | None => ports().map(|port| of(port, port.confidence, Why::Port(port.why))),
+    };
+    let surest = surer(surest, by_port);
     let weighed = downgrade_elephant(surest.unwrap_or(Weighed::UNKNOWN), moved);
     match evidence.rule {
         // Whoever wrote it knows better; what the application is called stays as it was recognised.
         Some(Ruled { place, class }) => Weighed { class, confidence: 100, why: Why::Rule(place), ..weighed },
         None => weighed,
+    }
+}
+
+/// The surer of two witnesses; of two as sure, the first.
+fn surer(best: Option<Weighed>, other: Option<Weighed>) -> Option<Weighed> {
+    match (best, other) {
+        (Some(best), Some(other)) => Some(if other.confidence > best.confidence { other } else { best }),
+        (best, other) => best.or(other),
     }
 }
 

@@ -89,6 +89,13 @@ fn is_dos_listing(bytes: &[u8]) -> bool {
 /// The end that a line of FTP names: `PORT`, `EPRT` (who commands listens), 227, 229 (who answers does); nobody says
 /// the other's lines.
 pub(crate) fn announce(view: &View<'_>, announce: &mut dyn FnMut(Announced)) {
+    let (numbers, extended): (&[u8], &[u8]) = match view.sender {
+        Sender::Initiator => (b"PORT ", b"EPRT "),
+        Sender::Responder => (b"227 ", b"229 "),
+    };
+    if !view.bytes.starts_with(numbers) && !view.bytes.starts_with(extended) {
+        return;
+    }
     let line = view.bytes.split(|&byte| byte == b'\n').next().unwrap_or(&[]);
     let mut tell = |address: Address, port: u16| {
         if port != 0 {
@@ -101,10 +108,6 @@ pub(crate) fn announce(view: &View<'_>, announce: &mut dyn FnMut(Announced)) {
             };
             announce(Announced { end: Endpoint { address, port }, protocol: IpProtocol::TCP, signature });
         }
-    };
-    let (numbers, extended): (&[u8], &[u8]) = match view.sender {
-        Sender::Initiator => (b"PORT ", b"EPRT "),
-        Sender::Responder => (b"227 ", b"229 "),
     };
     if line.starts_with(numbers) {
         if let Some((address, port)) = six_numbers(&line[4..]) {

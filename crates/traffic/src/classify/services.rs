@@ -149,26 +149,29 @@ impl Tables {
 
     /// The longest listed domain that holds `name`, and how much of its end it is.
     fn domain(&self, name: &str) -> Option<(Domain, usize)> {
-        let mut rest = name;
+        let dots = Dots::of(name);
+        let mut from = 0;
         loop {
+            let rest = name.get(from..)?;
             if let Some(&domain) = self.domains.get(rest) {
                 return Some((domain, rest.len()));
             }
-            if let Some(&row) = brand(rest).and_then(|brand| self.brands.get(brand)) {
+            if let Some(&row) = dots.brand(name, from).and_then(|brand| self.brands.get(brand)) {
                 return Some((Domain { row, holds: Holds::Own }, rest.len()));
             }
-            rest = rest.split_once('.')?.1;
+            from += memchr::memchr(b'.', rest.as_bytes())? + 1;
         }
     }
 
     /// What the first label says, in a name of three labels or more (`time.com` is a magazine) of which not all,
     /// `listed` bytes from its end, is listed.
     fn label(&self, name: &str, listed: usize) -> Option<Service> {
-        let (first, rest) = name.split_once('.')?;
-        if name.len() == listed || !rest.contains('.') {
+        let mut dots = memchr::memchr_iter(b'.', name.as_bytes());
+        let first = dots.next()?;
+        if name.len() == listed || dots.next().is_none() {
             return None;
         }
-        self.service(*self.labels.get(unnumbered(first))?, LABEL)
+        self.service(*self.labels.get(unnumbered(name.get(..first)?))?, LABEL)
     }
 
     /// The service whose content a content network carries, where its name says so: a label, or a word of one, is
@@ -177,7 +180,7 @@ impl Tables {
         let Some((Domain { holds: Holds::Others, .. }, length)) = domain else { return None };
         let before = &name[..name.len() - length];
         let labels = before.split('.').filter(|label| label.len() >= TENANT_LENGTH).take(TOKENS_TRIED);
-        let words = before.split(['.', '-', '_']).filter(|word| word.len() >= TENANT_LENGTH).take(TOKENS_TRIED);
+        let words = words(before).filter(|word| word.len() >= TENANT_LENGTH).take(TOKENS_TRIED);
         self.service(*labels.chain(words).find_map(|word| self.tenants.get(unnumbered(word)))?, TENANT)
     }
 
@@ -188,35 +191,58 @@ impl Tables {
             Some((Domain { holds: Holds::Others, .. }, length)) => name.len() - length,
             None => registered(name),
         };
-        let mut words = name[..end].split(['.', '-', '_']).filter(|word| !word.is_empty()).take(TOKENS_TRIED);
+        let mut words = words(name.get(..end)?).filter(|word| !word.is_empty()).take(TOKENS_TRIED);
         self.service(*words.find_map(|word| self.tokens.get(unnumbered(word)))?, TOKEN)
     }
 }
 
-/// A label without its number: `ocsp` of `ocsp07`, `doh` of `doh-2`.
-fn unnumbered(label: &str) -> &str {
-    label.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-')
+/// What stands between dots, hyphens and underscores.
+fn words(name: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(name);
+    std::iter::from_fn(move || {
+        let name = rest?;
+        let end = name.bytes().position(|byte| matches!(byte, b'.' | b'-' | b'_'));
+        rest = end.and_then(|end| name.get(end + 1..));
+        name.get(..end.unwrap_or(name.len()))
+    })
 }
 
-/// A name without its top-level domain: `google` of `google.de` and of `google.co.uk`.
-fn brand(name: &str) -> Option<&str> {
-    let (rest, top) = name.rsplit_once('.')?;
-    if top.len() > 3 {
-        return None;
+/// A label without its number: `ocsp` of `ocsp07`, `doh` of `doh-2`.
+fn unnumbered(label: &str) -> &str {
+    let end = label.bytes().rposition(|byte| !byte.is_ascii_digit() && byte != b'-').map_or(0, |at| at + 1);
+    label.get(..end).unwrap_or(label)
+}
+
+/// Where the last dots of a name stand.
+struct Dots {
+    last: Option<usize>,
+    second: Option<usize>,
+}
+
+impl Dots {
+    fn of(name: &str) -> Dots {
+        let mut dots = memchr::memrchr_iter(b'.', name.as_bytes());
+        Dots { last: dots.next(), second: dots.next() }
     }
-    match rest.rsplit_once('.') {
-        Some((brand, second)) if second.len() <= 3 => Some(brand),
-        _ => Some(rest),
+
+    /// What follows the first byte at `from` without its top-level domain: `google` of `google.de` and of
+    /// `google.co.uk`.
+    fn brand<'a>(&self, name: &'a str, from: usize) -> Option<&'a str> {
+        let last = self.last.filter(|&last| last >= from && name.len() - last <= 4)?;
+        let second = self.second.filter(|&second| second >= from && last - second <= 4);
+        name.get(from..second.unwrap_or(last))
     }
 }
 
 /// Where the domain begins that somebody registered: `example.com`, `example.co.uk`. A guess from lengths does,
 /// because tokens are a weak witness anyway.
 fn registered(name: &str) -> usize {
-    let mut labels = name.rsplit('.');
-    let (top, second) = (labels.next().unwrap_or(name), labels.next().unwrap_or(""));
-    let kept = if top.len() == 2 && second.len() <= 3 { 3 } else { 2 };
-    name.rsplit('.').skip(kept).map(|label| label.len() + 1).sum::<usize>().saturating_sub(1)
+    let mut dots = memchr::memrchr_iter(b'.', name.as_bytes());
+    let Some(last) = dots.next() else { return 0 };
+    let second = dots.next();
+    let short = last - second.map_or(0, |second| second + 1) <= 3;
+    let before = if name.len() - last == 3 && short { dots.next() } else { second };
+    before.unwrap_or(0)
 }
 
 /// The names of the services; its header says how they are written.
