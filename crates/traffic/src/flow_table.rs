@@ -198,6 +198,17 @@ const fn spread(hash: u32) -> u64 {
     (hash as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
+/// A packet, and what every step of its way into the table asks of it.
+struct Arrival<'a> {
+    packet: &'a Packet<'a>,
+    key: FlowKey,
+    hash: u32,
+    side: Side,
+    counts: Counts,
+    hint: Option<Direction>,
+    at: Timestamp,
+}
+
 /// A flow as it was before the packet at hand.
 struct Before {
     class: TrafficClass,
@@ -304,7 +315,33 @@ impl FlowTable {
         };
         let (key, side) = packet.key();
         let hash = self.hash(&key);
-        let (slot, opened) = match self.find_next(&key, hash) {
+        let known = self.find_next(&key, hash);
+        if let Some(slot) = known
+            && self.pass(slot, packet, side, counts)
+        {
+            let flow = self.flow(slot);
+            return Observed {
+                flow: FlowId { slot, generation: flow.generation },
+                key,
+                side,
+                owner: flow.owner_of(side),
+                class: flow.class,
+                settlement: flow.settlement,
+                opened: false,
+                class_changed: false,
+                settled_now: false,
+                ruled: false,
+                first_in_window: false,
+            };
+        }
+        self.take_in(known, &Arrival { packet, key, hash, side, counts, hint, at })
+    }
+
+    /// Takes in a packet that may change more of its flow, at slot `known` if there is one, than its counters.
+    #[inline(never)]
+    fn take_in(&mut self, known: Option<u32>, arrival: &Arrival<'_>) -> Observed {
+        let &Arrival { packet, key, hash, side, counts, hint, at } = arrival;
+        let (slot, opened) = match known {
             Some(slot) if !self.begins_anew(slot, packet, side) => (slot, false),
             Some(slot) => {
                 self.end(slot);
@@ -312,9 +349,6 @@ impl FlowTable {
             }
             None => (self.open(key, hash, initiator(packet, side)), true),
         };
-        if !opened && let Some(observed) = self.pass(slot, packet, side, counts) {
-            return observed;
-        }
         // The counters of a flow may come before its first packet.
         let first_heard = !self.flow(slot).heard;
         if first_heard {
@@ -520,21 +554,27 @@ impl FlowTable {
     fn advance(&mut self, at: Timestamp) {
         self.now = self.now.max(at);
         if self.now >= self.window_ends {
-            self.window_began = self.now.floor(self.limits.window);
-            self.window_ends = self.window_began + self.limits.window.max(Duration::from_nanos(1));
-            self.allowance.renew();
+            self.open_window();
         }
     }
 
-    /// Counts a packet that can change nothing of its flow but the counters: the way of most packets. It opens and
-    /// closes nothing, carries nothing that an open verdict wants, and leaves the flow in its queue.
-    fn pass(&mut self, slot: u32, packet: &Packet<'_>, side: Side, counts: Counts) -> Option<Observed> {
+    #[cold]
+    fn open_window(&mut self) {
+        self.window_began = self.now.floor(self.limits.window);
+        self.window_ends = self.window_began + self.limits.window.max(Duration::from_nanos(1));
+        self.allowance.renew();
+    }
+
+    /// Counts a packet that can change nothing of its flow but the counters, the way of most packets, and says whether it
+    /// was one. It opens and closes nothing, carries nothing that an open verdict wants, and leaves the flow in its queue.
+    #[inline]
+    fn pass(&mut self, slot: u32, packet: &Packet<'_>, side: Side, counts: Counts) -> bool {
         let turns = matches!(packet.transport, Transport::Tcp(segment) if segment.flags.turns());
         if turns || dns::is_port(packet.source.port) {
-            return None;
+            return false;
         }
         let (now, window_began, room) = (self.now, self.window_began, self.protects_more());
-        let flow = self.flows.get_mut(slot)?;
+        let Some(flow) = self.flows.get_mut(slot) else { return false };
         let is_open = flow.settlement == Settlement::Open;
         let at = side_index(side);
         let bytes = flow.bytes[at].saturating_add(counts.bytes.0);
@@ -550,7 +590,7 @@ impl FlowTable {
             && flow.deserves(packets, room) == flow.fate
             && (self.rules.is_empty() || flow.evidence.rule.is_none());
         if !as_before {
-            return None;
+            return false;
         }
         // Of what goes on for long, counts will do.
         let is_young = is_open || flow.packets.iter().any(|&packets| packets < ESTABLISHED);
@@ -563,19 +603,7 @@ impl FlowTable {
         if is_open {
             flow.see(packet, side);
         }
-        Some(Observed {
-            flow: FlowId { slot, generation: flow.generation },
-            key: flow.key,
-            side,
-            owner: flow.owner_of(side),
-            class: flow.class,
-            settlement: flow.settlement,
-            opened: false,
-            class_changed: false,
-            settled_now: false,
-            ruled: false,
-            first_in_window: false,
-        })
+        true
     }
 
     /// Whether the packet is the first of another flow on old ports.

@@ -151,6 +151,7 @@ impl Flow {
     }
 
     /// The fate of a flow like this whose ends sent so many packets; `room` is for one more of the protected.
+    #[inline]
     pub(super) fn deserves(&self, packets: [u64; 2], room: bool) -> Fate {
         let least = packets[0].min(packets[1]);
         match self.fate {
