@@ -1,8 +1,10 @@
 //! The models that stand beside each other for every series.
 
 use crate::network::{Layer, Malformed, Network};
+use crate::trees::{DEPTH, EDGES, Forest, LEAVES, MalformedTrees, Split, Trees};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
+use vocab::Horizon;
 
 /// One of the models of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,11 +19,13 @@ pub enum Member {
     Outside,
     /// One of the quantile networks.
     Network(u8),
+    /// The quantile trees.
+    Trees,
 }
 
 impl Member {
     /// How many there can be.
-    pub const COUNT: usize = 4 + Family::MOST_NETWORKS;
+    pub const COUNT: usize = 5 + Family::MOST_NETWORKS;
 
     /// Those that say one number, of which past errors make quantiles.
     pub(crate) const POINTS: [Member; 4] = [Member::Last, Member::Ewma, Member::Seasonal, Member::Outside];
@@ -29,7 +33,7 @@ impl Member {
     /// All there can be.
     pub fn all() -> impl Iterator<Item = Member> {
         let networks = (0..Family::MOST_NETWORKS).map(|number| Member::Network(number as u8));
-        Self::POINTS.into_iter().chain(networks)
+        Self::POINTS.into_iter().chain(networks).chain([Member::Trees])
     }
 
     /// Its place in [`Member::all`].
@@ -40,6 +44,7 @@ impl Member {
             Member::Seasonal => 2,
             Member::Outside => 3,
             Member::Network(number) => 4 + number as usize,
+            Member::Trees => 4 + Family::MOST_NETWORKS,
         }
     }
 
@@ -54,14 +59,16 @@ impl Member {
             Member::Network(1) => "network-2",
             Member::Network(2) => "network-3",
             Member::Network(_) => "network-4",
+            Member::Trees => "trees",
         }
     }
 }
 
-/// The networks of a family; the other members need no weights.
+/// The networks and trees of a family; the other members need no weights.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Family {
     networks: Vec<Network>,
+    trees: Option<Trees>,
 }
 
 /// Weights that cannot be used.
@@ -71,13 +78,16 @@ pub enum WeightsError {
     #[error("the weights are no safetensors file: {0}")]
     File(#[from] safetensors::SafeTensorError),
     /// A tensor is missing or of another kind.
-    #[error("the weights lack `{0}`, or it is no list of 32-bit numbers")]
+    #[error("the weights lack `{0}`, or it is no list of the numbers that belong there")]
     Tensor(String),
     /// The parts do not make a network.
     #[error(transparent)]
     Malformed(#[from] Malformed),
-    /// More networks than a family has room for.
-    #[error("a family has 1 to {} networks", Family::MOST_NETWORKS)]
+    /// The parts do not make trees.
+    #[error(transparent)]
+    MalformedTrees(#[from] MalformedTrees),
+    /// Nobody, or more networks than a family has room for.
+    #[error("a family has at most {} networks, and at least one or trees", Family::MOST_NETWORKS)]
     Count,
 }
 
@@ -91,7 +101,12 @@ impl Family {
     /// A family of these networks; of too many the first.
     pub fn new(mut networks: Vec<Network>) -> Family {
         networks.truncate(Self::MOST_NETWORKS);
-        Family { networks }
+        Family { networks, trees: None }
+    }
+
+    /// The same family, and these trees.
+    pub fn with_trees(self, trees: Trees) -> Family {
+        Family { trees: Some(trees), ..self }
     }
 
     /// The family that ships.
@@ -104,11 +119,17 @@ impl Family {
         &self.networks
     }
 
+    /// Its trees, if it has any.
+    pub fn trees(&self) -> Option<&Trees> {
+        self.trees.as_ref()
+    }
+
     /// Which members can speak.
     pub fn has(&self, member: Member) -> bool {
         match member {
             Member::Last | Member::Ewma | Member::Seasonal | Member::Outside => true,
             Member::Network(number) => usize::from(number) < self.networks.len(),
+            Member::Trees => self.trees.is_some(),
         }
     }
 
@@ -133,14 +154,16 @@ impl Family {
             let scales = numbers(&tensors, &format!("{number}.scales"))?;
             networks.push(Network::new(shifts, scales, layers)?);
         }
-        if networks.is_empty() { Err(WeightsError::Count) } else { Ok(Family { networks }) }
+        let trees = tensors.tensor(EDGES_OF_TREES).is_ok().then(|| trees(&tensors)).transpose()?;
+        if networks.is_empty() && trees.is_none() { Err(WeightsError::Count) } else { Ok(Family { networks, trees }) }
     }
 
     /// As a safetensors file; `about` says what the weights were trained on.
     pub fn to_bytes(&self, about: &str) -> Vec<u8> {
-        let mut parts: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+        let mut parts: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
         let mut put = |name: String, shape: Vec<usize>, numbers: &[f32]| {
-            parts.push((name, shape, numbers.iter().flat_map(|number| number.to_le_bytes()).collect()));
+            let bytes = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+            parts.push((name, Dtype::F32, shape, bytes));
         };
         for (number, network) in self.networks.iter().enumerate() {
             put(format!("{number}.shifts"), vec![network.shifts.len()], &network.shifts);
@@ -152,21 +175,117 @@ impl Family {
                 put(format!("{number}.{at}.biases"), vec![outputs], &layer.biases);
             }
         }
-        let views = parts.iter().map(|(name, shape, bytes)| {
-            let view = TensorView::new(Dtype::F32, shape.clone(), bytes).expect("shape and bytes come from one layer");
+        if let Some(trees) = &self.trees {
+            put(EDGES_OF_TREES.to_owned(), vec![trees.edges.len(), EDGES], trees.edges.as_flattened());
+            for (horizon, forest) in Horizon::ALL.into_iter().zip(&trees.forests) {
+                put(of_forest(horizon, "begins"), vec![3], &forest.begins);
+            }
+            for (horizon, forest) in Horizon::ALL.into_iter().zip(&trees.forests) {
+                let count = forest.splits.len();
+                let splits = forest.splits.iter().flatten().flat_map(|split| [split.input, split.bin]).collect();
+                parts.push((of_forest(horizon, "splits"), Dtype::U8, vec![count, DEPTH, 2], splits));
+                let leaves = forest.leaves.iter().flatten().flatten().flat_map(|answer| answer.to_le_bytes()).collect();
+                parts.push((of_forest(horizon, "leaves"), Dtype::I16, vec![count, LEAVES, 3], leaves));
+            }
+        }
+        let views = parts.iter().map(|(name, dtype, shape, bytes)| {
+            let view = TensorView::new(*dtype, shape.clone(), bytes).expect("shape and bytes come from one place");
             (name.as_str(), view)
         });
         let about = HashMap::from([("about".to_owned(), about.to_owned())]);
-        safetensors::serialize(views, Some(about)).expect("names and shapes of layers are small")
+        safetensors::serialize(views, Some(about)).expect("names and shapes of parts are small")
     }
 }
 
+/// The tensor that every file with trees has.
+const EDGES_OF_TREES: &str = "trees.edges";
+
+fn of_forest(horizon: Horizon, part: &str) -> String {
+    format!("trees.{}.{part}", horizon.name())
+}
+
+fn trees(tensors: &SafeTensors<'_>) -> Result<Trees, WeightsError> {
+    let edges = arrays(&numbers(tensors, EDGES_OF_TREES)?);
+    let forest = |horizon: Horizon| {
+        let begins = numbers(tensors, &of_forest(horizon, "begins"))?;
+        let begins = begins.try_into().map_err(|_| MalformedTrees::Shape)?;
+        let splits = data(tensors, &of_forest(horizon, "splits"), Dtype::U8)?;
+        let splits: Vec<Split> = splits.chunks_exact(2).map(|two| Split { input: two[0], bin: two[1] }).collect();
+        let leaves = data(tensors, &of_forest(horizon, "leaves"), Dtype::I16)?;
+        let leaves: Vec<i16> = leaves.chunks_exact(2).map(|two| i16::from_le_bytes([two[0], two[1]])).collect();
+        Ok(Forest { begins, splits: arrays(&splits), leaves: arrays(&arrays(&leaves)) })
+    };
+    let forests = Horizon::ALL.into_iter().map(forest).collect::<Result<Vec<_>, WeightsError>>()?;
+    Ok(Trees::new(edges, forests)?)
+}
+
+/// As many at a time; what remains is dropped, and missed where parts are put together.
+fn arrays<T: Copy, const N: usize>(all: &[T]) -> Vec<[T; N]> {
+    all.as_chunks().0.to_vec()
+}
+
 fn numbers(tensors: &SafeTensors<'_>, name: &str) -> Result<Vec<f32>, WeightsError> {
+    let numbers = data(tensors, name, Dtype::F32)?.chunks_exact(4);
+    Ok(numbers.map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect())
+}
+
+fn data<'a>(tensors: &SafeTensors<'a>, name: &str, dtype: Dtype) -> Result<&'a [u8], WeightsError> {
     let lacking = || WeightsError::Tensor(name.to_owned());
     let tensor = tensors.tensor(name).map_err(|_| lacking())?;
-    if tensor.dtype() != Dtype::F32 {
-        return Err(lacking());
+    if tensor.dtype() == dtype { Ok(tensor.data()) } else { Err(lacking()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::INPUTS;
+    use proptest::prelude::*;
+
+    /// Three trees for each horizon, no two answers alike.
+    fn trees() -> Trees {
+        let forest = |horizon: usize| Forest {
+            begins: [horizon as f32, 1.0, 2.0],
+            splits: (0..3u8).map(|tree| std::array::from_fn(|at| Split { input: 7 * tree, bin: at as u8 })).collect(),
+            leaves: (0..3).map(|tree| std::array::from_fn(|leaf| [tree, leaf as i16, -(leaf as i16)])).collect(),
+        };
+        let edges = vec![std::array::from_fn(|at| at as f32); INPUTS];
+        Trees::new(edges, (0..Horizon::COUNT).map(forest).collect()).expect("they fit together")
     }
-    let numbers = tensor.data().chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]));
-    Ok(numbers.collect())
+
+    #[test]
+    fn what_is_written_is_read() {
+        let shipped = Family::shipped();
+        assert!(!shipped.has(Member::Trees), "what ships is small");
+        for family in [shipped.clone(), Family::default().with_trees(trees()), shipped.with_trees(trees())] {
+            assert_eq!(Family::from_bytes(&family.to_bytes("a test")).expect("it is sound"), family);
+        }
+        assert!(matches!(Family::from_bytes(&Family::default().to_bytes("nobody")), Err(WeightsError::Count)));
+    }
+
+    #[test]
+    fn all_members_have_their_place() {
+        let places: Vec<usize> = Member::all().map(Member::index).collect();
+        assert_eq!(places, (0..Member::COUNT).collect::<Vec<_>>());
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_trees_are_refused_or_sane(
+            damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..20),
+            inputs in proptest::collection::vec(-100.0..100.0f32, INPUTS),
+        ) {
+            let mut bytes = Family::default().with_trees(trees()).to_bytes("a test");
+            for (at, value) in damage {
+                let at = at.index(bytes.len());
+                bytes[at] = value;
+            }
+            let mut told = [0.0; INPUTS];
+            told.copy_from_slice(&inputs);
+            if let Ok(Family { trees: Some(trees), .. }) = Family::from_bytes(&bytes) {
+                for quantiles in trees.foresee(&told) {
+                    prop_assert!(quantiles.is_sorted() && quantiles.iter().all(|said| said.is_finite()), "{quantiles:?}");
+                }
+            }
+        }
+    }
 }

@@ -71,6 +71,18 @@ const OLDEST: f32 = 600.0;
 
 const KINDS: usize = TrafficClass::COUNT + 2;
 
+/// Where levels begin that do not stand first: averages, then what is known of bursts.
+const AVERAGES: usize = LAGS + COARSE_LAGS + MEANS.len() + EARLIER + MAXIMA.len() + 2 * SPREADS.len() + 2;
+
+/// The busiest and the quietest 15 s, after the ages of bursts and of the series.
+const EXTREMES: usize = AVERAGES + ALPHAS.len() + 6;
+
+/// Whether an input is the log-level of a rate, and not the one that others are told relative to.
+pub(crate) const fn is_level(input: usize) -> bool {
+    let first = input < LAGS + COARSE_LAGS + MEANS.len() + EARLIER + MAXIMA.len() && input != BASE;
+    first || input >= AVERAGES && input < AVERAGES + ALPHAS.len() || input >= EXTREMES && input < EXTREMES + 2
+}
+
 /// What is known beyond the series itself.
 const EXTRAS: usize = 6;
 

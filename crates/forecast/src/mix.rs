@@ -87,7 +87,7 @@ impl Presumed {
         let mut all = [[[0; 3]; Horizon::COUNT]; Member::COUNT];
         for member in Member::all() {
             let general = match member {
-                Member::Network(_) => 0.0,
+                Member::Network(_) | Member::Trees => 0.0,
                 Member::Ewma => PRESUMPTION,
                 Member::Last | Member::Seasonal | Member::Outside => 1.5 * PRESUMPTION,
             };

@@ -15,11 +15,13 @@ pub(crate) fn rates(levels: Levels) -> Quantiles {
     Quantiles::new(p50, p90, p99)
 }
 
-const SLOTS: usize = 1 + 5 + 15 + 15 + 30;
+/// Every how many seconds what is said of the longest horizon is kept: neighbours differ little.
+const LONGEST_EVERY: u64 = 4;
 
-/// What one model said in the last minute: for each horizon as many seconds as it is long, in a ring; of the
-/// longest every other one, for neighbours differ little. Kept at half the precision of `f32` (one part in 256), for
-/// there are many.
+const SLOTS: usize = 1 + 5 + 15 + 15 + (Horizon::After60s.seconds() / LONGEST_EVERY) as usize;
+
+/// What one model said in the last minute: for each horizon as many seconds as it is long, in a ring. Kept at half
+/// the precision of `f32` (one part in 256), for there are many.
 #[derive(Clone, Debug)]
 pub(crate) struct Said([[u16; 3]; SLOTS]);
 
@@ -38,7 +40,9 @@ impl Said {
             Horizon::After5s => (1, origin % 5),
             Horizon::After15s => (6, origin % 15),
             Horizon::Mean15s => (21, origin % 15),
-            Horizon::After60s if origin.is_multiple_of(2) => (36, origin / 2 % 30),
+            Horizon::After60s if origin.is_multiple_of(LONGEST_EVERY) => {
+                (36, origin % horizon.seconds() / LONGEST_EVERY)
+            }
             Horizon::After60s => return None,
         };
         Some(begin + place as usize)
@@ -97,7 +101,7 @@ mod tests {
             for horizon in Horizon::ALL {
                 let then = origin - horizon.seconds();
                 let level = (then as f32) * 3.0;
-                if horizon == Horizon::After60s && then % 2 == 1 {
+                if horizon == Horizon::After60s && then % LONGEST_EVERY != 0 {
                     assert_eq!(said.at(then, horizon), None);
                 } else if then >= 1_000 {
                     let found = said.at(then, horizon).expect("it was said")[2];

@@ -1,10 +1,14 @@
 //! A whole family learns from lessons, in parts that need nothing of each other: whoever has threads gives each one.
 
 use crate::family::Family;
+use crate::ground::Ground;
+use crate::grow::{Grown, Growth};
 use crate::lessons::{Lesson, Rows, Sampling};
 use crate::network::Network;
 use crate::train::{Course, Progress, train};
+use crate::trees::Trees;
 use std::ops::ControlFlow;
+use vocab::Horizon;
 
 /// What a whole family learns.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +19,8 @@ pub struct Curriculum {
     pub networks: usize,
     /// How each of them learns; the seed of the first, one more for each that follows.
     pub course: Course,
+    /// How trees grow; none do without.
+    pub growth: Option<Growth>,
     /// Networks begin as those of this family are, as far as it has as many; without it, by chance.
     pub from: Option<Family>,
 }
@@ -22,7 +28,7 @@ pub struct Curriculum {
 impl Default for Curriculum {
     fn default() -> Curriculum {
         let (sampling, course) = (Sampling::default(), Course::default());
-        Curriculum { sampling, networks: Family::MOST_NETWORKS, course, from: None }
+        Curriculum { sampling, networks: Family::MOST_NETWORKS, course, growth: None, from: None }
     }
 }
 
@@ -30,15 +36,24 @@ impl Default for Curriculum {
 #[derive(Clone, Debug)]
 pub struct School {
     rows: Rows,
+    ground: Option<Ground>,
     parts: Vec<Part>,
 }
 
 /// What one member of the family learns.
 #[derive(Clone, Debug)]
 pub struct Part {
-    course: Course,
-    from: Option<Network>,
     name: String,
+    steps: usize,
+    task: Task,
+}
+
+#[derive(Clone, Debug)]
+enum Task {
+    /// A network; it begins as that one is.
+    Network(Course, Option<Network>),
+    /// The trees of a horizon.
+    Forest(Horizon),
 }
 
 /// A member that has learnt.
@@ -46,6 +61,8 @@ pub struct Part {
 pub enum Learnt {
     /// One of the networks.
     Network(Network),
+    /// The trees of one horizon.
+    Forest(Grown),
 }
 
 impl School {
@@ -59,9 +76,15 @@ impl School {
         let networks = curriculum.networks.clamp(1, Family::MOST_NETWORKS);
         let parts = begun.chain(std::iter::repeat(None)).take(networks).enumerate().map(|(nth, from)| {
             let course = Course { seed: curriculum.course.seed.wrapping_add(nth as u64), ..curriculum.course };
-            Part { course, from, name: format!("network {}", nth + 1) }
+            Part { name: format!("network {}", nth + 1), steps: course.steps, task: Task::Network(course, from) }
         });
-        Some(School { parts: parts.collect(), rows })
+        let ground = curriculum.growth.and_then(|growth| Ground::new(&rows, &growth));
+        let forests = curriculum.growth.iter().filter(|_| ground.is_some()).flat_map(|growth| {
+            let of = |horizon: Horizon| format!("trees for {}", horizon.name());
+            Horizon::ALL.map(|horizon| Part { name: of(horizon), steps: growth.trees, task: Task::Forest(horizon) })
+        });
+        // Networks take longest: they begin.
+        Some(School { parts: parts.chain(forests).collect(), ground, rows })
     }
 
     /// How many rows there are to learn from.
@@ -76,7 +99,10 @@ impl School {
 
     /// Learns one of [`School::parts`]; `report` may end it early, with what was learnt by then.
     pub fn learn(&self, part: &Part, report: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Option<Learnt> {
-        train(&self.rows, &part.course, part.from.as_ref(), report).map(Learnt::Network)
+        match &part.task {
+            Task::Network(course, from) => train(&self.rows, course, from.as_ref(), report).map(Learnt::Network),
+            Task::Forest(horizon) => Some(Learnt::Forest(self.ground.as_ref()?.grow(*horizon, report))),
+        }
     }
 }
 
@@ -88,20 +114,25 @@ impl Part {
 
     /// In how many steps at most.
     pub fn steps(&self) -> usize {
-        self.course.steps
+        self.steps
     }
 }
 
 impl Family {
     /// A family of members that have learnt, in the order of their parts.
     pub fn of(learnt: impl IntoIterator<Item = Learnt>) -> Family {
-        let mut networks = Vec::new();
+        let (mut networks, mut grown) = (Vec::new(), Vec::new());
         for learnt in learnt {
             match learnt {
                 Learnt::Network(network) => networks.push(network),
+                Learnt::Forest(forest) => grown.push(forest),
             }
         }
-        Family::new(networks)
+        let family = Family::new(networks);
+        match Trees::of(&grown) {
+            Some(trees) => family.with_trees(trees),
+            None => family,
+        }
     }
 }
 
@@ -152,6 +183,19 @@ mod tests {
             apart.fold(0.0, f32::max)
         };
         assert!(apart(&on, &family) < 0.01 && apart(&learn(1, None, |nth| nth), &family) > 0.01);
+    }
+
+    #[test]
+    fn trees_grow_where_they_are_wanted() {
+        let course = Course { width: 8, steps: 5, batch: 32, ..Course::default() };
+        let growth = Some(Growth { trees: 10, rows: 1_000, ..Growth::default() });
+        for (growth, trees) in [(None, None), (growth, Some(10 * Horizon::COUNT))] {
+            let curriculum = Curriculum { networks: 1, course, growth, ..Curriculum::default() };
+            let school = School::open(&lessons(), &curriculum).expect("minutes of lessons");
+            let learn = |part| school.learn(part, &mut |_| ControlFlow::Continue(()));
+            let family = Family::of(school.parts().iter().rev().filter_map(learn));
+            assert_eq!((family.networks().len(), family.trees().map(Trees::len)), (1, trees));
+        }
     }
 
     #[test]

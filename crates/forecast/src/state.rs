@@ -8,6 +8,7 @@ use crate::history::{Arrival, History, Outcome};
 use crate::kin::{AllKin, Likeness, TOLD_EVERY};
 use crate::mix::{Mix, Presumed, Standing};
 use crate::models::{Ewma, Last, Model, Seasonal};
+use crate::network::LogQuantiles;
 use crate::residuals::{Edges, Errors, quantiles};
 use crate::said::{AllLevels, Minute, Said};
 use std::sync::Arc;
@@ -271,7 +272,7 @@ impl State {
         let mut all = [AllLevels::default(); Member::COUNT];
         for member in Member::all() {
             let place = member.index();
-            if !matches!(member, Member::Network(_)) {
+            if Member::POINTS.contains(&member) {
                 self.records[place].levels.put(second, self.point(member, second).map(features::log));
             }
             let levels = self.says(member, second, &inputs, shared);
@@ -317,7 +318,7 @@ impl State {
             Member::Outside => {
                 self.points.outside.filter(|&(_, at)| second.abs_diff(at) < SUGGESTED_S).map(|(level, _)| level)
             }
-            Member::Network(_) => None,
+            Member::Network(_) | Member::Trees => None,
         }
     }
 
@@ -339,11 +340,12 @@ impl State {
     /// What one member says at `second`, told `inputs`.
     fn says(&self, member: Member, second: u64, inputs: &[f32; INPUTS], shared: &Shared) -> Option<AllLevels> {
         let most = self.most();
+        let levels = |logs: LogQuantiles| logs.map(|logs| logs.map(|log_level| features::unlog(log_level).min(most)));
         match member {
             Member::Network(number) => {
-                let logs = shared.family.networks().get(usize::from(number))?.foresee(inputs);
-                Some(logs.map(|logs| logs.map(|log_level| features::unlog(log_level).min(most))))
+                shared.family.networks().get(usize::from(number)).map(|network| levels(network.foresee(inputs)))
             }
+            Member::Trees => shared.family.trees().map(|trees| levels(trees.foresee(inputs))),
             Member::Last | Member::Ewma | Member::Seasonal | Member::Outside => {
                 let level = self.point(member, second)?;
                 Some(self.of_point(member.index(), features::log(level), most, shared))

@@ -74,11 +74,11 @@ const PATIENCE: usize = 12;
 const CHECKED_ROWS: usize = 20_000;
 
 /// A row counts no less and no more than this for its level over the mean of its series.
-const LEAST_WEIGHT: f32 = 0.05;
-const MOST_WEIGHT: f32 = 8.0;
+pub(crate) const LEAST_WEIGHT: f32 = 0.05;
+pub(crate) const MOST_WEIGHT: f32 = 8.0;
 
 /// No row is judged to lose more than this, in means of its series.
-const MOST_LOST: f32 = 20.0;
+pub(crate) const MOST_LOST: f32 = 20.0;
 
 /// Weights shrink by this part of the step width in each step.
 const DECAY: f32 = 1e-2;

@@ -50,6 +50,7 @@ pub fn learn(arguments: &Arguments) -> Result<()> {
         sampling: Sampling { seed: arguments.seed, ..Sampling::default() },
         networks: arguments.networks as usize,
         course: Course { steps: arguments.steps, seed: arguments.seed, ..Course::default() },
+        growth: None,
         from: None,
     };
     let school = School::open(&Recorded::lessons(&all), &curriculum).context("there is nothing to learn from")?;

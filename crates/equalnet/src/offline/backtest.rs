@@ -5,8 +5,8 @@ use anyhow::{Context, Result};
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use forecast::{
-    Backtest, Course, Curriculum, FIRST_ORIGIN, Family, Foreseen, Member, ORIGIN_EVERY, Recorded, School, Tally,
-    in_bytes,
+    Backtest, Course, Curriculum, FIRST_ORIGIN, Family, Foreseen, Growth, Member, ORIGIN_EVERY, Recorded, School,
+    Tally, in_bytes,
 };
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -34,7 +34,7 @@ pub struct Arguments {
     /// Write what would have been foreseen to this file
     #[arg(long, value_name = "FORECASTS.csv[.gz]")]
     forecasts: Option<PathBuf>,
-    /// Let the networks learn from these series first, instead of the weights that ship (minutes)
+    /// Let networks and trees learn from these series first, instead of the weights that ship (minutes)
     #[arg(long, value_name = "DEMAND.csv[.gz]")]
     train_on: Option<PathBuf>,
     /// Keep what was learnt in this file
@@ -114,7 +114,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 /// A family that learnt from `recorded`, on all cores.
 fn learn(recorded: &[Recorded]) -> Result<Family> {
     let course = Course { steps: STEPS, ..Course::default() };
-    let school = School::open(&Recorded::lessons(recorded), &Curriculum { course, ..Curriculum::default() });
+    let curriculum = Curriculum { course, growth: Some(Growth::default()), ..Curriculum::default() };
+    let school = School::open(&Recorded::lessons(recorded), &curriculum);
     let school = school.context("there is nothing to learn from: every series is shorter than a minute")?;
     Ok(learning::learn(&school, learning::all_cores()))
 }
