@@ -21,7 +21,7 @@ use crate::classify::{announced::Announcements, dns, memory, memory::Memory, ser
 use crate::rules::Rules;
 use crate::{Fragment, Locality, Packet, Transport};
 use allowance::Allowance;
-use flow::Flow;
+use flow::{Flow, Moment};
 use foldhash::fast::RandomState;
 use fragments::Fragments;
 use hashbrown::HashTable;
@@ -315,11 +315,17 @@ impl FlowTable {
         };
         let (key, side) = packet.key();
         let hash = self.hash(&key);
+        let moment = Moment {
+            now: self.now,
+            window_began: self.window_began,
+            protects_more: self.protects_more(),
+            has_rules: !self.rules.is_empty(),
+        };
         let known = self.find_next(&key, hash);
         if let Some(slot) = known
-            && self.pass(slot, packet, side, counts)
+            && let Some(flow) = self.flows.get_mut(slot)
+            && flow.pass(packet, side, counts, &moment)
         {
-            let flow = self.flow(slot);
             return Observed {
                 flow: FlowId { slot, generation: flow.generation },
                 key,
@@ -563,47 +569,6 @@ impl FlowTable {
         self.window_began = self.now.floor(self.limits.window);
         self.window_ends = self.window_began + self.limits.window.max(Duration::from_nanos(1));
         self.allowance.renew();
-    }
-
-    /// Counts a packet that can change nothing of its flow but the counters, the way of most packets, and says whether it
-    /// was one. It opens and closes nothing, carries nothing that an open verdict wants, and leaves the flow in its queue.
-    #[inline]
-    fn pass(&mut self, slot: u32, packet: &Packet<'_>, side: Side, counts: Counts) -> bool {
-        let turns = matches!(packet.transport, Transport::Tcp(segment) if segment.flags.turns());
-        if turns || dns::is_port(packet.source.port) {
-            return false;
-        }
-        let (now, window_began, room) = (self.now, self.window_began, self.protects_more());
-        let Some(flow) = self.flows.get_mut(slot) else { return false };
-        let is_open = flow.settlement == Settlement::Open;
-        let at = side_index(side);
-        let bytes = flow.bytes[at].saturating_add(counts.bytes.0);
-        let mut packets = flow.packets;
-        packets[at] = packets[at].saturating_add(counts.packets);
-        let as_before = !(is_open && (!packet.payload.is_empty() || !self.rules.is_empty()))
-            && flow.heard
-            && !flow.doubts
-            && flow.last_seen >= window_began
-            && flow.packets != [0; 2]
-            && flow::steps(bytes) == flow::steps(flow.bytes[at])
-            && now.as_unix_nanos() - flow.queued.as_unix_nanos() < GRAIN.as_nanos() as u64
-            && flow.deserves(packets, room) == flow.fate
-            && (self.rules.is_empty() || flow.evidence.rule.is_none());
-        if !as_before {
-            return false;
-        }
-        // Of what goes on for long, counts will do.
-        let is_young = is_open || flow.packets.iter().any(|&packets| packets < ESTABLISHED);
-        if is_young && let Transport::Tcp(segment) = packet.transport {
-            flow.sequence.observe(at, segment, packet.payload.len(), flow.bytes);
-        }
-        flow.bytes[at] = bytes;
-        flow.packets = packets;
-        flow.last_seen = now;
-        if is_open {
-            flow.see(packet, side);
-        }
-        true
     }
 
     /// Whether the packet is the first of another flow on old ports.

@@ -4,13 +4,14 @@ use super::allowance::Speaker;
 use super::order::{Fate, Links};
 use super::probe::Probe;
 use super::sequence::Sequence;
-use super::{ESTABLISHED, Settlement, ruled, side_index};
-use crate::Packet;
+use super::{Counts, ESTABLISHED, GRAIN, Settlement, ruled, side_index};
 use crate::classify::{
     self, Evidence, Weighed,
     behavior::{self, Moved, Rhythm},
+    dns,
     memory::Asker,
 };
+use crate::{Packet, Transport};
 use std::time::Duration;
 use vocab::{Address, DeviceId, Direction, Dscp, FlowKey, GivenAfter, Side, Timestamp, TrafficClass};
 
@@ -63,6 +64,15 @@ pub(super) struct Flow {
     pub(super) asked: Option<ruled::Asked>,
     pub(super) evidence: Evidence,
     pub(super) weighed: Weighed,
+}
+
+/// What a table knows of itself when a packet comes.
+pub(super) struct Moment {
+    pub(super) now: Timestamp,
+    pub(super) window_began: Timestamp,
+    /// Whether one more flow may become protected.
+    pub(super) protects_more: bool,
+    pub(super) has_rules: bool,
 }
 
 /// How many steps of volume so many bytes are: a verdict is looked at again each time a flow has moved 4 MiB more, a
@@ -126,6 +136,45 @@ impl Flow {
         self.vacant = true;
         self.probe = None;
         self.evidence.name = None;
+    }
+
+    /// Counts a packet that can change nothing of it but the counters, the way of most packets, and says whether it was
+    /// one. It opens and closes nothing, carries nothing that an open verdict wants, and leaves the flow in its queue.
+    #[inline]
+    pub(super) fn pass(&mut self, packet: &Packet<'_>, side: Side, counts: Counts, moment: &Moment) -> bool {
+        let turns = matches!(packet.transport, Transport::Tcp(segment) if segment.flags.turns());
+        if turns || dns::is_port(packet.source.port) {
+            return false;
+        }
+        let is_open = self.settlement == Settlement::Open;
+        let at = side_index(side);
+        let bytes = self.bytes[at].saturating_add(counts.bytes.0);
+        let mut packets = self.packets;
+        packets[at] = packets[at].saturating_add(counts.packets);
+        let as_before = !(is_open && (!packet.payload.is_empty() || moment.has_rules))
+            && self.heard
+            && !self.doubts
+            && self.last_seen >= moment.window_began
+            && self.packets != [0; 2]
+            && steps(bytes) == steps(self.bytes[at])
+            && moment.now.as_unix_nanos() - self.queued.as_unix_nanos() < GRAIN.as_nanos() as u64
+            && self.deserves(packets, moment.protects_more) == self.fate
+            && !(moment.has_rules && self.evidence.rule.is_some());
+        if !as_before {
+            return false;
+        }
+        // Of what goes on for long, counts will do.
+        let is_young = is_open || self.packets.iter().any(|&packets| packets < ESTABLISHED);
+        if is_young && let Transport::Tcp(segment) = packet.transport {
+            self.sequence.observe(at, segment, packet.payload.len(), self.bytes);
+        }
+        self.bytes[at] = bytes;
+        self.packets = packets;
+        self.last_seen = moment.now;
+        if is_open {
+            self.see(packet, side);
+        }
+        true
     }
 
     /// Takes in that a packet was seen while its verdict is open.
