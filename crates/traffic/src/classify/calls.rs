@@ -1,6 +1,7 @@
 //! Telephony that is neither SIP nor media: H.323, MGCP, Megaco, IAX, Skinny, UNISTIM, NOE, ZRTP; and which ends
 //! of media H.323 and Skinny name.
 
+use super::fields::begins_with;
 use super::ports::ONLY_PORT;
 use super::{Announced, Finding, Found, Layer, Names, Next, Signature, View, found, likely, sdp};
 use crate::packet::{be16, be32};
@@ -8,8 +9,8 @@ use vocab::TrafficClass::Voice;
 use vocab::{Address, Endpoint, IpProtocol};
 
 /// Verbs of RFC 3435, 3.2.1.
-const MGCP_VERBS: [&[u8]; 9] =
-    [b"EPCF ", b"CRCX ", b"MDCX ", b"DLCX ", b"RQNT ", b"NTFY ", b"AUEP ", b"AUCX ", b"RSIP "];
+const MGCP_VERBS: &[&[u8]] =
+    &[b"EPCF ", b"CRCX ", b"MDCX ", b"DLCX ", b"RQNT ", b"NTFY ", b"AUEP ", b"AUCX ", b"RSIP "];
 
 pub(crate) fn inspect(view: &View<'_>) -> Finding {
     match text(view) {
@@ -34,7 +35,7 @@ fn text(view: &View<'_>) -> Finding {
     if megaco {
         return with_media(view, found("Megaco", Voice, "a media gateway message (Megaco)"));
     }
-    let verb = MGCP_VERBS.iter().any(|verb| line.starts_with(verb));
+    let verb = begins_with(line, MGCP_VERBS);
     if verb && memchr::memmem::find(line, b" MGCP ").is_some() {
         return with_media(view, found("MGCP", Voice, "a media gateway message (MGCP)"));
     }

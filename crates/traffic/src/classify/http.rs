@@ -1,5 +1,6 @@
 //! HTTP in the clear (RFC 9112): the server's name, the program that asks, the type of the answer.
 
+use super::fields::holds;
 use super::tls::{lowercase, valid_name};
 use super::{Finding, Found, Layer, NameSource, Names, Next, Signature, View, http2, likely};
 use vocab::TrafficClass::{self, Backup, Download, Interactive, Streaming, Update, Voice, Web, Work};
@@ -254,7 +255,7 @@ fn purpose(
     path: &[u8],
     headers: &Headers<'_>,
 ) -> Option<(&'static str, TrafficClass, &'static str)> {
-    let contains = |hay: &[u8], needle: &[u8]| memchr::memmem::find(&hay[..hay.len().min(256)], needle).is_some();
+    let contains = |hay: &[u8], needle: &[u8]| holds(hay, 256, needle);
     let agent = headers.agent;
     if method == b"M-SEARCH " || (method == b"NOTIFY " && (view.port(1900) || headers.discovery)) {
         return Some(("SSDP", Interactive, "a device discovery message"));
@@ -361,14 +362,14 @@ fn by_agent(agent: &[u8]) -> Option<(&'static str, TrafficClass, &'static str)> 
         AGENTS.iter().find(|(text, ..)| begins(text)).map(|&(_, application, class, why)| (application, class, why));
     // Nextcloud's and ownCloud's own: `Mozilla/5.0 (Linux) mirall/3.4.1 (Nextcloud, …)`.
     known.or_else(|| {
-        let mirall = memchr::memmem::find(&agent[..agent.len().min(128)], b"mirall/").is_some();
+        let mirall = holds(agent, 128, b"mirall/");
         mirall.then_some(("Nextcloud", Backup, SYNC))
     })
 }
 
 /// What is spoken inside a WebSocket (IANA "WebSocket Subprotocol Name Registry").
 fn inside_websocket(subprotocols: &[u8]) -> Option<(&'static str, TrafficClass)> {
-    let offers = |text: &[u8]| memchr::memmem::find(&subprotocols[..subprotocols.len().min(128)], text).is_some();
+    let offers = |text: &[u8]| holds(subprotocols, 128, text);
     match () {
         () if subprotocols.is_empty() => None,
         () if offers(b"mqtt") => Some(("MQTT", Update)),

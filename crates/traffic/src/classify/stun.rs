@@ -1,6 +1,7 @@
 //! STUN (RFC 8489, RFC 3489), ICE (RFC 8445) and TURN (RFC 8656, [MS-TURN]): how calls find their way, whose
 //! call it is where a message tells, and which ends belong to it.
 
+use super::fields::near;
 use super::{Announced, Finding, Found, Layer, Names, Next, Sender, Signature, View};
 use crate::packet::{be16, be32};
 use vocab::TrafficClass::{self, Call, Gaming, Interactive, Voice, Work};
@@ -238,9 +239,11 @@ fn read(body: &[u8], message: &[u8], modern: bool) -> Told {
 const PEER: Signature = signature("STUN", Call, 79, "a call's signalling named this end");
 
 fn by_word(text: &[u8]) -> Option<Signature> {
-    let text = text[..text.len().min(128)].to_ascii_lowercase();
-    let &(_, application, class, confidence) =
-        WORDS.iter().find(|(word, ..)| memchr::memmem::find(&text, word).is_some())?;
+    let mut lower = [0; 128];
+    let lower = &mut lower[..text.len().min(128)];
+    lower.copy_from_slice(&text[..lower.len()]);
+    lower.make_ascii_lowercase();
+    let &(_, application, class, confidence) = WORDS.iter().find(|(word, ..)| near(lower, word))?;
     Some(signature(application, class, confidence, "the service that its messages name"))
 }
 
