@@ -816,7 +816,7 @@ impl FlowTable {
             flow.active_ms = flow.active_ms.saturating_add(window_ms);
         }
         // A settled verdict changes by volume alone: looked at once a window, and with each step of volume.
-        if flow.doubts || first_in_window || before.steps != flow.steps() {
+        if flow.doubts || first_in_window && flow.may_outgrow() || before.steps != flow.steps() {
             if before.steps != flow.steps() {
                 flow.take_pace();
             }

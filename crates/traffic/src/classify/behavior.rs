@@ -11,7 +11,7 @@ mod elephant;
 mod features;
 mod model;
 
-pub(crate) use elephant::BULK_AGE;
+pub(crate) use elephant::{BULK_AGE, OUTGROWS};
 pub use elephant::{Moved, Played, outgrown};
 pub use features::{FEATURES, features};
 pub use model::{CLASSES, HIDDEN, Model, Parameters, WEIGHTS};

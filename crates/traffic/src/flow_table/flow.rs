@@ -82,6 +82,7 @@ pub(super) const fn steps(bytes: u64) -> u64 {
 }
 
 const STEP_BITS: u32 = 22;
+const _: () = assert!(behavior::OUTGROWS < 1 << STEP_BITS, "before the first step there is no pace");
 /// What moved a minute ago says nothing of now.
 const PACE_LASTS_TENTHS: u32 = 600;
 
@@ -230,6 +231,11 @@ impl Flow {
     /// How many steps of volume it has made.
     pub(super) fn steps(&self) -> u64 {
         steps(self.bytes[0].max(self.bytes[1]))
+    }
+
+    /// Whether it has moved enough to outgrow anything.
+    pub(super) fn may_outgrow(&self) -> bool {
+        self.bytes[0].max(self.bytes[1]) >= behavior::OUTGROWS
     }
 
     /// Takes the pace, at each step of volume, over as long as a verdict on it must hold.

@@ -34,6 +34,8 @@ const PAGE: u64 = 12_000_000;
 const FORM: u64 = 12_000_000;
 /// A terminal: 200 kB is 100 full screens of 80 by 25. An hour of it stays below [`SCREENS`].
 const SCREENS: u64 = 4_000_000;
+/// What moved less has outgrown nothing: the least of the volumes here, and less than a step, between which a pace is taken.
+pub(crate) const OUTGROWS: u64 = SCREENS;
 /// A remote desktop at 1080p needs up to 5 Mbit/s in office work (Microsoft, "Remote Desktop workloads:
 /// network guidelines", 2023: medium 1.5, heavy 5, power user 15); more for [`BULK_AGE`] is a transfer.
 const DESKTOP_BPS: u64 = 16_000_000;

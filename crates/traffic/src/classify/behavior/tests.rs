@@ -93,3 +93,16 @@ fn knows_what_moves_like_a_textbook() {
         moved((1..31).map(|n| (random(n) % 900_000, (random(n + 99) % 1_400) as usize, random(n + 7) % 2 == 0)));
     check("noise", false, noise, None);
 }
+
+#[test]
+fn what_moved_little_has_outgrown_nothing() {
+    let classes = (0..TrafficClass::COUNT).filter_map(TrafficClass::from_index);
+    for (class, played) in classes.flat_map(|class| [(class, Played::Here), (class, Played::Elsewhere)]) {
+        for (up, down) in [(OUTGROWS - 1, 0), (0, OUTGROWS - 1), (OUTGROWS - 1, OUTGROWS - 1)] {
+            for age in [Duration::from_millis(1), Duration::from_secs(5), Duration::from_secs(60)] {
+                let moved = Moved { to_initiator: down, from_initiator: up, age, active: age / 2, pace: 0 };
+                assert_eq!(outgrown(class, played, moved), None, "{class} {moved:?}");
+            }
+        }
+    }
+}
