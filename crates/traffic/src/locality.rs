@@ -111,9 +111,14 @@ impl Locality {
 
 /// Names one station: no group, no broadcast, not nobody.
 fn is_unicast(address: Address) -> bool {
-    match address.ip() {
-        IpAddr::V4(v4) => !(v4.is_multicast() || v4.is_broadcast() || v4.is_unspecified()),
-        IpAddr::V6(v6) => !(v6.is_multicast() || v6.is_unspecified()),
+    // As numbers, for the first packet of every flow: groups are 224.0.0.0/4 (RFC 5771) and ff00::/8 (RFC 4291, 2.7).
+    let number = u128::from_be_bytes(address.0);
+    match number >> 32 {
+        0xffff => {
+            let v4 = number as u32;
+            v4 >> 28 != 0xe && v4 != u32::MAX && v4 != 0
+        }
+        _ => number >> 120 != 0xff && number != 0,
     }
 }
 
@@ -160,6 +165,27 @@ mod tests {
         check("10.9.9.1", "239.255.255.250", None, None);
         check("9.9.9.9", "8.8.8.8", None, None);
         check("9.9.9.9", "224.0.0.251", None, None);
+    }
+
+    #[test]
+    fn groups_and_nobody_are_no_station() {
+        for (text, expected) in [
+            ("223.255.255.255", true),
+            ("224.0.0.1", false),
+            ("239.255.255.255", false),
+            ("240.0.0.1", true),
+            ("255.255.255.254", true),
+            ("255.255.255.255", false),
+            ("0.0.0.0", false),
+            ("0.0.0.1", true),
+            ("::", false),
+            ("::1", true),
+            ("::fffe:ffff:ffff", true),
+            ("ff02::1", false),
+            ("feff::1", true),
+        ] {
+            assert_eq!(is_unicast(text.parse::<IpAddr>().unwrap().into()), expected, "{text}");
+        }
     }
 
     #[test]
