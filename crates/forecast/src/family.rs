@@ -15,6 +15,8 @@ pub enum Member {
     Ewma,
     /// The usual rate at this hour of the week.
     Seasonal,
+    /// Autoregression on the last twenty seconds.
+    Autoregression,
     /// A program outside, see [`crate::Forecaster::suggest`].
     Outside,
     /// One of the quantile networks.
@@ -25,10 +27,11 @@ pub enum Member {
 
 impl Member {
     /// How many there can be.
-    pub const COUNT: usize = 5 + Family::MOST_NETWORKS;
+    pub const COUNT: usize = Self::POINTS.len() + Family::MOST_NETWORKS + 1;
 
     /// Those that say one number, of which past errors make quantiles.
-    pub(crate) const POINTS: [Member; 4] = [Member::Last, Member::Ewma, Member::Seasonal, Member::Outside];
+    pub(crate) const POINTS: [Member; 5] =
+        [Member::Last, Member::Ewma, Member::Seasonal, Member::Autoregression, Member::Outside];
 
     /// All there can be.
     pub fn all() -> impl Iterator<Item = Member> {
@@ -42,9 +45,10 @@ impl Member {
             Member::Last => 0,
             Member::Ewma => 1,
             Member::Seasonal => 2,
-            Member::Outside => 3,
-            Member::Network(number) => 4 + number as usize,
-            Member::Trees => 4 + Family::MOST_NETWORKS,
+            Member::Autoregression => 3,
+            Member::Outside => 4,
+            Member::Network(number) => Self::POINTS.len() + number as usize,
+            Member::Trees => Self::POINTS.len() + Family::MOST_NETWORKS,
         }
     }
 
@@ -54,6 +58,7 @@ impl Member {
             Member::Last => "last",
             Member::Ewma => "ewma",
             Member::Seasonal => "seasonal",
+            Member::Autoregression => "autoregression",
             Member::Outside => "outside",
             Member::Network(0) => "network-1",
             Member::Network(1) => "network-2",
@@ -127,7 +132,7 @@ impl Family {
     /// Which members can speak.
     pub fn has(&self, member: Member) -> bool {
         match member {
-            Member::Last | Member::Ewma | Member::Seasonal | Member::Outside => true,
+            Member::Last | Member::Ewma | Member::Seasonal | Member::Autoregression | Member::Outside => true,
             Member::Network(number) => usize::from(number) < self.networks.len(),
             Member::Trees => self.trees.is_some(),
         }

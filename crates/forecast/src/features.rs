@@ -130,10 +130,10 @@ impl Context {
 /// The last five minutes of one series, second by second, and slower averages.
 #[derive(Clone, Debug)]
 pub(crate) struct Recent {
-    /// Levels and their logs, in a ring; `next` is where the next second goes.
+    /// Levels, in a ring; `next` is where the next second goes.
     levels: [f32; SPAN],
-    logs: [f32; SPAN],
     next: usize,
+    spreads: [Spread; SPREADS.len()],
     /// Seconds since it began.
     age: u32,
     /// Averages and the sum of their weights so far.
@@ -163,8 +163,8 @@ impl Recent {
     pub fn new() -> Recent {
         Recent {
             levels: [0.0; SPAN],
-            logs: [0.0; SPAN],
             next: 0,
+            spreads: [Spread::default(); SPREADS.len()],
             age: 0,
             averages: [(0.0, 0.0); ALPHAS.len()],
             idle_s: SPAN as f32,
@@ -191,8 +191,12 @@ impl Recent {
     }
 
     fn push_level(&mut self, level: f32, held_back: bool) {
+        let log_level = log(level);
+        for (spread, seconds) in self.spreads.iter_mut().zip(SPREADS) {
+            let left = self.levels[(self.next + SPAN - seconds) % SPAN];
+            spread.push(log_level, (self.age as usize >= seconds).then(|| log(left)));
+        }
         self.levels[self.next] = level;
-        self.logs[self.next] = log(level);
         self.next = (self.next + 1) % SPAN;
         self.age = self.age.saturating_add(1);
         self.held_back = self.held_back << 1 | u64::from(held_back);
@@ -225,12 +229,9 @@ impl Recent {
         let known = (self.age as usize).clamp(1, SPAN);
         // Newest first, and sums from the newest on.
         let mut levels = [0.0f32; SPAN];
-        let mut logs = [0.0f32; SPAN];
-        let newest = (self.next + SPAN - 1) % SPAN;
-        for (from, to) in [(&self.levels, &mut levels), (&self.logs, &mut logs)] {
-            for (to, &level) in to.iter_mut().zip(from[..=newest].iter().rev().chain(from[newest + 1..].iter().rev())) {
-                *to = level;
-            }
+        let (before, after) = self.levels.split_at(self.next);
+        for (to, &level) in levels.iter_mut().zip(before.iter().rev().chain(after.iter().rev())) {
+            *to = level;
         }
         let mut sums = [0.0f64; SPAN + 1];
         for (at, &level) in levels.iter().enumerate() {
@@ -249,8 +250,8 @@ impl Recent {
             inputs[at] = value;
             at += 1;
         };
-        for (lag, &log_level) in logs.iter().take(LAGS).enumerate() {
-            put(if lag < known { log_level } else { overall });
+        for (lag, &level) in levels[..LAGS].iter().enumerate() {
+            put(if lag < known { log(level) } else { overall });
         }
         for lag in 0..COARSE_LAGS {
             let from = LAGS + lag * COARSE;
@@ -269,8 +270,8 @@ impl Recent {
             from = to;
             put(log(largest));
         }
-        for seconds in SPREADS {
-            put(spread(&logs[..seconds.min(known)]));
+        for spread in &self.spreads {
+            put(spread.deviation());
         }
         for seconds in SPREADS {
             let window = &levels[..seconds.min(known)];
@@ -321,11 +322,33 @@ impl Recent {
     }
 }
 
-/// The standard deviation.
-fn spread(values: &[f32]) -> f32 {
-    let count = values.len().max(1) as f32;
-    let mean = values.iter().sum::<f32>() / count;
-    (values.iter().map(|value| (value - mean) * (value - mean)).sum::<f32>() / count).sqrt()
+/// The standard deviation of the log-level over the newest seconds, kept up as they come and go.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spread {
+    count: f64,
+    sum: f64,
+    squares: f64,
+}
+
+impl Spread {
+    /// Takes the newest second; `left` is the one that leaves for it.
+    fn push(&mut self, log_level: f32, left: Option<f32>) {
+        let log_level = f64::from(log_level);
+        self.sum += log_level;
+        self.squares += log_level * log_level;
+        match left.map(f64::from) {
+            Some(left) => (self.sum, self.squares) = (self.sum - left, self.squares - left * left),
+            None => self.count += 1.0,
+        }
+    }
+
+    fn deviation(self) -> f32 {
+        let count = self.count.max(1.0);
+        let mean = self.sum / count;
+        // What rounding leaves of a constant is no spread.
+        let variance = self.squares / count - mean * mean;
+        if variance > 1e-9 { variance.sqrt() as f32 } else { 0.0 }
+    }
 }
 
 impl Burst {

@@ -46,7 +46,7 @@ pub use grow::{Grown, Growth};
 pub use judged::{FIRST_ORIGIN, Measures, ORIGIN_EVERY, Tally, in_bytes};
 pub use lessons::{Lesson, Sampling};
 pub use mix::Standing;
-pub use models::{Ewma, Last, Model, Seasonal};
+pub use models::{Autoregression, Ewma, Last, Model, Seasonal};
 pub use network::{Malformed, Network};
 pub use outlook::{OutlookScore, OutlookScores, backtest_outlook, outlook};
 pub use recorded::{Recorded, RecordedError};

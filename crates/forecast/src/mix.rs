@@ -5,7 +5,7 @@
 //! over the last quarter of an hour is set aside. When errors rise for good, all that was learnt is forgotten.
 
 use crate::Member;
-use crate::said::{Levels, rates};
+use crate::said::{Levels, kept_every, rates};
 use crate::score::pinball;
 use crate::train::PROBABILITIES;
 use vocab::{Horizon, Quantiles};
@@ -25,6 +25,9 @@ const PRESUMPTION: f32 = 4.0;
 /// Kin are told of no shorter record, in seconds that still count, and of nobody who lost more than so many times the best.
 const LEAST_TOLD_S: f32 = 10.0;
 const MOST_WORSE: f32 = 3.0;
+/// Autoregression counts as having lost this many times what it did: what follows no rhythm it foresees by accident, and
+/// then badly. Where there is one it is twice as good as others.
+const DOUBTED: f32 = 1.2;
 
 /// The memory by which models are set aside: a quarter of an hour.
 const LONG: f32 = 1.0 - 1.0 / 900.0;
@@ -89,7 +92,7 @@ impl Presumed {
             let general = match member {
                 Member::Network(_) | Member::Trees => 0.0,
                 Member::Ewma => PRESUMPTION,
-                Member::Last | Member::Seasonal | Member::Outside => 1.5 * PRESUMPTION,
+                Member::Last | Member::Seasonal | Member::Autoregression | Member::Outside => 1.5 * PRESUMPTION,
             };
             let (trust, worse) = kin(member);
             for (presumed, worse) in all[member.index()].as_flattened_mut().iter_mut().zip(worse.as_flattened()) {
@@ -118,23 +121,26 @@ impl Mix {
     /// Takes what `member` said for `horizon` and what came, as levels; `scale` is what the series usually has. What
     /// was held back proves only that more was wanted.
     pub fn learn(&mut self, member: Member, horizon: Horizon, said: Levels, came: f32, at_least: bool, scale: f32) {
-        let at = horizon.index();
-        let losses = &mut self.losses[member.index()][at];
+        let (at, place) = (horizon.index(), member.index());
+        // What is compared stands for the seconds since the last that was.
+        let every = kept_every(horizon);
+        let (elapsed, kept) = (every as f32, DISCOUNT.powi(every as i32));
         let mut sum = 0.0;
         for (quantile, probability) in PROBABILITIES.into_iter().enumerate() {
             if at_least && came <= said[quantile] {
                 continue;
             }
-            let lost = pinball(came, said[quantile], probability) / scale;
-            losses[quantile] = losses[quantile] * DISCOUNT + lost;
+            let lost = elapsed * pinball(came, said[quantile], probability) / scale;
+            self.losses[place][at][quantile] = self.losses[place][at][quantile] * kept + lost;
             sum += lost;
         }
-        let seconds = &mut self.seconds[member.index()][at];
-        *seconds = *seconds * DISCOUNT + 1.0;
+        let seconds = &mut self.seconds[place][at];
+        *seconds = *seconds * kept + elapsed;
         if horizon == Horizon::Mean15s {
-            let (lost, seconds) = &mut self.long[member.index()];
-            *lost = *lost * LONG + sum;
-            *seconds = *seconds * LONG + 1.0;
+            let kept = LONG.powi(every as i32);
+            let (lost, seconds) = &mut self.long[place];
+            *lost = *lost * kept + sum;
+            *seconds = *seconds * kept + elapsed;
         }
     }
 
@@ -142,12 +148,13 @@ impl Mix {
     pub fn watch(&mut self, error: f32) -> bool {
         let error = error.abs().min(MOST_ERROR);
         let drift = &mut self.drift;
-        drift.seconds = (drift.seconds + 1.0).min(1.0 / (1.0 - LONG));
-        drift.mean += (error - drift.mean) / drift.seconds;
+        let elapsed = kept_every(Horizon::Mean15s) as f32;
+        drift.seconds = (drift.seconds + elapsed).min(1.0 / (1.0 - LONG));
+        drift.mean += (error - drift.mean) * elapsed / drift.seconds;
         if drift.seconds < ENOUGH_S {
             return false;
         }
-        drift.above = (drift.above + error - drift.mean - TOLERATED).max(0.0);
+        drift.above = (drift.above + elapsed * (error - drift.mean - TOLERATED)).max(0.0);
         if drift.above < ALARM {
             return false;
         }
@@ -200,7 +207,8 @@ impl Mix {
         let at = horizon.index();
         let mean = |member: usize| {
             let seconds = self.seconds[member][at];
-            (seconds > 0.0).then(|| self.losses[member][at][quantile] / seconds)
+            let doubt = if member == Member::Autoregression.index() { DOUBTED } else { 1.0 };
+            (seconds > 0.0).then(|| doubt * self.losses[member][at][quantile] / seconds)
         };
         let best = (0..Member::COUNT).filter(|&member| speaks[member]).filter_map(mean).fold(f32::MAX, f32::min);
         let mut weights = [0.0f32; Member::COUNT];

@@ -1,9 +1,11 @@
 //! Models that say one number, and the family that all models are members of.
 
+mod autoregression;
 mod ewma;
 mod last;
 mod seasonal;
 
+pub use autoregression::Autoregression;
 pub use ewma::Ewma;
 pub use last::Last;
 pub use seasonal::Seasonal;

@@ -15,73 +15,69 @@ pub(crate) fn rates(levels: Levels) -> Quantiles {
     Quantiles::new(p50, p90, p99)
 }
 
-/// Every how many seconds what is said of the longest horizon is kept: neighbours differ little.
-const LONGEST_EVERY: u64 = 4;
+/// Every how many seconds what is said of a horizon is kept, to be compared with what comes: neighbours differ little,
+/// and are wrong together.
+pub(crate) const fn kept_every(horizon: Horizon) -> u64 {
+    match horizon {
+        Horizon::After1s | Horizon::Mean15s => 1,
+        Horizon::After5s => 2,
+        Horizon::After15s => 3,
+        Horizon::After60s => 5,
+    }
+}
 
-const SLOTS: usize = 1 + 5 + 15 + 15 + (Horizon::After60s.seconds() / LONGEST_EVERY) as usize;
+/// How many are kept of a horizon: as many as can wait to be compared.
+const fn kept(horizon: Horizon) -> usize {
+    horizon.seconds().div_ceil(kept_every(horizon)) as usize
+}
 
-/// What one model said in the last minute: for each horizon as many seconds as it is long, in a ring. Kept at half
-/// the precision of `f32` (one part in 256), for there are many.
+/// Where those of each horizon begin, and how many there are in all.
+const BEGINS: [usize; Horizon::COUNT + 1] = {
+    let mut begins = [0; Horizon::COUNT + 1];
+    let mut at = 0;
+    while at < Horizon::COUNT {
+        begins[at + 1] = begins[at] + kept(Horizon::ALL[at]);
+        at += 1;
+    }
+    begins
+};
+const SLOTS: usize = BEGINS[Horizon::COUNT];
+
+/// What one model said in the last minute, `N` levels for each horizon, in rings that reach
+/// back as far as each is long. Kept at half the precision of `f32` (one part in 256), for there are many.
 #[derive(Clone, Debug)]
-pub(crate) struct Said([[u16; 3]; SLOTS]);
+pub(crate) struct Said<const N: usize>([[u16; N]; SLOTS]);
 
 /// No number: nothing was said.
 const NOTHING: u16 = 0x7fc0;
 
-impl Said {
-    pub fn nothing() -> Said {
-        Said([[NOTHING; 3]; SLOTS])
+impl<const N: usize> Said<N> {
+    pub fn nothing() -> Said<N> {
+        Said([[NOTHING; N]; SLOTS])
     }
 
     /// Where what was said at `origin` stands, if it is kept.
     fn slot(origin: u64, horizon: Horizon) -> Option<usize> {
-        let (begin, place) = match horizon {
-            Horizon::After1s => (0, 0),
-            Horizon::After5s => (1, origin % 5),
-            Horizon::After15s => (6, origin % 15),
-            Horizon::Mean15s => (21, origin % 15),
-            Horizon::After60s if origin.is_multiple_of(LONGEST_EVERY) => {
-                (36, origin % horizon.seconds() / LONGEST_EVERY)
-            }
-            Horizon::After60s => return None,
-        };
-        Some(begin + place as usize)
+        let every = kept_every(horizon);
+        let place = || (origin / every % kept(horizon) as u64) as usize;
+        origin.is_multiple_of(every).then(|| BEGINS[horizon.index()] + place())
     }
 
     /// What was said at `origin`, which must be as long ago as the horizon is.
-    pub fn at(&self, origin: u64, horizon: Horizon) -> Option<Levels> {
+    pub fn at(&self, origin: u64, horizon: Horizon) -> Option<[f32; N]> {
         let levels = self.0[Self::slot(origin, horizon)?].map(|half| f32::from_bits(u32::from(half) << 16));
         levels.iter().all(|level| level.is_finite()).then_some(levels)
     }
 
     /// Takes what is said at `origin`; `None` where nothing is.
-    pub fn say(&mut self, origin: u64, levels: Option<&AllLevels>) {
+    pub fn say(&mut self, origin: u64, levels: Option<&[[f32; N]; Horizon::COUNT]>) {
         for horizon in Horizon::ALL {
             let Some(slot) = Self::slot(origin, horizon) else { continue };
             self.0[slot] = match levels {
                 Some(levels) => levels[horizon.index()].map(half),
-                None => [NOTHING; 3],
+                None => [NOTHING; N],
             };
         }
-    }
-}
-
-/// One number for each of the last 61 seconds, at half the precision of `f32`; nothing where none was said.
-#[derive(Clone, Debug)]
-pub(crate) struct Minute([u16; 61]);
-
-impl Minute {
-    pub fn nothing() -> Minute {
-        Minute([NOTHING; 61])
-    }
-
-    pub fn at(&self, second: u64) -> Option<f32> {
-        let value = f32::from_bits(u32::from(self.0[(second % 61) as usize]) << 16);
-        value.is_finite().then_some(value)
-    }
-
-    pub fn put(&mut self, second: u64, value: Option<f32>) {
-        self.0[(second % 61) as usize] = value.map_or(NOTHING, half);
     }
 }
 
@@ -96,12 +92,12 @@ mod tests {
 
     #[test]
     fn each_horizon_finds_what_was_said_for_it() {
-        let mut said = Said::nothing();
+        let mut said = Said::<3>::nothing();
         for origin in 1_000..1_100u64 {
             for horizon in Horizon::ALL {
                 let then = origin - horizon.seconds();
                 let level = (then as f32) * 3.0;
-                if horizon == Horizon::After60s && then % LONGEST_EVERY != 0 {
+                if !then.is_multiple_of(kept_every(horizon)) {
                     assert_eq!(said.at(then, horizon), None);
                 } else if then >= 1_000 {
                     let found = said.at(then, horizon).expect("it was said")[2];

@@ -7,10 +7,11 @@ use crate::features::{self, Context, INPUTS, Recent};
 use crate::history::{Arrival, History, Outcome};
 use crate::kin::{AllKin, Likeness, TOLD_EVERY};
 use crate::mix::{Mix, Presumed, Standing};
-use crate::models::{Ewma, Last, Model, Seasonal};
+use crate::models::{Autoregression, Ewma, Last, Model, Seasonal};
 use crate::network::LogQuantiles;
 use crate::residuals::{Edges, Errors, quantiles};
-use crate::said::{AllLevels, Minute, Said};
+use crate::said::{AllLevels, Said};
+use crate::train::PROBABILITIES;
 use std::sync::Arc;
 use vocab::{BitRate, Horizon, Usage};
 
@@ -24,7 +25,7 @@ const LEAST_MOST: f32 = 20.0;
 const PEAK_DECAY: f32 = 0.998_845;
 
 /// What a pool counts beside a series' own errors, in errors: five minutes of them.
-const PRIOR: f64 = 300.0;
+const PRIOR: f32 = 300.0;
 
 /// What a program outside said stands for so many seconds.
 const SUGGESTED_S: u64 = 5;
@@ -58,14 +59,15 @@ struct Points {
     last: Last,
     ewma: Ewma,
     seasonal: Seasonal,
+    autoregression: Autoregression,
     outside: Option<(f32, u64)>,
 }
 
 /// What a point model said in the last minute and what it misses by.
 #[derive(Clone, Debug)]
 struct Record {
-    /// Log-levels, by second.
-    levels: Minute,
+    /// Log-levels.
+    said: Said<1>,
     /// By horizon; below and above the usual log-level.
     errors: [[Errors; 2]; Horizon::COUNT],
 }
@@ -79,9 +81,9 @@ pub(crate) struct State {
     records: [Record; Member::POINTS.len()],
     /// The usual log-level, by which errors are told apart.
     usual_log: f32,
-    said: [Said; Member::COUNT],
+    said: [Said<3>; Member::COUNT],
     speaks: [bool; Member::COUNT],
-    together: Said,
+    together: Said<3>,
     mix: Mix,
     /// Which series are its kin, and what they make presumed of it.
     like: Likeness,
@@ -102,7 +104,7 @@ impl State {
     /// One that begins: served by its kin as they stand now.
     pub fn new(like: Likeness, shared: &Shared) -> State {
         let record = || Record {
-            levels: Minute::nothing(),
+            said: Said::nothing(),
             errors: std::array::from_fn(|_| std::array::from_fn(|_| Errors::new())),
         };
         State {
@@ -201,6 +203,7 @@ impl State {
         self.points.last.observe(usage, elapsed_s, second);
         self.points.ewma.observe(usage, elapsed_s, second);
         self.points.seasonal.observe(usage, elapsed_s, second);
+        self.points.autoregression.observe(usage, elapsed_s);
         self.recent.push(usage, elapsed_s, context);
         let level = features::level(usage.rate().as_bps() as f64);
         self.peak = (self.peak * PEAK_DECAY.powi(elapsed_s.min(60) as i32)).max(level);
@@ -221,7 +224,7 @@ impl State {
     fn forget_said(&mut self) {
         self.said = std::array::from_fn(|_| Said::nothing());
         self.together = Said::nothing();
-        self.records.iter_mut().for_each(|record| record.levels = Minute::nothing());
+        self.records.iter_mut().for_each(|record| record.said = Said::nothing());
         self.points.outside = None;
     }
 
@@ -242,7 +245,7 @@ impl State {
             }
             let log_came = features::log(came);
             for (place, record) in self.records.iter_mut().enumerate() {
-                let Some(log_said) = record.levels.at(origin) else { continue };
+                let Some([log_said]) = record.said.at(origin, horizon) else { continue };
                 let error = f64::from(log_came - log_said);
                 if at_least && error <= 0.0 {
                     continue;
@@ -273,7 +276,8 @@ impl State {
         for member in Member::all() {
             let place = member.index();
             if Member::POINTS.contains(&member) {
-                self.records[place].levels.put(second, self.point(member, second).map(features::log));
+                let point = self.point(member, second).map(|levels| levels.map(|level| [features::log(level)]));
+                self.records[place].said.say(second, point.as_ref());
             }
             let levels = self.says(member, second, &inputs, shared);
             self.speaks[place] = levels.is_some();
@@ -305,30 +309,33 @@ impl State {
         }
         self.together.say(second, levels);
         for record in &mut self.records {
-            record.levels.put(second, levels.map(|_| 0.0));
+            record.said.say(second, levels.map(|_| &[[0.0]; Horizon::COUNT]));
         }
     }
 
-    /// The level a point model says, if it says one.
-    fn point(&self, member: Member, second: u64) -> Option<f32> {
-        match member {
-            Member::Last => Some(features::level(self.points.last.level())),
-            Member::Ewma => Some(features::level(self.points.ewma.level())),
-            Member::Seasonal => Some(features::level(self.points.seasonal.level())),
-            Member::Outside => {
-                self.points.outside.filter(|&(_, at)| second.abs_diff(at) < SUGGESTED_S).map(|(level, _)| level)
-            }
-            Member::Network(_) | Member::Trees => None,
-        }
+    /// The levels a point model says, if it says any.
+    fn point(&self, member: Member, second: u64) -> Option<[f32; Horizon::COUNT]> {
+        let points = &self.points;
+        let level = match member {
+            Member::Last => features::level(points.last.level()),
+            Member::Ewma => features::level(points.ewma.level()),
+            Member::Seasonal => features::level(points.seasonal.level()),
+            Member::Outside => points.outside.filter(|&(_, at)| second.abs_diff(at) < SUGGESTED_S)?.0,
+            Member::Autoregression => return points.autoregression.levels(),
+            Member::Network(_) | Member::Trees => return None,
+        };
+        Some([level; Horizon::COUNT])
     }
 
-    /// Quantiles around a level, by what its model usually misses by.
-    fn of_point(&self, place: usize, log_level: f32, most: f32, shared: &Shared) -> AllLevels {
+    /// Quantiles around levels, by what their model usually misses by.
+    fn of_point(&self, place: usize, levels: [f32; Horizon::COUNT], shared: &Shared) -> AllLevels {
+        let most = self.most();
         std::array::from_fn(|horizon| {
+            let log_level = features::log(levels[horizon]);
             let pool = shared.kin.pool(self.like, place, horizon, features::level_index(log_level));
             let errors = &self.records[place].errors[horizon][usize::from(log_level > self.usual_log)];
-            quantiles(errors, pool, PRIOR, &shared.edges, [0.5, 0.9, 0.99])
-                .map(|error| features::unlog(log_level + error as f32).min(most))
+            quantiles(errors, pool, PRIOR, &shared.edges, PROBABILITIES)
+                .map(|error| features::unlog(log_level + error).min(most))
         })
     }
 
@@ -346,9 +353,8 @@ impl State {
                 shared.family.networks().get(usize::from(number)).map(|network| levels(network.foresee(inputs)))
             }
             Member::Trees => shared.family.trees().map(|trees| levels(trees.foresee(inputs))),
-            Member::Last | Member::Ewma | Member::Seasonal | Member::Outside => {
-                let level = self.point(member, second)?;
-                Some(self.of_point(member.index(), features::log(level), most, shared))
+            Member::Last | Member::Ewma | Member::Seasonal | Member::Outside | Member::Autoregression => {
+                Some(self.of_point(member.index(), self.point(member, second)?, shared))
             }
         }
     }
