@@ -439,7 +439,10 @@ export interface components {
              * @description Which; grows.
              */
             id: number;
-            /** @description `plan_failed`, `recording_stopped`, `capture_loss`, `new_device`, `guarantee_missed` or `flow_table_full`. */
+            /**
+             * @description `plan_failed`, `recording_stopped`, `capture_loss`, `new_device`, `guarantee_missed`, `unusual` or
+             *     `flow_table_full`.
+             */
             kind: string;
             /** @description The whole in one sentence, in English. */
             sentence: string;
@@ -793,6 +796,11 @@ export interface components {
             gets: components["schemas"]["Directed_Option_u64"];
             /** @description What it gets whenever it asks, in words of the configuration (`10 %`, `4 Mbit/s`); empty for none. */
             guarantee: components["schemas"]["Directed_String"];
+            /**
+             * @description Whether it does what it usually does at such a time: `kept`, `broken` (there is an alert), `learning` (the first
+             *     days) or `unwatched`.
+             */
+            habits?: string;
             /** @description Whether and why it gets less than it wants. */
             hold: components["schemas"]["Directed_Option_Hold"];
             /** @description Its MAC address, or its IP address where it stands behind a router. */

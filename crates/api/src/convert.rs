@@ -221,6 +221,7 @@ fn missed_guarantee(snapshot: &Snapshot) -> Option<&Alert> {
         | AlertKind::RecordingStopped { .. }
         | AlertKind::CaptureLoss { .. }
         | AlertKind::NewDevice
+        | AlertKind::Unusual { .. }
         | AlertKind::FlowTableFull => false,
     };
     snapshot.alerts.iter().rev().find(is_missed)
@@ -329,6 +330,7 @@ pub(crate) fn device(snapshot: &Snapshot, device: &DeviceSnapshot, numbers: &mut
             upload: device.hold.upload.as_ref().map(|hold| held_back(device, hold, Direction::Upload)),
         },
         volume_today: volumes(device.volume_today),
+        habits: device.habits.name().to_owned(),
         flows: device.flows,
     }
 }
@@ -531,6 +533,7 @@ pub(crate) fn alert(alert: &Alert, names: &Names<'_>) -> wire::Alert {
         AlertKind::CaptureLoss { .. } => "capture_loss",
         AlertKind::NewDevice => "new_device",
         AlertKind::GuaranteeMissed { .. } => "guarantee_missed",
+        AlertKind::Unusual { .. } => "unusual",
         AlertKind::FlowTableFull => "flow_table_full",
     };
     let severity = match alert.severity {

@@ -72,9 +72,10 @@ impl Alerts {
 fn severity(kind: &AlertKind) -> Severity {
     match kind {
         AlertKind::PlanFailed { .. } | AlertKind::RecordingStopped { .. } => Severity::Critical,
-        AlertKind::CaptureLoss { .. } | AlertKind::GuaranteeMissed { .. } | AlertKind::FlowTableFull => {
-            Severity::Warning
-        }
+        AlertKind::CaptureLoss { .. }
+        | AlertKind::GuaranteeMissed { .. }
+        | AlertKind::Unusual { .. }
+        | AlertKind::FlowTableFull => Severity::Warning,
         AlertKind::NewDevice => Severity::Info,
     }
 }

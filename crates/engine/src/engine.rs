@@ -10,6 +10,7 @@ use crate::planning::{self, Forecasts, Situation};
 use crate::seconds::{device_type, seconds};
 use crate::settings::Settings;
 use crate::summary;
+use crate::unusual::{Verdict, Watch};
 use allocate::{FloorGate, is_worth_applying};
 use devices::{ChangeKind, Registry, RegistrySettings};
 use forecast::{Context, Forecaster, Series};
@@ -61,6 +62,7 @@ pub struct Engine {
     pub(crate) registry: Registry,
     pub(crate) alerts: Alerts,
     pub(crate) journal: Journal,
+    pub(crate) watch: Watch,
     /// How asking another predictor goes; `None` until there is one.
     pub(crate) outside: Option<OutsideCounts>,
     pub(crate) capture: CaptureCounts,
@@ -171,6 +173,7 @@ impl Engine {
             registry,
             alerts: Alerts::default(),
             journal: Journal::default(),
+            watch: Watch::default(),
             outside: None,
             capture: CaptureCounts::default(),
             source: SourceKind::default(),
@@ -500,9 +503,30 @@ impl Engine {
         if !held_back.is_empty() {
             self.emit(Output::Record(Record::HeldBack(held_back)));
         }
+        self.watch_habits(end, window);
         self.keep_forecasts(end);
         if end.since(self.devices_kept) >= KEEP_DEVICES_EVERY {
             self.keep_devices(end);
+        }
+    }
+
+    /// Alerts where a device moves what it never moves at such a time.
+    fn watch_habits(&mut self, now: Timestamp, window: Duration) {
+        for state in self.links.values() {
+            for (&device, activity) in &state.activity.devices {
+                let moved = Directed::from_fn(|direction| activity.total(direction).over(window));
+                self.watch.moved(device, moved, &self.settings);
+            }
+        }
+        for (device, verdict) in self.watch.close(now, &self.settings) {
+            let subject = Subject::Device(device);
+            match verdict {
+                Verdict::Unusual(kind) => self.raise(kind, subject, now),
+                Verdict::Over => {
+                    let (direction, rate) = (Direction::Download, BitRate::ZERO);
+                    self.end(&AlertKind::Unusual { direction, rate, usual: rate, minute: 0 }, subject, now);
+                }
+            }
         }
     }
 

@@ -16,6 +16,7 @@ mod planning;
 mod seconds;
 mod settings;
 mod summary;
+mod unusual;
 
 pub use engine::{Engine, Preview};
 pub use input::Input;

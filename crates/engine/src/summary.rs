@@ -133,6 +133,7 @@ fn device_snapshot(engine: &mut Engine, device: DeviceId, now: Timestamp) -> Dev
         allocation,
         hold,
         volume_today,
+        habits: engine.watch.habits(device),
         flows: engine.flows_of.get(&device).copied().unwrap_or(0),
     }
 }

@@ -1,11 +1,13 @@
 //! Configuration in two steps: TOML into what the operator wrote, then into values that are valid by
 //! construction. A fault names file, line, key, what is wrong and what would be right.
 
+mod alerts;
 mod forecast;
 mod quantity;
 mod rules;
 mod written;
 
+pub use alerts::AlertsConfig;
 pub use forecast::{ForecastConfig, Predictor, PredictorPlace};
 pub use quantity::parse_duration;
 use quantity::{parse_permille, parse_size};
@@ -48,6 +50,8 @@ pub struct Config {
     pub api: ApiConfig,
     /// What is foreseen, and by whom.
     pub forecast: ForecastConfig,
+    /// How easily people are told.
+    pub alerts: AlertsConfig,
     /// How much history is kept.
     pub history: HistoryConfig,
     /// What must survive a restart.
@@ -313,6 +317,7 @@ impl Reader<'_> {
             capture: self.capture(&written)?,
             api: self.api(&written, &run_dir)?,
             forecast: self.forecast(&written.forecast)?,
+            alerts: self.alerts(&written.alerts)?,
             history: self.history(&written)?,
             state_dir: written.state_dir.clone().unwrap_or_else(|| "/var/lib/equalnet".into()),
             run_dir,

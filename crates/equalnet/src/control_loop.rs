@@ -277,6 +277,7 @@ fn waits_for_restart(started: &Config, changed: &Config) -> Vec<&'static str> {
         ("capture", started.capture == changed.capture),
         ("api", started.api == changed.api),
         ("forecast", started.forecast == changed.forecast),
+        ("alerts", started.alerts == changed.alerts),
         ("history", started.history == changed.history),
         ("state_dir", started.state_dir == changed.state_dir),
         ("run_dir", started.run_dir == changed.run_dir),
@@ -295,6 +296,7 @@ fn name_of(kind: &AlertKind) -> &'static str {
         AlertKind::CaptureLoss { .. } => "capture_loss",
         AlertKind::NewDevice => "new_device",
         AlertKind::GuaranteeMissed { .. } => "guarantee_missed",
+        AlertKind::Unusual { .. } => "unusual",
         AlertKind::FlowTableFull => "flow_table_full",
     }
 }

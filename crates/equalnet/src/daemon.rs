@@ -116,9 +116,12 @@ pub fn run(config_file: &Path) -> Result<()> {
     let api_thread =
         spawn_vital("api", &signals_in, move || api::run(listeners, state, api_stops).context("the API ended"))?;
 
-    let forecaster = Forecaster::with_family(forecast::Settings::default(), family);
+    let forecaster = match config.forecast.is_used {
+        true => Forecaster::with_family(forecast::Settings::default(), family),
+        false => Forecaster::reacting(forecast::Settings::default()),
+    };
     let mut engine = Engine::new(policy, config.links.clone(), forecaster, clock.now())
-        .with_settings(engine::Settings { local_time });
+        .with_settings(engine::Settings { local_time, unusual_one_in: config.alerts.unusual_one_in });
     remember(&mut engine, &config, &clock);
     engine.handle_input(Input::SourceChanged(sources.inlet.kind()), clock.now());
 

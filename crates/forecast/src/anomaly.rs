@@ -133,6 +133,11 @@ impl Anomaly {
         self.is_warm().then(|| f64::from(self.level) + f64::from(self.reach))
     }
 
+    /// What five misses in a hundred exceed, in scales; 0 while nothing is known.
+    pub(crate) fn level(&self) -> f64 {
+        f64::from(self.level)
+    }
+
     fn is_warm(&self) -> bool {
         self.seen as usize > FIRST && (usize::from(self.count) >= WARM_PEAKS || self.seen >= WARM_SEEN)
     }

@@ -9,11 +9,15 @@ mod by_chance;
 mod link;
 mod network;
 mod offered;
+mod residents;
 mod scenario;
 mod traffic_source;
+mod watch;
 
 pub use beginnings::Beginning;
 pub use network::{Report, Row, run, run_with};
 pub use offered::offered;
+pub use residents::{HOUSEHOLD, Life, Resident, SPAN_S};
 pub use scenario::{Event, Scenario, ScenarioError, SimulatedDevice, Task};
 pub use traffic_source::Chance;
+pub use watch::{Told, watch};

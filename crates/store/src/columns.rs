@@ -194,6 +194,13 @@ pub(crate) fn alert_columns(kind: &AlertKind) -> AlertColumns {
             got: Some(integer(got.as_bps())),
             ..plain("guarantee_missed")
         },
+        // The columns of others serve: which way and when as a reason, what is usual as what is owed.
+        AlertKind::Unusual { direction, rate, usual, minute } => AlertColumns {
+            reason: Some(format!("{direction} {minute}")),
+            owed: Some(integer(usual.as_bps())),
+            got: Some(integer(rate.as_bps())),
+            ..plain("unusual")
+        },
         AlertKind::FlowTableFull => plain("flow_table_full"),
     }
 }
@@ -207,6 +214,16 @@ pub(crate) fn alert_kind(columns: AlertColumns) -> Result<AlertKind, StoreError>
         "capture_loss" => AlertKind::CaptureLoss { packets: natural(packets.unwrap_or(0)) },
         "new_device" => AlertKind::NewDevice,
         "guarantee_missed" => AlertKind::GuaranteeMissed { owed: rate(owed.unwrap_or(0)), got: rate(got.unwrap_or(0)) },
+        "unusual" => {
+            let (direction, minute) = reason.split_once(' ').ok_or_else(|| unreadable("alert", &reason))?;
+            let direction = Direction::ALL.into_iter().find(|known| known.name() == direction);
+            AlertKind::Unusual {
+                direction: direction.ok_or_else(|| unreadable("alert", &reason))?,
+                rate: rate(got.unwrap_or(0)),
+                usual: rate(owed.unwrap_or(0)),
+                minute: minute.parse().map_err(|_| unreadable("alert", &reason))?,
+            }
+        }
         "flow_table_full" => AlertKind::FlowTableFull,
         _ => return Err(unreadable("alert", kind)),
     })

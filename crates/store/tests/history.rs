@@ -166,6 +166,12 @@ fn decisions_and_alerts_come_back_as_they_were() {
     assert_eq!(reader.alerts(at(0), 100).unwrap(), alerts());
     assert_eq!(reader.latest_ids().unwrap(), LatestIds { plan: 41, decision: 8, alert: 6 });
 
+    let (rate, usual) = (BitRate::from_mbps(40), BitRate::from_mbps(2));
+    let kind = AlertKind::Unusual { direction: Direction::Upload, rate, usual, minute: 190 };
+    let unusual = Alert { id: 7, kind, ..alerts()[5].clone() };
+    write(&mut writer, Record::Alert(unusual.clone()));
+    assert_eq!(reader.alerts(at(0), 100).unwrap().last(), Some(&unusual));
+
     let again = Alert { count: 9, ended: Some(at(400)), ..alerts()[1].clone() };
     write(&mut writer, Record::Alert(again.clone()));
     assert_eq!(reader.alerts(at(0), 100).unwrap()[1], again);

@@ -232,6 +232,17 @@ pub enum AlertKind {
         /// What was measured.
         got: BitRate,
     },
+    /// A device moves what it never moves at such a time of the day.
+    Unusual {
+        /// Which way.
+        direction: Direction,
+        /// What it moves, a mean over minutes.
+        rate: BitRate,
+        /// What it rarely exceeds at such a time.
+        usual: BitRate,
+        /// When that was, in minutes since local midnight.
+        minute: u16,
+    },
     /// The bounded table of flows evicted flows that were still open.
     FlowTableFull,
 }

@@ -131,6 +131,32 @@ pub struct Hold {
     pub bound: Bound,
 }
 
+/// Whether a device does what it usually does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Habits {
+    /// Nobody asks: it moved nothing yet, there are too many devices, or it is switched off.
+    #[default]
+    Unwatched,
+    /// Too little was seen to call anything unusual: the first days.
+    Learning,
+    /// It does what it usually does.
+    Kept,
+    /// It does what it never does; there is an alert.
+    Broken,
+}
+
+impl Habits {
+    /// `unwatched`, `learning`, `kept` or `broken`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Habits::Unwatched => "unwatched",
+            Habits::Learning => "learning",
+            Habits::Kept => "kept",
+            Habits::Broken => "broken",
+        }
+    }
+}
+
 /// One device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeviceSnapshot {
@@ -163,6 +189,8 @@ pub struct DeviceSnapshot {
     pub hold: Directed<Option<Hold>>,
     /// Moved since midnight UTC or since the start, whichever is later.
     pub volume_today: Directed<ByteCount>,
+    /// Whether it does what it usually does.
+    pub habits: Habits,
     /// Open flows.
     pub flows: u32,
 }

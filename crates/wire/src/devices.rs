@@ -47,6 +47,10 @@ pub struct Device {
     pub hold: Directed<Option<Hold>>,
     /// Moved today, bytes.
     pub volume_today: Directed<u64>,
+    /// Whether it does what it usually does at such a time: `kept`, `broken` (there is an alert), `learning` (the first
+    /// days) or `unwatched`.
+    #[serde(default)]
+    pub habits: String,
     /// Open flows.
     pub flows: u32,
 }

@@ -246,6 +246,14 @@ pub(super) fn alert(alert: &Alert, names: &Names<'_>) -> String {
         }
         AlertKind::NewDevice => format!("{subject} is here for the first time."),
         AlertKind::GuaranteeMissed { owed, got } => format!("{subject} gets {got} of the {owed} it is guaranteed."),
+        AlertKind::Unusual { direction, rate, usual, minute } => {
+            let verb = match direction {
+                Direction::Download => "downloads",
+                Direction::Upload => "uploads",
+            };
+            let (hour, minute) = (minute / 60, minute % 60);
+            format!("{subject} {verb} {rate} at {hour:02}:{minute:02}, usually below {usual} at such a time.")
+        }
         AlertKind::FlowTableFull => {
             "More flows are open than can be watched; the oldest are no longer counted one by one.".to_owned()
         }
@@ -381,4 +389,28 @@ pub(super) fn why_class(snapshot: &Snapshot, class: TrafficClass) -> Vec<String>
         ));
     }
     grounds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vocab::{Severity, Subject, Timestamp};
+
+    #[test]
+    fn an_unusual_rate_is_told_with_its_time_and_what_is_usual_then() {
+        let (rate, usual) = (BitRate::from_mbps(40), BitRate::from_mbps(2));
+        let alert = Alert {
+            id: 1,
+            at: Timestamp::default(),
+            severity: Severity::Warning,
+            kind: AlertKind::Unusual { direction: Direction::Upload, rate, usual, minute: 190 },
+            subject: Subject::Device("192.168.1.9".parse().expect("an address")),
+            count: 1,
+            ended: None,
+        };
+        assert_eq!(
+            super::alert(&alert, &Names::of(&Snapshot::default())),
+            "192.168.1.9 uploads 40.0 Mbit/s at 03:10, usually below 2.00 Mbit/s at such a time."
+        );
+    }
 }

@@ -409,6 +409,7 @@ pub fn device(id: DeviceId, name: &str) -> DeviceSnapshot {
         allocation: Directed::default(),
         hold: Directed::default(),
         volume_today: Directed::default(),
+        habits: vocab::Habits::Learning,
         flows: 0,
     }
 }

@@ -3,7 +3,8 @@
 use super::{Finding, Talk, View, read};
 use crate::paint::{Paint, sign};
 use crate::text::{ago, plain};
-use wire::Alert;
+use serde::Serialize;
+use wire::{Alert, Device};
 
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Args {
@@ -14,14 +15,26 @@ pub struct Args {
     view: View,
 }
 
+/// What is wrong, and where nobody can say yet. As JSON the alerts alone.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(transparent)]
+struct Found {
+    alerts: Vec<Alert>,
+    /// Of how many devices it is not known yet what is usual.
+    #[serde(skip)]
+    learning: usize,
+}
+
 pub(super) fn run(talk: &mut Talk, args: &Args) -> anyhow::Result<Finding> {
     let all = args.all;
     let wanted = move |client: &crate::client::Client| {
         let mut alerts: Vec<Alert> = read(client, "alerts")?;
         alerts.retain(|alert| all || alert.ended_ms.is_none());
-        Ok(alerts)
+        let devices: Vec<Device> = read(client, "devices")?;
+        let learning = devices.iter().filter(|device| device.habits == "learning").count();
+        Ok(Found { alerts, learning })
     };
-    talk.show(args.view, wanted, |alerts, paint, now_ms| text(alerts, paint, now_ms), |alerts| finding(alerts))
+    talk.show(args.view, wanted, text, |found| finding(&found.alerts))
 }
 
 fn finding(alerts: &[Alert]) -> Finding {
@@ -29,11 +42,11 @@ fn finding(alerts: &[Alert]) -> Finding {
     if alerts.iter().any(needs_somebody) { Finding::Problem } else { Finding::Fine }
 }
 
-fn text(alerts: &[Alert], paint: Paint, now_ms: u64) -> String {
-    if alerts.is_empty() {
-        return "Nothing needs you.\n".to_owned();
-    }
+fn text(Found { alerts, learning }: &Found, paint: Paint, now_ms: u64) -> String {
     let mut text = String::new();
+    if alerts.is_empty() {
+        text.push_str("Nothing needs you.\n");
+    }
     for alert in alerts {
         let severity = format!("{} {:<8}", sign(&alert.severity), alert.severity);
         let times = if alert.count > 1 { format!(" ({} times)", alert.count) } else { String::new() };
@@ -45,6 +58,11 @@ fn text(alerts: &[Alert], paint: Paint, now_ms: u64) -> String {
             plain(&alert.sentence),
             paint.dim(&ended)
         ));
+    }
+    if *learning > 0 {
+        let devices = if *learning == 1 { "1 device".to_owned() } else { format!("{learning} devices") };
+        let line = format!("Learning what is usual of {devices}: before a week nothing is called unusual.");
+        text.push_str(&format!("{}\n", paint.dim(&line)));
     }
     text
 }
@@ -69,13 +87,19 @@ mod tests {
             sentence: "ESP-3F21 is here for the first time.".to_owned(),
             ..Alert::default()
         };
+        let shown =
+            |alerts: &[Alert], learning| text(&Found { alerts: alerts.to_vec(), learning }, Paint::Plain, 1_000_000);
         assert_eq!(
-            text(&[open.clone(), ended.clone()], Paint::Plain, 1_000_000),
+            shown(&[open.clone(), ended.clone()], 0),
             "⚠ warning    1 min ago  NAS gets 3 of the 4 Mbit/s it is guaranteed. (37 times)\n\
              ⓘ info      16 min ago  ESP-3F21 is here for the first time.  ended 10 s ago\n"
         );
         assert_eq!(finding(&[open, ended.clone()]), Finding::Problem);
         assert_eq!(finding(&[ended]), Finding::Fine);
-        assert_eq!(text(&[], Paint::Plain, 0), "Nothing needs you.\n");
+        assert_eq!(shown(&[], 0), "Nothing needs you.\n");
+        assert_eq!(
+            shown(&[], 3),
+            "Nothing needs you.\nLearning what is usual of 3 devices: before a week nothing is called unusual.\n"
+        );
     }
 }

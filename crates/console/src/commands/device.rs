@@ -43,6 +43,15 @@ fn text(device: &Device, paint: Paint, now_ms: u64) -> String {
     line("predicted", both(predicted(&device.forecast.download), predicted(&device.forecast.upload)));
     line("gets", both(maybe_rate(device.gets.download), maybe_rate(device.gets.upload)));
     line("today", both(volume(device.volume_today.download), volume(device.volume_today.upload)));
+    line(
+        "habits",
+        match device.habits.as_str() {
+            "kept" => "as usual at such a time".to_owned(),
+            "broken" => "never seen at such a time".to_owned(),
+            "learning" => "learning what is usual, a week or two".to_owned(),
+            _ => String::new(),
+        },
+    );
     line("flows", device.flows.to_string());
     for class in &device.classes {
         let word = class_text(&class.class);
@@ -98,6 +107,7 @@ mod tests {
                 download: Some(Hold { sentence: "It waits.".to_owned(), ..Hold::default() }),
                 upload: None,
             },
+            habits: "learning".to_owned(),
             flows: 3,
             ..Device::default()
         };
@@ -115,6 +125,7 @@ mod tests {
              predicted  ↓ –             ↑ –\n\
              gets       ↓ 10.0 Mbit/s   ↑ –\n\
              today      ↓ 0 B           ↑ 0 B\n\
+             habits     learning what is usual, a week or two\n\
              flows      3\n  \
              B backup        ↓ 9.90 Mbit/s   ↑ 100 kbit/s\n\
              It waits.\n"

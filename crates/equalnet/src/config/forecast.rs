@@ -1,4 +1,4 @@
-//! `[forecast]`: where another predictor is.
+//! `[forecast]`: whether anything is foreseen, and where another predictor is.
 
 use super::{ConfigError, Reader, parse_duration};
 use crate::config::written::WrittenForecast;
@@ -8,8 +8,10 @@ use std::time::Duration;
 use toml::Spanned;
 
 /// What is foreseen, and by whom.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ForecastConfig {
+    /// Whether anything is foreseen; if not, what was moved last is what will be.
+    pub is_used: bool,
     /// Another program that is asked, beside our own models.
     pub predictor: Option<Predictor>,
 }
@@ -67,7 +69,8 @@ impl Reader<'_> {
         let timeout = timeout.unwrap_or(Duration::from_millis(200));
         let elsewhere = from.predictor_in_clear.unwrap_or(false);
         let place = from.predictor_url.as_ref().map(|url| self.predictor_place(url, elsewhere)).transpose()?;
-        Ok(ForecastConfig { predictor: place.map(|place| Predictor { place, timeout }) })
+        let is_used = from.is_used.unwrap_or(true);
+        Ok(ForecastConfig { is_used, predictor: place.map(|place| Predictor { place, timeout }) })
     }
 
     fn predictor_place(&self, url: &Spanned<String>, elsewhere: bool) -> Result<PredictorPlace, ConfigError> {
@@ -131,7 +134,8 @@ mod tests {
         check("predictor_url = \"http://[::1]:9/a?b=c\"\npredictor_timeout = \"50 ms\"", "http://[::1]:9/a?b=c 50 ms");
         let elsewhere = "predictor_url = \"http://gpu.lan:8000/predict\"\npredictor_in_clear = true";
         check(elsewhere, "http://gpu.lan:8000/predict 200 ms");
-        assert_eq!(read("").unwrap().forecast.predictor, None);
+        assert_eq!(read("").unwrap().forecast, super::ForecastConfig { is_used: true, predictor: None });
+        assert!(!read("use = false").unwrap().forecast.is_used);
         assert_eq!(read("predictor_timeout = \"1 s\"").unwrap().forecast.predictor, None);
     }
 

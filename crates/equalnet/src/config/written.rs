@@ -19,6 +19,7 @@ pub struct Written {
     pub device: Vec<WrittenDevice>,
     pub rule: Vec<Spanned<WrittenRule>>,
     pub forecast: WrittenForecast,
+    pub alerts: WrittenAlerts,
     pub last_rule: Option<Spanned<u32>>,
     pub history: WrittenHistory,
 }
@@ -128,9 +129,17 @@ impl fmt::Display for NumberOrText {
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct WrittenForecast {
+    #[serde(rename = "use")]
+    pub is_used: Option<bool>,
     pub predictor_url: Option<Spanned<String>>,
     pub predictor_timeout: Option<Spanned<String>>,
     pub predictor_in_clear: Option<bool>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct WrittenAlerts {
+    pub unusual: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize, Default)]
