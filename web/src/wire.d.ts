@@ -1185,6 +1185,8 @@ export interface components {
             outside?: components["schemas"]["OutsideView"] | null;
             /** @description The links, then the classes, then the devices that moved something in the last minute. */
             series: components["schemas"]["SeriesView"][];
+            /** @description Which weights forecasts are made with. */
+            weights?: components["schemas"]["WeightsView"];
         };
         /** @description First of all. */
         Hello: {
@@ -1799,6 +1801,18 @@ export interface components {
             hours: components["schemas"]["VolumeBand"][];
             /** @description What it rests on: `learning` (too few days to say anything), `hours_of_day` or `hours_of_week`. */
             season: string;
+        };
+        /** @description Which weights forecasts are made with. */
+        WeightsView: {
+            /** @description Why own ones that are there are not in force. */
+            fault?: string | null;
+            /**
+             * Format: int64
+             * @description When own ones were learnt.
+             */
+            since_ms?: number | null;
+            /** @description `shipped`, those that came with EqualNet, or `own`, learnt from this network's history. */
+            source: string;
         };
         /** @description `GET /why/{device id or name, or class}`. */
         Why: {

@@ -21,7 +21,7 @@ use vocab::{
     Actor, Aggregate, AlertKind, BitRate, CaptureCounts, DecisionKind, DeviceId, DevicePolicy, DeviceRecord, Directed,
     Direction, Division, FlowSummary, Forecast, ForecastRecord, HeldBack, Horizon, Link, LinkId, Mode, OutsideCounts,
     Plan, PlanId, Policy, Priority, Record, RuleHits, RuleId, Sample, Shaping, SourceKind, Subject, Timestamp,
-    TrafficClass, Usage,
+    TrafficClass, Usage, WeightsInForce,
 };
 
 /// Planning follows the windows of the samples.
@@ -65,6 +65,8 @@ pub struct Engine {
     pub(crate) watch: Watch,
     /// How asking another predictor goes; `None` until there is one.
     pub(crate) outside: Option<OutsideCounts>,
+    /// Whose weights the forecaster has.
+    pub(crate) weights: WeightsInForce,
     pub(crate) capture: CaptureCounts,
     pub(crate) source: SourceKind,
     pub(crate) flows: Arc<[FlowSummary]>,
@@ -175,6 +177,7 @@ impl Engine {
             journal: Journal::default(),
             watch: Watch::default(),
             outside: None,
+            weights: WeightsInForce::default(),
             capture: CaptureCounts::default(),
             source: SourceKind::default(),
             flows: Arc::from(Vec::new()),
@@ -245,6 +248,10 @@ impl Engine {
                 if at <= now && now.since(at) <= STALE_ANSWER {
                     self.forecaster.suggest(Series::Class(class, direction), rate, at);
                 }
+            }
+            Input::Weights { family, in_force } => {
+                self.forecaster.set_family(family);
+                self.weights = in_force;
             }
             Input::OutsideCounts(counts) => self.outside = Some(counts),
             Input::RuleHits(hits) => self.rule_hits = hits.into(),

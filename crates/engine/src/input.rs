@@ -1,9 +1,11 @@
 //! What the engine is told.
 
 use devices::Sighting;
+use forecast::Family;
+use std::sync::Arc;
 use vocab::{
     Actor, BitRate, CaptureCounts, DeviceRecord, Direction, FlowSummary, Link, OutsideCounts, PlanId, Policy,
-    QueueReading, RuleHits, RuleId, Sample, SourceKind, Timestamp, TrafficClass,
+    QueueReading, RuleHits, RuleId, Sample, SourceKind, Timestamp, TrafficClass, WeightsInForce,
 };
 
 /// What the engine is told.
@@ -19,6 +21,13 @@ pub enum Input {
         open: Vec<FlowSummary>,
         /// Ended since the last time.
         ended: Vec<FlowSummary>,
+    },
+    /// Forecasts are made with other weights from now on.
+    Weights {
+        /// The weights.
+        family: Arc<Family>,
+        /// Whose they are.
+        in_force: WeightsInForce,
     },
     /// What another predictor says of one class of all devices.
     Outside {

@@ -37,6 +37,7 @@ pub(crate) fn snapshot(engine: &mut Engine, now: Timestamp) -> Snapshot {
         rule_hits: Arc::clone(&engine.rule_hits),
         outside: engine.outside.clone(),
         hit_permille: engine.forecaster.hit_permille(),
+        weights: engine.weights.clone(),
     }
 }
 

@@ -8,9 +8,9 @@ mod rules;
 mod written;
 
 pub use alerts::AlertsConfig;
-pub use forecast::{ForecastConfig, Predictor, PredictorPlace};
-pub use quantity::parse_duration;
-use quantity::{parse_permille, parse_size};
+pub use forecast::{ForecastConfig, Predictor, PredictorPlace, TrainConfig};
+use quantity::parse_permille;
+pub use quantity::{parse_duration, parse_size};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;

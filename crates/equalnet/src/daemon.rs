@@ -4,6 +4,7 @@ use crate::clock::Clock;
 use crate::config::{Config, SourceChoice};
 use crate::control_loop::{ControlLoop, Inlets, Outlets, Signal};
 use crate::kept_devices::KeptDevices;
+use crate::nightly::{self, Nightly};
 use crate::paced::Paced;
 use crate::shaping::{Hold, ShapingSettings};
 use crate::worker::{Inlet, Worker};
@@ -60,8 +61,8 @@ pub fn run(config_file: &Path) -> Result<()> {
     let (signals_in, signals) = bounded(4);
     let (shaper_in, shaper_orders) = bounded(16);
     let (stop_workers, workers_stop) = bounded::<()>(0);
-    let (leases_stop, attached_stop, predictor_stop) =
-        (workers_stop.clone(), workers_stop.clone(), workers_stop.clone());
+    let (leases_stop, attached_stop, predictor_stop, nightly_stop) =
+        (workers_stop.clone(), workers_stop.clone(), workers_stop.clone(), workers_stop.clone());
 
     // First: where another EqualNet serves the socket, its database and its programs are left alone.
     let inherited = inherited_sockets()?;
@@ -87,7 +88,8 @@ pub fn run(config_file: &Path) -> Result<()> {
     let (policy_in, policy_out) = watch::channel(Arc::new(policy.clone()));
     let (stop_api, api_stops) = oneshot::channel();
     // The weights are read once, for the engine and for those who ask about series of their own.
-    let family = Arc::new(forecast::Family::shipped());
+    let (stamp, family, weights) = nightly::at_start(&config.state_dir);
+    let (families_in, families) = watch::channel(Arc::clone(&family));
     let local_time = zone::local_time(clock.now());
     let (worker_policy, foreseen_from) = (policy_out.clone(), snapshots.clone());
     let state = ApiState {
@@ -96,8 +98,10 @@ pub fn run(config_file: &Path) -> Result<()> {
         requests: requests_in,
         interfaces: Arc::new(|| offline::interfaces::list().map_err(|error| format!("{error:#}"))),
         foresee: Arc::new({
-            let family = family.clone();
-            move |class, seconds, at| foresee::foresee(&family, class, seconds, at)
+            move |class, seconds, at| {
+                let family = families.borrow().clone();
+                foresee::foresee(&family, class, seconds, at)
+            }
         }),
         accounts: accounts::hash(&config.state_dir)?
             .map(|password_hash| Account { user: "admin".to_owned(), password_hash })
@@ -117,12 +121,18 @@ pub fn run(config_file: &Path) -> Result<()> {
         spawn_vital("api", &signals_in, move || api::run(listeners, state, api_stops).context("the API ended"))?;
 
     let forecaster = match config.forecast.is_used {
-        true => Forecaster::with_family(forecast::Settings::default(), family),
+        true => Forecaster::with_family(forecast::Settings::default(), Arc::clone(&family)),
         false => Forecaster::reacting(forecast::Settings::default()),
     };
-    let mut engine = Engine::new(policy, config.links.clone(), forecaster, clock.now())
-        .with_settings(engine::Settings { local_time, unusual_one_in: config.alerts.unusual_one_in });
+    let mut engine =
+        Engine::new(policy, config.links.clone(), forecaster, clock.now()).with_settings(engine::Settings {
+            local_time: local_time.clone(),
+            unusual_one_in: config.alerts.unusual_one_in,
+        });
     remember(&mut engine, &config, &clock);
+    if config.forecast.is_used {
+        engine.handle_input(Input::Weights { family, in_force: weights }, clock.now());
+    }
     engine.handle_input(Input::SourceChanged(sources.inlet.kind()), clock.now());
 
     let shaping_settings = ShapingSettings {
@@ -171,6 +181,22 @@ pub fn run(config_file: &Path) -> Result<()> {
             Ok(())
         })?;
     }
+    let nightly_thread = {
+        let nightly = Nightly {
+            train: config.forecast.train,
+            config_file: config_file.to_path_buf(),
+            state_dir: config.state_dir.clone(),
+            stamp,
+            local_time,
+            inputs: inputs_in.clone(),
+            families: families_in,
+        };
+        let clock = clock.clone();
+        spawn("nightly", move || {
+            nightly.run(&clock, &nightly_stop);
+            Ok(())
+        })?
+    };
     drop(inputs_in);
 
     let pin_dir = config.pin_dir();
@@ -192,7 +218,13 @@ pub fn run(config_file: &Path) -> Result<()> {
     // The control loop held the ends that the others listen to: they finish what they have.
     drop((stop_workers, stop_api));
     let mut ended_badly = Vec::new();
-    let threads = [("worker", worker_thread), ("shaper", shaper_thread), ("store", store_thread), ("api", api_thread)];
+    let threads = [
+        ("worker", worker_thread),
+        ("shaper", shaper_thread),
+        ("store", store_thread),
+        ("api", api_thread),
+        ("nightly", nightly_thread),
+    ];
     for (name, thread) in threads.into_iter().chain(attached_thread.map(|thread| ("interfaces", thread))) {
         match thread.join() {
             Ok(Ok(())) => {}

@@ -11,12 +11,17 @@ mod foresee;
 mod kept_devices;
 mod learning;
 mod leases;
+mod limits;
+mod nightly;
 mod offline;
+mod own_history;
 mod paced;
 mod predictor;
 mod privileges;
 mod shaping;
 mod signals;
+mod training;
+mod weights;
 mod worker;
 mod zone;
 
@@ -68,6 +73,8 @@ enum Command {
     /// What is foreseen
     #[command(subcommand)]
     Forecast(Forecast),
+    /// Let a copy of the forecasting models learn this network's own history
+    Train(offline::train::Arguments),
     /// Print the API's description (OpenAPI 3.1)
     #[command(hide = true)]
     Openapi,
@@ -175,6 +182,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Passwd(file) => passwd(&file),
         Command::Clear(arguments) => clear(&arguments),
         Command::Demo(arguments) => offline::demo::run(&arguments),
+        Command::Train(arguments) => offline::train::run(&arguments),
         Command::Openapi => {
             println!("{}", api::openapi_json());
             Ok(ExitCode::SUCCESS)
@@ -274,7 +282,7 @@ mod tests {
     #[test]
     fn only_verbs_that_ask_the_daemon_show_how_to_reach_it() {
         command().debug_assert();
-        for verb in ["run", "analyze", "plan", "check-config", "interfaces", "passwd", "clear", "demo"] {
+        for verb in ["run", "analyze", "plan", "check-config", "interfaces", "passwd", "clear", "demo", "train"] {
             assert!(!help(verb).contains("--socket") && !help(verb).contains("--remote"), "{verb}");
         }
         for verb in ["status", "rules", "reclassify", "forecast"] {

@@ -6,3 +6,4 @@ pub mod demo;
 pub mod interfaces;
 pub mod plan;
 pub mod plan_command;
+pub mod train;

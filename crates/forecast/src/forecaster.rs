@@ -89,6 +89,15 @@ impl Forecaster {
         }
     }
 
+    /// Goes on with other weights. What is known of each series stays, as does how right each member was: what comes
+    /// in a member's place is presumed to be its better self, until it loses. One that foresees nothing goes on so.
+    pub fn set_family(&mut self, family: Arc<Family>) {
+        match self.heard {
+            Heard::Family => self.shared.family = family,
+            Heard::Nobody => {}
+        }
+    }
+
     /// Foresees nothing: the last value is every quantile of every horizon. What a loop that only reacts does, to
     /// compare with.
     pub fn reacting(settings: Settings) -> Forecaster {

@@ -32,6 +32,24 @@ impl Default for Curriculum {
     }
 }
 
+impl Curriculum {
+    /// To learn one network's own history in short steps, where the shipped family stopped; trees grow anew, where that
+    /// has some.
+    ///
+    /// Measured on a gateway's series, split in time: what so went on lost 0.89 of what the shipped networks lost, what
+    /// began anew for as long and stood beside two of them 0.92.
+    pub fn of_own(seed: u64) -> Curriculum {
+        let shipped = Family::shipped();
+        Curriculum {
+            sampling: Sampling { copies: 3, most_rows: 300_000, seed, ..Sampling::default() },
+            networks: shipped.networks().len(),
+            course: Course { steps: 3_000, step_width: 1e-3, seed, ..Course::default() },
+            growth: shipped.trees().map(|_| Growth { trees: 200, rows: 200_000, seed, ..Growth::default() }),
+            from: Some(shipped),
+        }
+    }
+}
+
 /// Everything that is learnt from, and by whom.
 #[derive(Clone, Debug)]
 pub struct School {

@@ -465,7 +465,7 @@ fn seconds(reader: &Reader, from: u64, to: u64) -> Vec<(u64, u64, bool)> {
 #[test]
 fn seconds_say_what_moved_and_who_was_held_back() {
     let Bench { mut writer, reader, _folder } = fresh();
-    assert_eq!(seconds(&reader, 0, 10_000), []);
+    assert_eq!((seconds(&reader, 0, 10_000), reader.seconds_until().unwrap()), (vec![], None));
     let (link, aggregate) = (LinkId(0), aggregate(1, TrafficClass::Web));
     let held_back = |second| HeldBack { link, aggregate, direction: Direction::Download, start: at(second) };
     for second in [3_590, 3_591, 3_600, 3_700] {
@@ -479,6 +479,7 @@ fn seconds_say_what_moved_and_who_was_held_back() {
         [(3_590, 3_590, free), (3_591, 3_591, held), (3_595, 0, held), (3_600, 3_600, free), (3_700, 3_700, free)];
     assert_eq!(seconds(&reader, 0, 10_000), all);
     assert_eq!(seconds(&reader, 3_591, 3_600), all[1..3], "from, and not until");
+    assert_eq!(reader.seconds_until().unwrap(), Some(at(3_720)));
     // What was held back before it closed, after a crash.
     write(&mut writer, Record::HeldBack(vec![held_back(3_901)]));
     drop(writer);

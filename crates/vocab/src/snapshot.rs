@@ -207,6 +207,24 @@ impl DeviceSnapshot {
     }
 }
 
+/// Which weights forecasts are made with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum WeightsInForce {
+    /// Those that ship.
+    #[default]
+    Shipped,
+    /// This network's own, learnt from its history.
+    Own {
+        /// When they were learnt.
+        since: Timestamp,
+    },
+    /// Those that ship, because this network's own cannot be used.
+    Refused {
+        /// Why not.
+        reason: String,
+    },
+}
+
 /// Everything the UI shows, at one instant, immutable.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
@@ -239,4 +257,6 @@ pub struct Snapshot {
     /// Share of the mature forecasts of the last hour that were not exceeded at P90, in thousandths
     /// (900 is perfect); `None` while there are too few.
     pub hit_permille: Option<u16>,
+    /// Which weights forecasts are made with.
+    pub weights: WeightsInForce,
 }

@@ -148,6 +148,28 @@ pub struct ForecastView {
     /// perfect); absent while there are too few.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hit_permille: Option<u16>,
+    /// Which weights forecasts are made with.
+    #[serde(default)]
+    pub weights: WeightsView,
+}
+
+/// Which weights forecasts are made with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WeightsView {
+    /// `shipped`, those that came with EqualNet, or `own`, learnt from this network's history.
+    pub source: String,
+    /// When own ones were learnt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_ms: Option<u64>,
+    /// Why own ones that are there are not in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+}
+
+impl Default for WeightsView {
+    fn default() -> WeightsView {
+        WeightsView { source: "shipped".to_owned(), since_ms: None, fault: None }
+    }
 }
 
 /// What is foreseen now of a link, a class or a device.

@@ -2,7 +2,7 @@
 
 use super::{curve, directed, rates};
 use std::time::Duration;
-use vocab::{BitRate, Forecast, Horizon, Maturity, ModelStanding, Quantile, Snapshot, TrafficClass};
+use vocab::{BitRate, Forecast, Horizon, Maturity, ModelStanding, Quantile, Snapshot, TrafficClass, WeightsInForce};
 
 /// One series of the answer to `POST /forecast`.
 pub(crate) fn series_forecast(class: TrafficClass, forecast: &Forecast) -> wire::SeriesForecast {
@@ -81,6 +81,18 @@ pub(crate) fn forecast_view(snapshot: &Snapshot) -> wire::ForecastView {
             fault: outside.fault.clone(),
         }),
         hit_permille: snapshot.hit_permille,
+        weights: weights(&snapshot.weights),
+    }
+}
+
+fn weights(in_force: &WeightsInForce) -> wire::WeightsView {
+    let shipped = wire::WeightsView::default();
+    match in_force {
+        WeightsInForce::Shipped => shipped,
+        WeightsInForce::Own { since } => {
+            wire::WeightsView { source: "own".to_owned(), since_ms: Some(since.as_unix_millis()), fault: None }
+        }
+        WeightsInForce::Refused { reason } => wire::WeightsView { fault: Some(reason.clone()), ..shipped },
     }
 }
 

@@ -556,6 +556,7 @@ pub fn snapshot() -> Snapshot {
         )]),
         outside: Some(OutsideCounts { asked: 40, failed: 2, fault: None }),
         hit_permille: Some(910),
+        weights: vocab::WeightsInForce::Own { since: Timestamp::from_unix_secs(NOW - 86_400) },
     }
 }
 

@@ -4,9 +4,9 @@ use super::devices::class_text;
 use super::{Finding, Talk, View, read};
 use crate::paint::Paint;
 use crate::table::{Align, Cell, Table};
-use crate::text::{moving, plain};
+use crate::text::{ago, date, moving, plain};
 use std::collections::BTreeMap;
-use wire::{Directed, ForecastCurve, ForecastView, ModelStanding, SeriesView};
+use wire::{Directed, ForecastCurve, ForecastView, ModelStanding, SeriesView, WeightsView};
 
 /// What can be asked of the running EqualNet about forecasts.
 #[derive(Clone, Debug, clap::Subcommand)]
@@ -118,6 +118,7 @@ fn all(view: &ForecastView, paint: Paint) -> String {
         let share = permille(u32::from(hits));
         text.push_str(&format!("In the last hour {share} stayed within \"9 of 10\".\n"));
     }
+    text.push_str(&weights(&view.weights, view.at_ms));
     if let Some(outside) = &view.outside {
         let answered = outside.asked.saturating_sub(outside.failed);
         text.push_str(&format!("The other predictor answered {answered} of {} questions", outside.asked));
@@ -126,6 +127,19 @@ fn all(view: &ForecastView, paint: Paint) -> String {
         );
     }
     text
+}
+
+/// Whose weights are in force, where that is news.
+fn weights(weights: &WeightsView, now_ms: u64) -> String {
+    match (weights.since_ms, &weights.fault) {
+        (Some(since), _) => {
+            format!("The weights are this network's own, learnt on {} ({}).\n", date(since, 0), ago(since, now_ms))
+        }
+        (None, Some(fault)) => {
+            format!("The weights are those that ship; this network's own cannot be used: {}.\n", plain(fault))
+        }
+        (None, None) => "The weights are those that ship.\n".to_owned(),
+    }
 }
 
 /// Which models are set aside, and of how many series (each way counts) they would speak for.
@@ -261,7 +275,7 @@ mod tests {
             ..one("class", "streaming", "streaming")
         };
         ForecastView {
-            at_ms: 10_000,
+            at_ms: 2 * 86_400_000 + 3_600_000,
             series: vec![
                 one("link", "0", "internet"),
                 one("class", "voice", "voice"),
@@ -271,6 +285,7 @@ mod tests {
             ],
             outside: Some(OutsideView { asked: 40, failed: 2, fault: Some("it did not answer in 200 ms".to_owned()) }),
             hit_permille: Some(913),
+            weights: WeightsView { since_ms: Some(86_400_000), source: "own".to_owned(), fault: None },
         }
     }
 
@@ -283,9 +298,15 @@ mod tests {
              Silent, and foreseen to stay so: internet, voice, Anna's laptop, Anna's phone.\n\
              Set aside, because it loses to EWMA: outside for 1 of 2.\n\
              In the last hour 91.3 % stayed within \"9 of 10\".\n\
+             The weights are this network's own, learnt on Fri 2 Jan (1 d ago).\n\
              The other predictor answered 38 of 40 questions; now it did not answer in 200 ms.\n"
         );
-        assert_eq!(all(&ForecastView::default(), Paint::Plain), "");
+        assert_eq!(all(&ForecastView::default(), Paint::Plain), "The weights are those that ship.\n");
+        let fault = WeightsView { fault: Some("no\u{1b}file".to_owned()), ..WeightsView::default() };
+        assert_eq!(
+            weights(&fault, 0),
+            "The weights are those that ship; this network's own cannot be used: no?file.\n"
+        );
     }
 
     #[test]

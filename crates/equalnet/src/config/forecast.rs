@@ -1,11 +1,12 @@
-//! `[forecast]`: whether anything is foreseen, and where another predictor is.
+//! `[forecast]`: whether anything is foreseen, where another predictor is, and when the weights learn.
 
-use super::{ConfigError, Reader, parse_duration};
+use super::{ConfigError, Reader, parse_duration, parse_size};
 use crate::config::written::WrittenForecast;
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 use toml::Spanned;
+use vocab::ByteCount;
 
 /// What is foreseen, and by whom.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +15,19 @@ pub struct ForecastConfig {
     pub is_used: bool,
     /// Another program that is asked, beside our own models.
     pub predictor: Option<Predictor>,
+    /// When our own models learn this network's history; `None` for never.
+    pub train: Option<TrainConfig>,
+}
+
+/// When our own models learn, and what they may take for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrainConfig {
+    /// Seconds after local midnight.
+    pub at: u32,
+    /// Time on the processor.
+    pub cpu_time: Duration,
+    /// Memory.
+    pub memory: ByteCount,
 }
 
 /// Another program that foresees.
@@ -60,6 +74,15 @@ const LONGEST_URL: usize = 1_024;
 /// An answer to a question that is asked each second.
 const TIMEOUTS: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(2);
 
+/// 03:30: when most people sleep, and no clock is moved.
+const USUAL_TRAIN_AT: u32 = 3 * 3_600 + 30 * 60;
+
+/// What learning may take of the processor: less is no use, more is another night's.
+const TRAIN_CPU_TIMES: std::ops::RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(6 * 3_600);
+
+/// The program itself takes some of it.
+const LEAST_TRAIN_MEMORY: ByteCount = ByteCount(256_000_000);
+
 impl Reader<'_> {
     pub(super) fn forecast(&self, from: &WrittenForecast) -> Result<ForecastConfig, ConfigError> {
         let right = "A time from `10 ms` to `2 s`";
@@ -70,7 +93,27 @@ impl Reader<'_> {
         let elsewhere = from.predictor_in_clear.unwrap_or(false);
         let place = from.predictor_url.as_ref().map(|url| self.predictor_place(url, elsewhere)).transpose()?;
         let is_used = from.is_used.unwrap_or(true);
-        Ok(ForecastConfig { is_used, predictor: place.map(|place| Predictor { place, timeout }) })
+        let train = self.train(from)?;
+        let predictor = place.map(|place| Predictor { place, timeout });
+        Ok(ForecastConfig { is_used, predictor, train: train.filter(|_| is_used) })
+    }
+
+    fn train(&self, from: &WrittenForecast) -> Result<Option<TrainConfig>, ConfigError> {
+        let right = "A local time such as `03:30`, or `off`";
+        let at = self.optional("forecast.train_at", &from.train_at, right, parse_train_at)?;
+        let right = "A time from `10 s` to `6 hours`";
+        let cpu_time = self.optional("forecast.train_cpu_time", &from.train_cpu_time, right, |text| {
+            parse_duration(text).filter(|time| TRAIN_CPU_TIMES.contains(time))
+        })?;
+        let right = "A size of 256 MB or more, such as `1 GB`";
+        let memory = self.optional("forecast.train_memory", &from.train_memory, right, |text| {
+            parse_size(text).filter(|memory| *memory >= LEAST_TRAIN_MEMORY)
+        })?;
+        Ok(at.unwrap_or(Some(USUAL_TRAIN_AT)).map(|at| TrainConfig {
+            at,
+            cpu_time: cpu_time.unwrap_or(Duration::from_secs(900)),
+            memory: memory.unwrap_or(ByteCount(1_000_000_000)),
+        }))
     }
 
     fn predictor_place(&self, url: &Spanned<String>, elsewhere: bool) -> Result<PredictorPlace, ConfigError> {
@@ -89,6 +132,19 @@ impl Reader<'_> {
         }
         Ok(place)
     }
+}
+
+/// Seconds after midnight; nothing for `off`.
+fn parse_train_at(text: &str) -> Option<Option<u32>> {
+    if text == "off" {
+        return Some(None);
+    }
+    let (hour, minute) = text.split_once(':')?;
+    let number = |text: &str, below: u32| {
+        let is_two_digits = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse::<u32>().ok().filter(|number| is_two_digits && *number < below)
+    };
+    Some(Some(number(hour, 24)? * 3_600 + number(minute, 60)? * 60))
 }
 
 fn parse_place(url: &str) -> Option<PredictorPlace> {
@@ -134,9 +190,33 @@ mod tests {
         check("predictor_url = \"http://[::1]:9/a?b=c\"\npredictor_timeout = \"50 ms\"", "http://[::1]:9/a?b=c 50 ms");
         let elsewhere = "predictor_url = \"http://gpu.lan:8000/predict\"\npredictor_in_clear = true";
         check(elsewhere, "http://gpu.lan:8000/predict 200 ms");
-        assert_eq!(read("").unwrap().forecast, super::ForecastConfig { is_used: true, predictor: None });
+        let usual = read("").unwrap().forecast;
+        assert!(usual.is_used && usual.predictor.is_none() && usual.train.is_some());
         assert!(!read("use = false").unwrap().forecast.is_used);
         assert_eq!(read("predictor_timeout = \"1 s\"").unwrap().forecast.predictor, None);
+    }
+
+    #[test]
+    fn weights_learn_at_night_unless_it_is_off() {
+        let check = |lines: &str, expected: Option<(u32, u64, u64)>| {
+            let train = read(lines).unwrap_or_else(|error| panic!("{error}")).forecast.train;
+            assert_eq!(train.map(|train| (train.at, train.cpu_time.as_secs(), train.memory.0)), expected, "{lines}");
+        };
+        check("", Some((12_600, 900, 1_000_000_000)));
+        check("use = false", None);
+        check("train_at = \"off\"", None);
+        check("train_at = \"00:00\"\ntrain_cpu_time = \"5 min\"", Some((0, 300, 1_000_000_000)));
+        check("train_at = \"23:59\"\ntrain_memory = \"400 MB\"", Some((86_340, 900, 400_000_000)));
+        let refused = |line: &str, key: &str, says: &str| {
+            let error = read(line).expect_err(line);
+            assert_eq!((error.line, error.key.as_str()), (2, key), "{error}");
+            assert!(error.to_string().contains(says), "{error}");
+        };
+        for at in ["24:00", "3:30", "03:60", "noon", "+1:00", "0330", ""] {
+            refused(&format!("train_at = \"{at}\""), "forecast.train_at", "`03:30`, or `off`");
+        }
+        refused("train_cpu_time = \"1 s\"", "forecast.train_cpu_time", "from `10 s`");
+        refused("train_memory = \"1 MB\"", "forecast.train_memory", "256 MB or more");
     }
 
     #[test]

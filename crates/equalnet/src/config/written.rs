@@ -134,6 +134,9 @@ pub struct WrittenForecast {
     pub predictor_url: Option<Spanned<String>>,
     pub predictor_timeout: Option<Spanned<String>>,
     pub predictor_in_clear: Option<bool>,
+    pub train_at: Option<Spanned<String>>,
+    pub train_cpu_time: Option<Spanned<String>>,
+    pub train_memory: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize, Default)]

@@ -1,11 +1,13 @@
-//! `equalnet forecast backtest`: what would have been foreseen of recorded series.
+//! `equalnet forecast backtest`: what would have been foreseen of recorded series, or of this network's own history.
 
 use crate::learning::{self, bar};
-use anyhow::{Context, Result};
+use crate::own_history::{self, OwnHistory, Place};
+use crate::weights;
+use anyhow::{Context, Result, bail};
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use forecast::{
-    Backtest, Course, Curriculum, FIRST_ORIGIN, Family, Foreseen, Growth, Member, ORIGIN_EVERY, Recorded, School,
+    Backtest, Course, Curriculum, FIRST_ORIGIN, Family, Foreseen, Growth, Kind, Member, ORIGIN_EVERY, Recorded, School,
     Tally, in_bytes,
 };
 use std::collections::BTreeMap;
@@ -14,7 +16,8 @@ use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use vocab::Horizon;
+use std::time::Duration;
+use vocab::{Horizon, Usage};
 
 /// What the user asked for.
 #[derive(clap::Args)]
@@ -23,14 +26,22 @@ use vocab::Horizon;
     series of a family whose name holds `class` or `total` are sums over all devices.\n\nFORECASTS gets \
     `series,t,target,p50,p90,p99` in bytes per second, for the seconds 59, 64, 69… with a minute left after them; \
     target is 1, 5, 15, 60 (that second) or w15 (the mean of the next fifteen). At t nothing after t is known.\n\n\
-    Files that end in .gz are packed. Exit code: 0 done, 2 an error.\n\n\
-    Examples:\n  equalnet forecast backtest --input demand.csv.gz --forecasts said.csv.gz\n  \
+    Files that end in .gz are packed.\n\nWith --since the daemon's own history is foreseen instead, as it came: each class of \
+    each device, devices, classes and the link, by the weights in force here. It is kept for `history.seconds_for` \
+    (7 days). The daemon may run meanwhile. t is seconds since 1970; seconds that were held back or not watched \
+    are not judged.\n\nExit code: 0 done, 2 an error.\n\n\
+    Examples:\n  equalnet forecast backtest --since 24h --together-only\n  equalnet forecast backtest --input demand.csv.gz --forecasts said.csv.gz\n  \
     equalnet forecast backtest --input new.csv --train-on old.csv.gz --forecasts said.csv\n  \
     equalnet forecast backtest --input demand.csv --json | jq .models.together.w15.ql90")]
 pub struct Arguments {
     /// The recorded series
-    #[arg(long, value_name = "DEMAND.csv[.gz]")]
-    input: PathBuf,
+    #[arg(long, value_name = "DEMAND.csv[.gz]", required_unless_present = "since", conflicts_with = "since")]
+    input: Option<PathBuf>,
+    /// The last part of this network's own history, such as 1h, 24h, 7d: counted back from its newest minute
+    #[arg(long, value_name = "TIME", value_parser = own_history::parse_since)]
+    since: Option<Duration>,
+    #[command(flatten)]
+    place: Place,
     /// Write what would have been foreseen to this file
     #[arg(long, value_name = "FORECASTS.csv[.gz]")]
     forecasts: Option<PathBuf>,
@@ -51,6 +62,12 @@ pub struct Arguments {
     json: bool,
 }
 
+/// How far ahead is foreseen at most, in seconds.
+const LONGEST: usize = Horizon::After60s.seconds() as usize;
+
+/// No more seconds of aggregates are foreseen of the own history: half a gigabyte.
+const MOST_OWN: usize = 40_000_000;
+
 /// Longer than the weights that ship learn: the machine is the user's own, and so are the minutes.
 const STEPS: usize = 16_000;
 
@@ -59,7 +76,7 @@ const STEPS: usize = 16_000;
 /// # Errors
 /// A file cannot be read or written, or a line of it is wrong: which, and why.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let recorded = read(&arguments.input)?;
+    let material = Material::read(arguments)?;
     let family = match (&arguments.train_on, &arguments.weights) {
         (Some(path), _) => {
             let family = learn(&read(path)?)?;
@@ -73,6 +90,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
             let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
             Family::from_bytes(&bytes).with_context(|| path.display().to_string())?
         }
+        (None, None) if arguments.since.is_some() => weights::in_force(&arguments.place.state_dir()?).0,
         (None, None) => Family::shipped(),
     };
     let mut written = arguments.forecasts.as_deref().map(Written::create).transpose()?;
@@ -81,21 +99,22 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         .collect();
     let mut tallies: BTreeMap<Option<Member>, Tally> = BTreeMap::new();
     let mut backtest = Backtest::new(Arc::new(family));
-    let bar = bar("foreseeing", recorded.len() as u64);
-    for series in &recorded {
+    let bar = bar("foreseeing", material.len() as u64);
+    let mut seconds = 0;
+    for nth in 0..material.len() {
+        let series = material.series(nth);
+        seconds += series.seconds.iter().flatten().count();
         let mut foreseen: BTreeMap<Option<Member>, Vec<Foreseen>> = BTreeMap::new();
-        let last_origin = series.bytes.len().saturating_sub(Horizon::After60s.seconds() as usize);
-        backtest.run(series.kind, &series.seconds(), FIRST_ORIGIN, ORIGIN_EVERY, &alone, &mut |member, one| {
-            if one.known <= last_origin {
+        backtest.run(series.kind, &series.seconds, FIRST_ORIGIN, ORIGIN_EVERY, &alone, &mut |member, one| {
+            if series.is_judged(one.known) {
                 foreseen.entry(member).or_default().push(one);
             }
         });
         if let (Some(written), Some(together)) = (&mut written, foreseen.get(&None)) {
-            written.series(series, together)?;
+            written.series(&series, together)?;
         }
-        let bytes: Vec<f64> = series.bytes.iter().map(|bytes| bytes.unwrap_or_default()).collect();
         for (member, foreseen) in foreseen {
-            tallies.entry(member).or_default().add(&series.family, &bytes, &foreseen);
+            tallies.entry(member).or_default().add(series.family, &series.bytes, &foreseen);
         }
         bar.inc(1);
     }
@@ -104,11 +123,92 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         written.finish()?;
     }
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&as_json(&recorded, &tallies))?);
+        println!("{}", serde_json::to_string_pretty(&as_json(material.len(), &tallies))?);
     } else {
-        print(&recorded, &tallies);
+        print(material.len(), seconds, &tallies);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is foreseen.
+enum Material {
+    Recorded(Vec<Recorded>),
+    Own(OwnHistory),
+}
+
+/// One series of it.
+struct Series<'a> {
+    family: &'a str,
+    name: &'a str,
+    kind: Kind,
+    first: u64,
+    seconds: Vec<Option<Usage>>,
+    bytes: Vec<f64>,
+    /// Up to how many known seconds what came is known for all horizons; `None` to ask second by second.
+    judged_until: Option<usize>,
+}
+
+impl Material {
+    fn read(arguments: &Arguments) -> Result<Material> {
+        match (&arguments.input, arguments.since) {
+            (Some(path), _) => Ok(Material::Recorded(read(path)?)),
+            (None, Some(since)) => {
+                let history = arguments.place.history(since, MOST_OWN)?;
+                if history.tracks().is_empty() {
+                    bail!("nothing moved in the history of that time");
+                }
+                Ok(Material::Own(history))
+            }
+            (None, None) => bail!("say what is to be foreseen: --input or --since"),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Material::Recorded(all) => all.len(),
+            Material::Own(history) => history.tracks().len(),
+        }
+    }
+
+    fn series(&self, nth: usize) -> Series<'_> {
+        match self {
+            Material::Recorded(all) => {
+                let Recorded { family, name, kind, first, bytes } = &all[nth];
+                Series {
+                    family,
+                    name,
+                    kind: *kind,
+                    first: *first,
+                    seconds: all[nth].seconds(),
+                    bytes: bytes.iter().map(|bytes| bytes.unwrap_or_default()).collect(),
+                    judged_until: Some(bytes.len().saturating_sub(LONGEST)),
+                }
+            }
+            Material::Own(history) => {
+                let track = &history.tracks()[nth];
+                let seconds = history.seconds(track, 0..history.span());
+                Series {
+                    family: track.sort(),
+                    name: &track.name,
+                    kind: track.kind,
+                    first: history.begins(),
+                    bytes: own_history::bytes(&seconds),
+                    seconds,
+                    judged_until: None,
+                }
+            }
+        }
+    }
+}
+
+impl Series<'_> {
+    /// Whether what is foreseen after so many seconds can be compared with what came.
+    fn is_judged(&self, known: usize) -> bool {
+        match self.judged_until {
+            Some(until) => known <= until,
+            None => own_history::is_known_after(&self.seconds, known),
+        }
+    }
 }
 
 /// A family that learnt from `recorded`, on all cores.
@@ -167,7 +267,7 @@ impl<'a> Written<'a> {
         Ok(Written { path, file })
     }
 
-    fn series(&mut self, series: &Recorded, foreseen: &[Foreseen]) -> Result<()> {
+    fn series(&mut self, series: &Series<'_>, foreseen: &[Foreseen]) -> Result<()> {
         for foreseen in foreseen {
             let second = series.first + foreseen.known as u64 - 1;
             for horizon in Horizon::ALL {
@@ -198,7 +298,7 @@ fn name(member: Option<Member>) -> &'static str {
     member.map_or("together", Member::name)
 }
 
-fn as_json(recorded: &[Recorded], tallies: &BTreeMap<Option<Member>, Tally>) -> serde_json::Value {
+fn as_json(series: usize, tallies: &BTreeMap<Option<Member>, Tally>) -> serde_json::Value {
     let models: serde_json::Map<String, serde_json::Value> = tallies
         .iter()
         .map(|(member, tally)| {
@@ -221,15 +321,11 @@ fn as_json(recorded: &[Recorded], tallies: &BTreeMap<Option<Member>, Tally>) -> 
             (name(*member).to_owned(), model.into())
         })
         .collect();
-    serde_json::json!({ "series": recorded.len(), "models": models })
+    serde_json::json!({ "series": series, "models": models })
 }
 
-fn print(recorded: &[Recorded], tallies: &BTreeMap<Option<Member>, Tally>) {
-    let seconds: usize = recorded.iter().map(|series| series.bytes.len()).sum();
-    println!(
-        "{} series, {seconds} seconds. Quantile loss of P90 (lower is better), by how far ahead:\n",
-        recorded.len()
-    );
+fn print(series: usize, seconds: usize, tallies: &BTreeMap<Option<Member>, Tally>) {
+    println!("{series} series, {seconds} seconds. Quantile loss of P90 (lower is better), by how far ahead:\n");
     println!(
         "             next 15 s     1 s     5 s    15 s    60 s   P90 held  series in 85-95 %  in vain at 5 % short"
     );

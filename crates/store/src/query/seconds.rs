@@ -31,6 +31,16 @@ pub struct Second {
 }
 
 impl Reader {
+    /// Up to when seconds are kept one by one: the end of the last closed minute. `None` where there are none.
+    ///
+    /// # Errors
+    /// The history cannot be read.
+    pub fn seconds_until(&self) -> Result<Option<Timestamp>, StoreError> {
+        let newest: Option<i64> =
+            self.connection.query_row("SELECT max(start) FROM second_block", [], |row| row.get(0))?;
+        Ok(newest.map(|start| Timestamp::from_unix_secs(natural(start + MINUTE_S))))
+    }
+
     /// All seconds from `from` until `to` that are kept one by one, minute by minute, the oldest minute first. The
     /// last minute or so is not among them: it is still open.
     ///

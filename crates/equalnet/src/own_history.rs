@@ -1,0 +1,377 @@
+//! What this network did, second by second, from the history of its own daemon: the series that the daemon forecasts,
+//! as they were when they came.
+//!
+//! Only what moved is held: eight bytes for each second of an aggregate, so that days fit into memory. Everything
+//! else is put back when a series is asked for: zeros while it was watched, and unknown where nobody watched, or where
+//! it was quiet for so long that the daemon had forgotten it.
+
+use crate::config::{Config, DEFAULT_PATH, parse_duration};
+use anyhow::{Context, Result, bail};
+use forecast::Kind;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Duration;
+use store::{Reader, StoreError};
+use vocab::{Aggregate, BitRate, DeviceId, Direction, Horizon, Timestamp, TrafficClass, Usage};
+
+/// Where the history and what was learnt from it are.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Place {
+    /// The history's database, instead of the one in the configured state folder
+    #[arg(long, value_name = "FILE")]
+    database: Option<PathBuf>,
+    /// The configuration file, which names the state folder
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH)]
+    config: PathBuf,
+}
+
+impl Place {
+    /// The configuration, or the usual one where there is none.
+    pub fn config(&self) -> Result<Config> {
+        Ok(if self.config.exists() { Config::read(&self.config)? } else { Config::parse("", &self.config)? })
+    }
+
+    /// What must survive a restart.
+    pub fn state_dir(&self) -> Result<PathBuf> {
+        Ok(self.config()?.state_dir)
+    }
+
+    /// The last `since` of the history, of at most so many seconds of aggregates.
+    pub fn history(&self, since: Duration, most: usize) -> Result<OwnHistory> {
+        let path = match &self.database {
+            Some(path) => path.clone(),
+            None => self.state_dir()?.join("history.db"),
+        };
+        let story = || format!("the history {} cannot be read", path.display());
+        if !path.exists() {
+            bail!(
+                "{}: there is no history; the daemon keeps one while it runs, and --database names another",
+                path.display()
+            );
+        }
+        let reader = Reader::open(&path).with_context(story)?;
+        let Some(until) = reader.seconds_until().with_context(story)? else { return Ok(OwnHistory::default()) };
+        OwnHistory::read(&reader, until - since, until, most).with_context(story)
+    }
+}
+
+/// `1h`, `24h`, `7d`, up to a year.
+pub fn parse_since(text: &str) -> Result<Duration, String> {
+    let since = parse_duration(text).filter(|since| (60..=366 * 86_400).contains(&since.as_secs()));
+    since.ok_or_else(|| "a time from 1min to 1y, such as 1h, 24h or 7d".to_owned())
+}
+
+/// A series that moved nothing for so long is forgotten by the daemon, too (`engine`, `FORGET_AFTER`).
+const FORGOTTEN_S: usize = 600;
+
+/// While nothing at all moved for longer than this, nobody watched: some device always says something.
+const UNWATCHED_S: usize = 30;
+
+/// Read at a time, the newest first, until there is enough.
+const CHUNK_S: u64 = 86_400;
+
+/// What moved in one second: which second, and at which rate (bit/s); below zero where it was held back.
+type Moved = (u32, f32);
+
+/// The history of this network.
+#[derive(Clone, Debug, Default)]
+pub struct OwnHistory {
+    begins: u64,
+    /// Whether somebody watched, by second.
+    watched: Vec<bool>,
+    tracks: Vec<Track>,
+}
+
+/// One series of it.
+#[derive(Clone, Debug)]
+pub struct Track {
+    /// Its name in tables: `web/a4:5e:60:00:00:01/download`.
+    pub name: String,
+    /// Its sort.
+    pub kind: Kind,
+    moved: Vec<Moved>,
+}
+
+impl OwnHistory {
+    /// Reads from `from` until `to`; less where there are more than `most` seconds of aggregates in it: then the newest
+    /// days of them, at least one.
+    ///
+    /// # Errors
+    /// The history cannot be read.
+    pub fn read(reader: &Reader, from: Timestamp, to: Timestamp, most: usize) -> Result<OwnHistory, StoreError> {
+        let (from, to) = (from.as_unix_secs(), to.as_unix_secs().max(from.as_unix_secs()));
+        let mut aggregates: BTreeMap<(Aggregate, Direction), Vec<Moved>> = BTreeMap::new();
+        let (mut end, mut count) = (to, 0usize);
+        while end > from && count <= most {
+            let begin = from.max(end.saturating_sub(CHUNK_S));
+            let range = (Timestamp::from_unix_secs(begin), Timestamp::from_unix_secs(end));
+            reader.seconds(range.0, range.1, &mut |second| {
+                let at = (second.start.as_unix_secs() - from) as u32;
+                for direction in Direction::ALL {
+                    let usage = second.usage[direction];
+                    if usage == Usage::Free(BitRate::ZERO) {
+                        continue;
+                    }
+                    aggregates.entry((second.aggregate, direction)).or_default().push((at, packed(usage)));
+                    count += 1;
+                }
+            })?;
+            end = begin;
+        }
+        Ok(OwnHistory::of(end, (to - end) as usize, (end - from) as u32, aggregates))
+    }
+
+    /// From what aggregates moved; their seconds count from `early` before `begins`.
+    fn of(
+        begins: u64,
+        seconds: usize,
+        early: u32,
+        aggregates: BTreeMap<(Aggregate, Direction), Vec<Moved>>,
+    ) -> OwnHistory {
+        let mut tracks: Vec<Track> = Vec::new();
+        let mut devices: BTreeMap<(DeviceId, Direction), Vec<Moved>> = BTreeMap::new();
+        let mut classes: BTreeMap<(TrafficClass, Direction), Vec<Moved>> = BTreeMap::new();
+        let mut links: BTreeMap<Direction, Vec<Moved>> = BTreeMap::new();
+        for ((aggregate, direction), mut moved) in aggregates {
+            moved.iter_mut().for_each(|(at, _)| *at -= early);
+            let moved = summed(moved);
+            // Of totals, what they move is foreseen, as the engine does it.
+            let free = || moved.iter().map(|&(at, rate)| (at, rate.abs()));
+            devices.entry((aggregate.device, direction)).or_default().extend(free());
+            classes.entry((aggregate.class, direction)).or_default().extend(free());
+            let Aggregate { device, class } = aggregate;
+            tracks.push(Track { name: format!("{class}/{device}/{direction}"), kind: Kind::Aggregate(class), moved });
+        }
+        for ((device, direction), moved) in devices {
+            tracks.push(Track { name: format!("{device}/{direction}"), kind: Kind::Device, moved: summed(moved) });
+        }
+        for ((class, direction), moved) in classes {
+            let moved = summed(moved);
+            links.entry(direction).or_default().extend(&moved);
+            tracks.push(Track { name: format!("{class}/{direction}"), kind: Kind::Class(class), moved });
+        }
+        let mut somebody = vec![false; seconds];
+        for (direction, moved) in links {
+            let moved = summed(moved);
+            moved.iter().for_each(|&(at, _)| somebody[at as usize] = true);
+            tracks.push(Track { name: format!("link/{direction}"), kind: Kind::Link, moved });
+        }
+        OwnHistory { begins, watched: without_short_gaps(somebody), tracks }
+    }
+
+    /// When it begins, in seconds since 1970.
+    pub fn begins(&self) -> u64 {
+        self.begins
+    }
+
+    /// How many seconds it spans.
+    pub fn span(&self) -> usize {
+        self.watched.len()
+    }
+
+    /// In how many of the seconds `range` somebody watched.
+    pub fn watched_in(&self, range: Range<usize>) -> usize {
+        self.watched[range].iter().filter(|&&watched| watched).count()
+    }
+
+    /// All series: aggregates, then devices, classes and the link.
+    pub fn tracks(&self) -> &[Track] {
+        &self.tracks
+    }
+
+    /// What `track` did in the seconds `range`, as if nothing had been before: unknown until it first moves.
+    pub fn seconds(&self, track: &Track, range: Range<usize>) -> Vec<Option<Usage>> {
+        let first = track.moved.partition_point(|&(at, _)| (at as usize) < range.start);
+        let mut moved = track.moved[first..].iter().peekable();
+        let mut quiet_for = FORGOTTEN_S;
+        range
+            .map(|second| {
+                if let Some(&(_, rate)) = moved.next_if(|&&(at, _)| at as usize == second) {
+                    quiet_for = 0;
+                    return Some(unpacked(rate));
+                }
+                quiet_for += 1;
+                (quiet_for < FORGOTTEN_S && self.watched[second]).then_some(Usage::Free(BitRate::ZERO))
+            })
+            .collect()
+    }
+}
+
+impl Track {
+    /// What it is of, in a word.
+    pub fn sort(&self) -> &'static str {
+        match self.kind {
+            Kind::Aggregate(_) => "aggregate",
+            Kind::Device => "device",
+            Kind::Class(_) => "class",
+            Kind::Link => "link",
+        }
+    }
+
+    /// How much it moved in `range`, in bits.
+    pub fn volume(&self, range: Range<usize>) -> f64 {
+        let within = self.moved.iter().filter(|(at, _)| range.contains(&(*at as usize)));
+        within.map(|(_, rate)| f64::from(rate.abs())).sum()
+    }
+}
+
+/// The same as bytes; nothing where it is unknown.
+pub fn bytes(seconds: &[Option<Usage>]) -> Vec<f64> {
+    seconds.iter().map(|usage| usage.map_or(0.0, |usage| usage.rate().as_bps() as f64 / 8.0)).collect()
+}
+
+/// Whether what came in the minute after the `known`-th second is known and was not held back.
+pub fn is_known_after(seconds: &[Option<Usage>], known: usize) -> bool {
+    let minute = seconds.get(known..known + Horizon::After60s.seconds() as usize);
+    minute.is_some_and(|minute| minute.iter().all(|usage| matches!(usage, Some(Usage::Free(_)))))
+}
+
+/// The same in order, one entry a second.
+fn summed(mut moved: Vec<Moved>) -> Vec<Moved> {
+    moved.sort_by_key(|&(at, _)| at);
+    moved.dedup_by(|later, kept| {
+        let same = later.0 == kept.0;
+        if same {
+            // Held back where one of them was.
+            let is_held_back = later.1.is_sign_negative() || kept.1.is_sign_negative();
+            let sum = later.1.abs() + kept.1.abs();
+            kept.1 = if is_held_back { -sum } else { sum };
+        }
+        same
+    });
+    moved
+}
+
+fn packed(usage: Usage) -> f32 {
+    match usage {
+        Usage::Free(rate) => rate.as_bps() as f32,
+        Usage::Backlogged(rate) => -(rate.as_bps() as f32),
+    }
+}
+
+fn unpacked(rate: f32) -> Usage {
+    let bps = BitRate::from_bps(rate.abs() as u64);
+    if rate.is_sign_negative() { Usage::Backlogged(bps) } else { Usage::Free(bps) }
+}
+
+/// Watched wherever something moved shortly before and after.
+fn without_short_gaps(mut watched: Vec<bool>) -> Vec<bool> {
+    let mut last = None;
+    for second in 0..watched.len() {
+        if !watched[second] {
+            continue;
+        }
+        if let Some(last) = last.filter(|&last| second - last <= UNWATCHED_S) {
+            watched[last..second].fill(true);
+        }
+        last = Some(second);
+    }
+    watched
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use std::path::Path;
+    use std::time::Duration;
+    use store::{Message, Store, StoreSettings};
+    use vocab::{ByteCount, Directed, HeldBack, LinkId, MacAddress, Record, Sample};
+
+    pub fn aggregate(last: u8, class: TrafficClass) -> Aggregate {
+        Aggregate { device: DeviceId::Mac(MacAddress([2, 0, 0, 0, 0, last])), class }
+    }
+
+    /// Writes a history: of each aggregate, the bytes down of each second from `begins` on.
+    pub fn write(path: &Path, begins: u64, all: &[(Aggregate, Vec<u64>)], held_back: &[(Aggregate, u64)]) {
+        let settings = StoreSettings::at(path);
+        let keep = Duration::from_secs(30 * 86_400);
+        let retention = store::Retention { seconds: keep, ..settings.retention };
+        let mut writer = Store::open(StoreSettings { retention, ..settings }).unwrap().into_writer().unwrap();
+        let (link, window) = (LinkId(0), Duration::from_secs(1));
+        let longest = all.iter().map(|(_, bytes)| bytes.len()).max().unwrap_or(0);
+        for chunk in (0..longest).step_by(3_600) {
+            let mut samples = Vec::new();
+            for (aggregate, bytes) in all {
+                for (second, &bytes) in
+                    bytes.iter().enumerate().skip(chunk).take(3_600).filter(|(_, bytes)| **bytes > 0)
+                {
+                    let bytes = Directed { download: ByteCount(bytes), upload: ByteCount::ZERO };
+                    let (start, aggregate) = (Timestamp::from_unix_secs(begins + second as u64), *aggregate);
+                    let packets = Directed { download: 1, upload: 0 };
+                    samples.push(Sample { link, aggregate, start, window, bytes, packets, flows: 1 });
+                }
+            }
+            writer.write(Message::Record(Record::Samples(samples))).unwrap();
+        }
+        let held = |&(aggregate, second): &(Aggregate, u64)| HeldBack {
+            link,
+            aggregate,
+            direction: Direction::Download,
+            start: Timestamp::from_unix_secs(begins + second),
+        };
+        writer.write(Message::Record(Record::HeldBack(held_back.iter().map(held).collect()))).unwrap();
+        // What closes the last minutes.
+        let last = Timestamp::from_unix_secs(begins + longest as u64 + 200);
+        let sample = Sample {
+            link,
+            aggregate: aggregate(99, TrafficClass::Unclassified),
+            start: last,
+            window,
+            bytes: Directed { download: ByteCount(1), upload: ByteCount::ZERO },
+            packets: Directed::default(),
+            flows: 1,
+        };
+        writer.write(Message::Record(Record::Samples(vec![sample]))).unwrap();
+    }
+
+    const BEGINS: u64 = 1_750_000_020;
+
+    fn read(all: &[(Aggregate, Vec<u64>)], held_back: &[(Aggregate, u64)], span: u64, most: usize) -> OwnHistory {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.db");
+        write(&path, BEGINS, all, held_back);
+        let at = |second: u64| Timestamp::from_unix_secs(BEGINS + second);
+        OwnHistory::read(&Reader::open(&path).unwrap(), at(0), at(span), most).unwrap()
+    }
+
+    /// Kbit/s, `~` before what was held back and `.` for what is unknown.
+    fn said(history: &OwnHistory, name: &str, range: Range<usize>) -> String {
+        let track = history.tracks().iter().find(|track| track.name == name).expect(name);
+        let words = history.seconds(track, range).into_iter().map(|usage| match usage {
+            None => ".".to_owned(),
+            Some(Usage::Free(rate)) => (rate.as_bps() / 1_000).to_string(),
+            Some(Usage::Backlogged(rate)) => format!("~{}", rate.as_bps() / 1_000),
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn what_moved_is_what_the_daemon_saw() {
+        let (tv, web) = (aggregate(1, TrafficClass::Streaming), aggregate(1, TrafficClass::Web));
+        let other = aggregate(2, TrafficClass::Web);
+        let mut later = vec![0u64; 900];
+        later[850] = 125_000;
+        let all = [(tv, vec![0, 125_000, 0, 250_000]), (web, vec![0, 125, 0, 0, 125]), (other, later)];
+        let history = read(&all, &[(tv, 3), (web, 2)], 900, 1_000_000);
+        let mac = "02:00:00:00:00:01";
+        assert_eq!(said(&history, &format!("streaming/{mac}/download"), 0..6), ". 1000 0 ~2000 0 .");
+        assert_eq!(said(&history, &format!("web/{mac}/download"), 0..6), ". 1 ~0 0 1 .");
+        assert_eq!(said(&history, &format!("{mac}/download"), 0..6), ". 1001 0 2000 1 .", "totals are what they move");
+        assert_eq!(said(&history, "link/download", 0..6), ". 1001 0 2000 1 .");
+        // Nobody moved anything for long, then one did.
+        assert_eq!(said(&history, "web/download", 849..852), ". 1000 .");
+        assert_eq!(said(&history, &format!("web/{mac}/download"), 849..852), ". . .", "forgotten");
+        assert_eq!(history.watched_in(0..900), 5);
+        assert!(!history.tracks().iter().any(|track| track.name.ends_with("upload")));
+    }
+
+    #[test]
+    fn too_much_is_cut_to_the_newest_days() {
+        let bytes = vec![1_000u64; 2 * 86_400 + 3_600];
+        let history = read(&[(aggregate(1, TrafficClass::Web), bytes)], &[], 2 * 86_400 + 3_600, 50_000);
+        assert_eq!((history.begins(), history.span()), (BEGINS + 86_400 + 3_600, 86_400));
+        assert_eq!(history.watched_in(0..86_400), 86_400);
+        assert_eq!(said(&history, "link/download", 0..2), "8 8");
+    }
+}
