@@ -8,7 +8,6 @@ use crate::history::{Arrival, History, Outcome};
 use crate::kin::{AllKin, Likeness, TOLD_EVERY};
 use crate::mix::{Mix, Presumed, Standing};
 use crate::models::{Autoregression, Ewma, Last, Model, Seasonal};
-use crate::network::LogQuantiles;
 use crate::residuals::{Edges, Errors, quantiles};
 use crate::said::{AllLevels, Said};
 use crate::train::PROBABILITIES;
@@ -70,7 +69,21 @@ struct Record {
     said: Said<1>,
     /// By horizon; below and above the usual log-level.
     errors: [[Errors; 2]; Horizon::COUNT],
+    /// By horizon: their quantiles, as they were lately.
+    misses: [Misses; Horizon::COUNT],
 }
+
+/// What a point model misses by, as a log-level: quantiles of errors, which move slowly.
+#[derive(Clone, Copy, Debug)]
+struct Misses {
+    quantiles: [f32; 3],
+    /// Which errors they are of: where the model's word stands among levels, and on which side of the usual.
+    of: Option<(u8, bool)>,
+    age_s: u8,
+}
+
+/// Quantiles of errors are taken anew after so many seconds, or when the model's word has moved.
+const MISSES_STAND_S: u8 = 4;
 
 /// One series.
 #[derive(Clone, Debug)]
@@ -106,6 +119,7 @@ impl State {
         let record = || Record {
             said: Said::nothing(),
             errors: std::array::from_fn(|_| std::array::from_fn(|_| Errors::new())),
+            misses: [Misses { quantiles: [0.0; 3], of: None, age_s: 0 }; Horizon::COUNT],
         };
         State {
             history: History::new(),
@@ -275,11 +289,17 @@ impl State {
         let mut all = [AllLevels::default(); Member::COUNT];
         for member in Member::all() {
             let place = member.index();
-            if Member::POINTS.contains(&member) {
-                let point = self.point(member, second).map(|levels| levels.map(|level| [features::log(level)]));
-                self.records[place].said.say(second, point.as_ref());
+            let point = self.point(member, second);
+            if let Some(record) = self.records.get_mut(place) {
+                record.said.say(second, point.map(|logs| logs.map(|log_level| [log_level])).as_ref());
             }
-            let levels = self.says(member, second, &inputs, shared);
+            let levels = match point {
+                Some(logs) => {
+                    self.look_at_misses(place, logs, shared);
+                    Some(self.of_point(place, logs))
+                }
+                None => self.of_weights(member, &inputs, shared),
+            };
             self.speaks[place] = levels.is_some();
             self.said[place].say(second, levels.as_ref());
             all[place] = levels.unwrap_or_default();
@@ -313,7 +333,7 @@ impl State {
         }
     }
 
-    /// The levels a point model says, if it says any.
+    /// The log-levels a point model says, if it says any.
     fn point(&self, member: Member, second: u64) -> Option<[f32; Horizon::COUNT]> {
         let points = &self.points;
         let level = match member {
@@ -321,21 +341,36 @@ impl State {
             Member::Ewma => features::level(points.ewma.level()),
             Member::Seasonal => features::level(points.seasonal.level()),
             Member::Outside => points.outside.filter(|&(_, at)| second.abs_diff(at) < SUGGESTED_S)?.0,
-            Member::Autoregression => return points.autoregression.levels(),
+            Member::Autoregression => return Some(points.autoregression.levels()?.map(features::log)),
             Member::Network(_) | Member::Trees => return None,
         };
-        Some([level; Horizon::COUNT])
+        Some([features::log(level); Horizon::COUNT])
     }
 
-    /// Quantiles around levels, by what their model usually misses by.
-    fn of_point(&self, place: usize, levels: [f32; Horizon::COUNT], shared: &Shared) -> AllLevels {
+    /// Takes anew what a point model misses by, where that is due.
+    fn look_at_misses(&mut self, place: usize, logs: [f32; Horizon::COUNT], shared: &Shared) {
+        let record = &mut self.records[place];
+        for (horizon, log_level) in logs.into_iter().enumerate() {
+            let is_above = log_level > self.usual_log;
+            let level = features::level_index(log_level);
+            let (misses, of) = (&mut record.misses[horizon], Some((level as u8, is_above)));
+            misses.age_s += 1;
+            if misses.of == of && misses.age_s < MISSES_STAND_S {
+                continue;
+            }
+            let pool = shared.kin.pool(self.like, place, horizon, level);
+            let errors = &record.errors[horizon][usize::from(is_above)];
+            let quantiles = quantiles(errors, pool, PRIOR, &shared.edges, PROBABILITIES);
+            *misses = Misses { quantiles, of, age_s: 0 };
+        }
+    }
+
+    /// Quantiles around log-levels, by what their model usually misses by.
+    fn of_point(&self, place: usize, logs: [f32; Horizon::COUNT]) -> AllLevels {
         let most = self.most();
+        let misses = &self.records[place].misses;
         std::array::from_fn(|horizon| {
-            let log_level = features::log(levels[horizon]);
-            let pool = shared.kin.pool(self.like, place, horizon, features::level_index(log_level));
-            let errors = &self.records[place].errors[horizon][usize::from(log_level > self.usual_log)];
-            quantiles(errors, pool, PRIOR, &shared.edges, PROBABILITIES)
-                .map(|error| features::unlog(log_level + error).min(most))
+            misses[horizon].quantiles.map(|error| features::unlog(logs[horizon] + error).min(most))
         })
     }
 
@@ -344,24 +379,23 @@ impl State {
         (self.peak * SANE).max(LEAST_MOST)
     }
 
-    /// What one member says at `second`, told `inputs`.
-    fn says(&self, member: Member, second: u64, inputs: &[f32; INPUTS], shared: &Shared) -> Option<AllLevels> {
+    /// What a member that has learnt weights says, told `inputs`; `None` for others, and where the family has none.
+    fn of_weights(&self, member: Member, inputs: &[f32; INPUTS], shared: &Shared) -> Option<AllLevels> {
+        let logs = match member {
+            Member::Network(number) => shared.family.networks().get(usize::from(number))?.foresee(inputs),
+            Member::Trees => shared.family.trees()?.foresee(inputs),
+            Member::Last | Member::Ewma | Member::Seasonal | Member::Autoregression | Member::Outside => return None,
+        };
         let most = self.most();
-        let levels = |logs: LogQuantiles| logs.map(|logs| logs.map(|log_level| features::unlog(log_level).min(most)));
-        match member {
-            Member::Network(number) => {
-                shared.family.networks().get(usize::from(number)).map(|network| levels(network.foresee(inputs)))
-            }
-            Member::Trees => shared.family.trees().map(|trees| levels(trees.foresee(inputs))),
-            Member::Last | Member::Ewma | Member::Seasonal | Member::Outside | Member::Autoregression => {
-                Some(self.of_point(member.index(), self.point(member, second)?, shared))
-            }
-        }
+        Some(logs.map(|logs| logs.map(|log_level| features::unlog(log_level).min(most))))
     }
 
     /// What one member alone says now.
     pub fn alone(&self, kind: Kind, member: Member, shared: &Shared) -> Option<AllLevels> {
-        self.says(member, self.history.last()?, &self.recent.inputs(kind), shared)
+        match self.point(member, self.history.last()?) {
+            Some(logs) => Some(self.of_point(member.index(), logs)),
+            None => self.of_weights(member, &self.recent.inputs(kind), shared),
+        }
     }
 }
 
