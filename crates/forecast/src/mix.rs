@@ -16,6 +16,9 @@ const DISCOUNT: f32 = 0.99;
 /// How fast weight falls with loss: by e^-6 for losing twice as much as the best.
 const ETA: f32 = 6.0;
 
+/// Who speaks less loud than e to minus this is not heard.
+const INAUDIBLE: f32 = 10.0;
+
 /// After so many scored seconds a model's own record counts as much as the presumption about it.
 const PRESUMED_S: f32 = 30.0;
 
@@ -222,7 +225,11 @@ impl Mix {
             let trust = seconds / (seconds + PRESUMED_S);
             let worse = mean(place).map_or(0.0, |mean| (mean - best) / best.max(f32::MIN_POSITIVE));
             let presumed = presumed.of(member, horizon, quantile);
-            weights[place] = (-ETA * trust * worse - (1.0 - trust) * presumed).exp();
+            let exponent = ETA * trust * worse + (1.0 - trust) * presumed;
+            if exponent > INAUDIBLE {
+                continue;
+            }
+            weights[place] = (-exponent).exp();
             total += weights[place];
         }
         if total > 0.0 {

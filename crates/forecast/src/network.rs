@@ -132,24 +132,28 @@ fn finite(value: f32) -> f32 {
     if value.is_finite() { value.clamp(-MOST_LOG, MOST_LOG) } else { 0.0 }
 }
 
-/// One layer; four inputs at a time, which halves the time.
+/// One layer; as many outputs at a time as sums fit into registers.
 fn dense(from: &[f32], layer: &Layer, to: &mut [f32]) {
-    to.copy_from_slice(&layer.biases);
-    let outputs = to.len();
-    let fours = from.chunks_exact(4);
-    let rest = fours.remainder();
-    let (weights, last) = layer.weights.split_at((from.len() - rest.len()) * outputs);
-    for (four, rows) in fours.zip(weights.chunks_exact(4 * outputs)) {
-        let &[a, b, c, d] = four else { continue };
-        let (first, second) = rows.split_at(2 * outputs);
-        let ((w, x), (y, z)) = (first.split_at(outputs), second.split_at(outputs));
-        for ((((to, w), x), y), z) in to.iter_mut().zip(w).zip(x).zip(y).zip(z) {
-            *to += a * w + b * x + c * y + d * z;
+    let mut at = 0;
+    at = outputs::<32>(from, layer, to, at);
+    at = outputs::<8>(from, layer, to, at);
+    at = outputs::<4>(from, layer, to, at);
+    outputs::<1>(from, layer, to, at);
+}
+
+/// The outputs from the `at`-th on, `N` at a time, as long as there are as many; where it ended.
+fn outputs<const N: usize>(from: &[f32], layer: &Layer, to: &mut [f32], mut at: usize) -> usize {
+    let wide = to.len();
+    while at + N <= wide {
+        let mut sums = [0.0f32; N];
+        sums.copy_from_slice(&layer.biases[at..at + N]);
+        for (&input, row) in from.iter().zip(layer.weights.chunks_exact(wide)) {
+            for (sum, weight) in sums.iter_mut().zip(&row[at..at + N]) {
+                *sum += input * weight;
+            }
         }
+        to[at..at + N].copy_from_slice(&sums);
+        at += N;
     }
-    for (&input, row) in rest.iter().zip(last.chunks_exact(outputs)) {
-        for (to, weight) in to.iter_mut().zip(row) {
-            *to += input * weight;
-        }
-    }
+    at
 }
