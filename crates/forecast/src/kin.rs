@@ -16,7 +16,7 @@ const ENOUGH_ERRORS: f32 = 300.0;
 const ENOUGH_MINUTES: f32 = 5.0;
 
 /// What is presumed of members in general counts as much as so many minutes of kin.
-const PRESUMED_MINUTES: f32 = 5.0;
+const PRESUMED_MINUTES: f32 = 30.0;
 
 /// Kin of the last so many minutes count, the newest most.
 const REMEMBERED_MINUTES: f32 = 240.0;
