@@ -28,10 +28,22 @@ pub struct DaemonOptions {
     pub minimum: &'static str,
     /// What single devices are owed.
     pub devices: Vec<DeviceSettings>,
+    /// What guarantees follow.
+    pub foresight: Foresight,
     /// The host's socket on which the dashboard answers; without it, it answers in the gateway only.
     pub listener: Option<TcpListener>,
     /// The dashboard's password.
     pub password: String,
+}
+
+/// What guarantees follow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Foresight {
+    /// What is foreseen.
+    #[default]
+    Forecasts,
+    /// What was moved in the last second.
+    Reacting,
 }
 
 /// What the configuration says of one device.
@@ -210,6 +222,9 @@ fn configuration(options: &DaemonOptions, state_dir: &Path, run_dir: &Path) -> R
         run_dir.join("api.sock"),
         options.minimum,
     );
+    if options.foresight == Foresight::Reacting {
+        text.push_str("\n[forecast]\nuse = false\n");
+    }
     for device in &options.devices {
         let _ = write!(text, "\n[[device]]\nid = \"{}\"\npriority = {}\n", device.mac, device.priority);
         let guarantees = [("download", device.guarantee.download), ("upload", device.guarantee.upload)];

@@ -1,7 +1,7 @@
 //! The demo: a household, first without EqualNet and then with it, measured by its own programs.
 
 use crate::agent::{Activity, Agent, Naming, Security, now_ms};
-use crate::daemon::{Daemon, DaemonOptions};
+use crate::daemon::{Daemon, DaemonOptions, Foresight};
 use crate::household::{Household, HouseholdOptions, PORT, missing_programs};
 use crate::judge::judge;
 use crate::report::{DemoReport, DeviceRate, FoundDevice, Phases, Rate, RoundTrips, key_of};
@@ -77,6 +77,7 @@ pub fn demo(options: &DemoOptions) -> Result<DemoReport> {
             capacity: capacity(),
             minimum: "10 %",
             devices: Vec::new(),
+            foresight: Foresight::Forecasts,
             listener: Some(listener),
             password: password.clone(),
         },

@@ -29,7 +29,7 @@ mod world;
 
 pub use agent::{Activity, Agent, Event, Naming, Report, RttSample};
 pub use api::Api;
-pub use daemon::{Daemon, DaemonOptions, DeviceSettings};
+pub use daemon::{Daemon, DaemonOptions, DeviceSettings, Foresight};
 pub use demo::{Browser, DemoOptions, demo, is_root};
 pub use household::{Device, DeviceSpec, Household, HouseholdOptions, Place, Recording, leftovers};
 pub use recording::record;

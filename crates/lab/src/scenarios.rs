@@ -1,6 +1,7 @@
 //! What must hold with real packets, each as one function: it builds its own household, runs the program under
 //! test in it, and says what it measured.
 
+mod beginnings;
 mod change;
 mod classes;
 mod clean;
@@ -8,7 +9,7 @@ mod law;
 mod restart;
 
 use crate::agent::{Activity, Agent, Security};
-use crate::daemon::{Daemon, DaemonOptions, DeviceSettings};
+use crate::daemon::{Daemon, DaemonOptions, DeviceSettings, Foresight};
 use crate::household::{Household, HouseholdOptions, PORT};
 use crate::report::RoundTrips;
 use crate::shell;
@@ -73,13 +74,18 @@ impl Outcome {
 pub type Scenario = (&'static str, &'static str, fn(&Path) -> Result<Outcome>);
 
 /// All scenarios.
-pub const ALL: [Scenario; 9] = [
+pub const ALL: [Scenario; 10] = [
     ("household", "a household stands, names its devices and leaves nothing behind when killed", clean::household),
     ("tiers", "priority 1 takes what the guarantee of priority 5 leaves", law::tiers),
     ("fair", "two devices of one priority get the same, with one hungry class and with five", law::fair),
     ("tiers-five", "priority 1 with one hungry class against priority 5 with five", law::tiers_five),
     ("fill", "when one stops, the other fills the link", law::fill),
     ("voice", "a call under load is as quick as alone", law::voice),
+    (
+        "beginnings",
+        "what begins on a full link has what it is owed, with forecasts and without, and nobody loses by them",
+        beginnings::beginnings,
+    ),
     ("priority", "a changed priority reaches the kernel and loses no packet", change::priority),
     (
         "classes",
@@ -117,8 +123,13 @@ struct Stage {
 impl Stage {
     /// Builds it, with a daemon that controls from the start.
     fn build(program: &Path, owed: &[(&str, u8, BitRate)]) -> Result<Stage> {
+        Stage::build_with(program, owed, Foresight::Forecasts)
+    }
+
+    /// The same, with what guarantees follow.
+    fn build_with(program: &Path, owed: &[(&str, u8, BitRate)], foresight: Foresight) -> Result<Stage> {
         let mut household = Household::prepare(&HouseholdOptions::usual(program.to_owned()))?;
-        let daemon = start_daemon(&household, program, owed)?;
+        let daemon = start_daemon(&household, program, owed, foresight)?;
         household.move_in()?;
         Ok(Stage { household, daemon, story: Story::default() })
     }
@@ -189,7 +200,12 @@ impl Stage {
 }
 
 /// Starts a daemon that controls, and that owes each of `owed` a priority and a guarantee for downloads.
-fn start_daemon(household: &Household, program: &Path, owed: &[(&str, u8, BitRate)]) -> Result<Daemon> {
+fn start_daemon(
+    household: &Household,
+    program: &Path,
+    owed: &[(&str, u8, BitRate)],
+    foresight: Foresight,
+) -> Result<Daemon> {
     let mut devices = Vec::new();
     for (name, priority, guarantee) in owed {
         let guarantee = Directed { download: *guarantee, upload: BitRate::ZERO };
@@ -203,6 +219,7 @@ fn start_daemon(household: &Household, program: &Path, owed: &[(&str, u8, BitRat
             capacity: CAPACITY,
             minimum: "0 %",
             devices,
+            foresight,
             listener: None,
             password: "a password of the lab".to_owned(),
         },

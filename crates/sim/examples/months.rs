@@ -1,11 +1,11 @@
-//! How good the outlook is on months of a simulated household: `cargo run --release -p sim --example months`.
+//! How good the outlook is on months of a simulated household: `cargo run --release -p sim --example months -- WEEKS`.
 //!
-//! Each hour is a simulation of its own, of what the household's habits make of it: work and calls on working days,
-//! films in the evening, more at weekends, backups at night, updates on Tuesdays, downloads now and then; everything
-//! begins and ends some minutes off, and some of it is left out on some days.
+//! Each hour is made on its own, of what the household's habits make of it, as much as the link carries: work and calls
+//! on working days, films in the evening, more at weekends, backups at night, updates on Tuesdays, downloads now and
+//! then; everything begins and ends some minutes off, and some of it is left out on some days.
 #![allow(clippy::print_stdout, reason = "a program for a terminal")]
 
-use sim::{Scenario, SimulatedDevice, Task, run};
+use sim::{Scenario, SimulatedDevice, Task, offered};
 use std::time::Duration;
 use vocab::{
     BitRate, ByteCount, DeviceId, Directed, Direction, HourVolume, HourlyVolumes, LocalTime, MacAddress, Share,
@@ -19,10 +19,14 @@ const MINUTE: i64 = 60;
 fn main() {
     let mut chance = Chance(7);
     let mut hours = Vec::new();
-    for day in 0..WEEKS * 7 {
+    let weeks = std::env::args().nth(1).map_or(WEEKS, |word| word.parse().expect("WEEKS is a number"));
+    for day in 0..weeks * 7 {
         let devices = habits(day % 7, &mut chance);
         for hour in 0..24 {
-            hours.push(Some(moved(&devices, hour * HOUR)));
+            hours.push(Some(moved(&devices, hour * HOUR, day as u64 * 24 + hour)));
+        }
+        if day % 7 == 6 {
+            println!("week {} of {weeks} is over", day / 7 + 1);
         }
     }
     // 2026-01-05, a Monday.
@@ -85,8 +89,8 @@ fn habits(weekday: usize, chance: &mut Chance) -> Vec<(&'static str, Vec<Task>)>
     ]
 }
 
-/// What all of them move in the hour that begins at second `from` of the day.
-fn moved(devices: &[(&'static str, Vec<Task>)], from: u64) -> HourVolume {
+/// What all of them move, as far as the link carries it, in the hour that begins at second `from` of the day.
+fn moved(devices: &[(&'static str, Vec<Task>)], from: u64, seed: u64) -> HourVolume {
     let within = |task: &Task| {
         let (begin, end) = (task.from.max(from), task.to.min(from + HOUR));
         (begin < end).then(|| Task { class: task.class, from: begin - from, to: end - from })
@@ -97,16 +101,16 @@ fn moved(devices: &[(&'static str, Vec<Task>)], from: u64) -> HourVolume {
         share: Share::default(),
         tasks: tasks.iter().filter_map(within).collect(),
     });
-    let report = run(&Scenario {
+    let scenario = Scenario {
         capacity: Directed { download: BitRate::from_mbps(100), upload: BitRate::from_mbps(20) },
         seconds: HOUR,
-        seed: 0,
+        seed,
         devices: devices.collect(),
         events: Vec::new(),
-    });
+    };
     let mut bytes = Directed::default();
-    for row in report.rows {
-        bytes[row.direction] += row.mean.over(Duration::from_secs(row.seconds));
+    for second in offered(&scenario) {
+        bytes += second.map(|rate| rate.over(Duration::from_secs(1)));
     }
     // Phones ask for news all night.
     bytes[Direction::Download] += ByteCount(2_000_000);

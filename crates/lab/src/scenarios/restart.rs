@@ -2,6 +2,7 @@
 
 use super::{DOWNLOAD, FIRST, KernelClass, Outcome, SECOND, Stage, kernel_classes, mbit, start_daemon};
 use crate::agent::{Activity, now_ms};
+use crate::daemon::Foresight;
 use crate::household::{LAN, WAN};
 use crate::report::RoundTrips;
 use crate::story::mean_rates;
@@ -37,7 +38,7 @@ pub(super) fn kill_and_adopt(program: &Path) -> Result<Outcome> {
     story.listen(&household, Duration::from_secs(6));
     let between = [kernel_classes(&household, LAN)?, kernel_classes(&household, WAN)?];
     let restarted = now_ms();
-    let daemon = start_daemon(&household, program, &owed)?;
+    let daemon = start_daemon(&household, program, &owed, Foresight::Forecasts)?;
     outcome.figure("restart_takes_s", (now_ms() - restarted) as f64 / 1e3);
     let mut stage = Stage { household, daemon, story };
     stage.listen(6.0);
