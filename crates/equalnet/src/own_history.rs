@@ -119,7 +119,12 @@ impl OwnHistory {
             })?;
             end = begin;
         }
-        Ok(OwnHistory::of(end, (to - end) as usize, (end - from) as u32, aggregates))
+        // It begins where something was recorded, however far back was asked for.
+        let Some(early) = aggregates.values().flatten().map(|&(at, _)| at).min() else {
+            return Ok(OwnHistory::default());
+        };
+        let begins = from + u64::from(early);
+        Ok(OwnHistory::of(begins, (to - begins) as usize, early, aggregates))
     }
 
     /// From what aggregates moved; their seconds count from `early` before `begins`.
@@ -355,14 +360,15 @@ pub mod tests {
         let all = [(tv, vec![0, 125_000, 0, 250_000]), (web, vec![0, 125, 0, 0, 125]), (other, later)];
         let history = read(&all, &[(tv, 3), (web, 2)], 900, 1_000_000);
         let mac = "02:00:00:00:00:01";
-        assert_eq!(said(&history, &format!("streaming/{mac}/download"), 0..6), ". 1000 0 ~2000 0 .");
-        assert_eq!(said(&history, &format!("web/{mac}/download"), 0..6), ". 1 ~0 0 1 .");
-        assert_eq!(said(&history, &format!("{mac}/download"), 0..6), ". 1001 0 2000 1 .", "totals are what they move");
-        assert_eq!(said(&history, "link/download", 0..6), ". 1001 0 2000 1 .");
+        assert_eq!((history.begins(), history.span()), (BEGINS + 1, 899), "from the first second on");
+        assert_eq!(said(&history, &format!("streaming/{mac}/download"), 0..5), "1000 0 ~2000 0 .");
+        assert_eq!(said(&history, &format!("web/{mac}/download"), 0..5), "1 ~0 0 1 .");
+        assert_eq!(said(&history, &format!("{mac}/download"), 0..5), "1001 0 2000 1 .", "totals are what they move");
+        assert_eq!(said(&history, "link/download", 0..5), "1001 0 2000 1 .");
         // Nobody moved anything for long, then one did.
-        assert_eq!(said(&history, "web/download", 849..852), ". 1000 .");
-        assert_eq!(said(&history, &format!("web/{mac}/download"), 849..852), ". . .", "forgotten");
-        assert_eq!(history.watched_in(0..900), 5);
+        assert_eq!(said(&history, "web/download", 848..851), ". 1000 .");
+        assert_eq!(said(&history, &format!("web/{mac}/download"), 848..851), ". . .", "forgotten");
+        assert_eq!(history.watched_in(0..899), 5);
         assert!(!history.tracks().iter().any(|track| track.name.ends_with("upload")));
     }
 

@@ -16,7 +16,7 @@ use vocab::{ByteCount, Timestamp, WeightsInForce};
     after_help = "The forecasts' networks go on from where the shipped ones stopped, on all that the daemon recorded \
     but the last day. That day, which they have not seen, judges: series by series, the loss of P90 of the next 15 s \
     and how often it was passed. They are put in force only where they lose at least 1 % less than the weights in \
-    force, and P90 is no further from one time in ten. A daemon that runs takes them within half a minute; what it \
+    force, and P90 is no further from one time in ten. A daemon that runs takes them within ten seconds; what it \
     knows of each series stays.\n\nNothing leaves this machine. The weights are \
     STATE/forecast/own.safetensors, with a card of figures beside them; the ones before are kept for --undo. Two days \
     of history are needed. The daemon does the same every night: `[forecast] train_at`.\n\n\
