@@ -32,6 +32,11 @@ const MOST_WORSE: f32 = 3.0;
 /// then badly. Where there is one it is twice as good as others.
 const DOUBTED: f32 = 1.2;
 
+/// Trees count as so many networks, which are many and much alike; for the next second, which networks foresee worst
+/// and trees best, as so many. Found on series kept apart.
+const TREES_COUNT: f32 = 4.0;
+const TREES_COUNT_NEXT: f32 = 16.0;
+
 /// The memory by which models are set aside: a quarter of an hour.
 const LONG: f32 = 1.0 - 1.0 / 900.0;
 
@@ -229,7 +234,7 @@ impl Mix {
             if exponent > INAUDIBLE {
                 continue;
             }
-            weights[place] = (-exponent).exp();
+            weights[place] = voice(member, horizon) * (-exponent).exp();
             total += weights[place];
         }
         if total > 0.0 {
@@ -253,5 +258,14 @@ impl Mix {
             })
         };
         Member::all().filter_map(standing).collect()
+    }
+}
+
+/// How loud a member speaks among equals.
+fn voice(member: Member, horizon: Horizon) -> f32 {
+    match (member, horizon) {
+        (Member::Trees, Horizon::After1s) => TREES_COUNT_NEXT,
+        (Member::Trees, _) => TREES_COUNT,
+        _ => 1.0,
     }
 }
