@@ -29,7 +29,7 @@ pub fn in_force(state_dir: &Path) -> (Family, WeightsInForce) {
     match read(&file(state_dir, WEIGHTS)) {
         Ok(None) => (Family::shipped(), WeightsInForce::Shipped),
         Ok(Some((family, since))) => (family, WeightsInForce::Own { since }),
-        Err(error) => (Family::shipped(), WeightsInForce::Refused { reason: format!("{error:#}") }),
+        Err(error) => (Family::shipped(), WeightsInForce::Refused { reason: crate::story(&error) }),
     }
 }
 
