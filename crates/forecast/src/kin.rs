@@ -1,6 +1,6 @@
 //! What series that are alike have in common, by which one that begins is served until it knows itself.
 //!
-//! Alike are series of one class of devices of one type; where too little is known of these, those of the class.
+//! Alike are series of one class; more so, those of them whose devices are of one type, as far as these are known.
 
 use crate::Kind;
 use crate::family::Member;
@@ -10,10 +10,10 @@ use crate::residuals::Pool;
 use vocab::Horizon;
 
 /// A type of device has so many errors of its own in a pool, or the pool of the class speaks.
-const ENOUGH_ERRORS: f32 = 300.0;
+const ENOUGH_ERRORS: f32 = 3_000.0;
 
-/// And so many minutes of its own in a standing.
-const ENOUGH_MINUTES: f32 = 5.0;
+/// What its class stands for counts, beside what is known of a type itself, as much as so many minutes.
+const CLASS_MINUTES: f32 = 30.0;
 
 /// What is presumed of members in general counts as much as so many minutes of kin.
 const PRESUMED_MINUTES: f32 = 30.0;
@@ -32,7 +32,6 @@ struct Pools(Box<[[[Pool; LEVELS]; Horizon::COUNT]; Member::POINTS.len()]>);
 #[derive(Clone, Debug)]
 struct Kin {
     pools: Pools,
-    minutes: f32,
     /// How much more than the best each member lost, as a part of what the best lost: the mean over minutes, and how
     /// many.
     worse: [[[f32; 3]; Horizon::COUNT]; Member::COUNT],
@@ -45,14 +44,12 @@ impl Kin {
         let of_horizon = |_| std::array::from_fn(of_level);
         Kin {
             pools: Pools(Box::new(std::array::from_fn(|_| std::array::from_fn(of_horizon)))),
-            minutes: 0.0,
             worse: [[[0.0; 3]; Horizon::COUNT]; Member::COUNT],
             heard: [0.0; Member::COUNT],
         }
     }
 
     fn learn(&mut self, mix: &Mix) {
-        self.minutes = (self.minutes + 1.0).min(REMEMBERED_MINUTES);
         for member in Member::all() {
             let place = member.index();
             let Some(worse) = mix.worse(member) else { continue };
@@ -62,13 +59,6 @@ impl Kin {
                 *mean += step * (worse - *mean);
             }
         }
-    }
-
-    fn presumed(&self) -> Presumed {
-        Presumed::new(|member| {
-            let heard = self.heard[member.index()];
-            (heard / (heard + PRESUMED_MINUTES), self.worse[member.index()])
-        })
     }
 }
 
@@ -133,8 +123,19 @@ impl AllKin {
 
     /// How the members are presumed to stand for one that begins.
     pub fn presumed(&self, like: Likeness) -> Presumed {
-        let of_type = self.of_type(like).filter(|kin| kin.minutes >= ENOUGH_MINUTES);
-        of_type.unwrap_or(&self.by_class[like.class]).presumed()
+        let (of_class, of_type) = (&self.by_class[like.class], self.of_type(like));
+        Presumed::new(|member| {
+            let place = member.index();
+            let mut worse = of_class.worse[place];
+            if let Some(kin) = of_type {
+                let trust = kin.heard[place] / (kin.heard[place] + CLASS_MINUTES);
+                for (worse, own) in worse.as_flattened_mut().iter_mut().zip(kin.worse[place].as_flattened()) {
+                    *worse += trust * (own - *worse);
+                }
+            }
+            let heard = of_class.heard[place];
+            (heard / (heard + PRESUMED_MINUTES), worse)
+        })
     }
 
     fn of_type(&self, like: Likeness) -> Option<&Kin> {
@@ -186,11 +187,11 @@ mod tests {
     fn errors_are_pooled_by_type_once_there_are_enough() {
         let (tv, phone) = (like(TrafficClass::Streaming, Some(4)), like(TrafficClass::Streaming, Some(0)));
         let mut kin = AllKin::new();
-        for _ in 0..400 {
+        for _ in 0..4_000 {
             kin.learn_error(tv, 0, 0, 5, 1.0);
         }
         kin.learn_error(phone, 0, 0, 5, 1.0);
-        assert_eq!(kin.pool(tv, 0, 0, 5).total(), 400.0);
-        assert_eq!(kin.pool(phone, 0, 0, 5).total(), 401.0);
+        assert_eq!(kin.pool(tv, 0, 0, 5).total(), 4_000.0);
+        assert_eq!(kin.pool(phone, 0, 0, 5).total(), 4_001.0);
     }
 }
