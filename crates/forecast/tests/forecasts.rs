@@ -219,10 +219,10 @@ fn what_weights_never_learnt_from_has_no_say() {
     check_deaf_to_context(Family::of(school.parts()[..1].iter().map(learn)));
 }
 
-/// What is lost at P90 of the mean of the next 15 s in its first minute by one that begins after `elders` have lived:
-/// bursts of 3 s with pauses of 9.
+/// What is lost at P90 of the mean of the next 15 s in its first minute by one that begins after `elders` have lived,
+/// each at a rate that hardly moves.
 fn lost_by_a_newcomer(elders: u8) -> f64 {
-    let rate = |second: u64| if second % 12 < 3 { 8_000_000 + second * 7_919 % 1_000_000 } else { 0 };
+    let rate = |second: u64| 8_000_000 + second * 7_919 % 100_000;
     let mut forecaster = Forecaster::new(Settings::default());
     let context = Context { device_type: Some(4), ..Context::default() };
     for number in 1..=elders {
@@ -244,8 +244,8 @@ fn lost_by_a_newcomer(elders: u8) -> f64 {
 
 #[test]
 fn a_newcomer_is_served_by_its_kin() {
-    let (alone, served) = (lost_by_a_newcomer(0), lost_by_a_newcomer(3));
-    assert!(served < 0.95 * alone, "{served} of {alone}");
+    let (alone, served) = (lost_by_a_newcomer(0), lost_by_a_newcomer(6));
+    assert!(served < 0.7 * alone, "{served} of {alone}");
 }
 
 #[test]
