@@ -9,7 +9,7 @@ nothing after t.
 
 Fifteen quantile models (five targets, three quantiles), as strong as we could make them in reasonable time: the kind of
 inputs our own models have, levels relative to the mean of the last 15 s (which is also what the target is relative to:
-on series kept apart that won 3 to 6 % over absolute levels), families weighed by the root of their size, as for our
+on series kept apart that won 4 to 8 % over absolute levels), families weighed by the root of their size, as for our
 own, so that small ones count; quantiles sorted in the end.
 """
 import argparse
