@@ -1,6 +1,7 @@
 //! The models that stand beside each other for every series.
 
 use crate::network::{Layer, Malformed, Network};
+use crate::recurrent::Recurrent;
 use crate::trees::{DEPTH, EDGES, Forest, LEAVES, MalformedTrees, Split, Trees};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
@@ -23,11 +24,13 @@ pub enum Member {
     Network(u8),
     /// The quantile trees.
     Trees,
+    /// The recurrent network.
+    Recurrent,
 }
 
 impl Member {
     /// How many there can be.
-    pub const COUNT: usize = Self::POINTS.len() + Family::MOST_NETWORKS + 1;
+    pub const COUNT: usize = Self::POINTS.len() + Family::MOST_NETWORKS + 2;
 
     /// Those that say one number, of which past errors make quantiles.
     pub(crate) const POINTS: [Member; 5] =
@@ -36,7 +39,7 @@ impl Member {
     /// All there can be.
     pub fn all() -> impl Iterator<Item = Member> {
         let networks = (0..Family::MOST_NETWORKS).map(|number| Member::Network(number as u8));
-        Self::POINTS.into_iter().chain(networks).chain([Member::Trees])
+        Self::POINTS.into_iter().chain(networks).chain([Member::Trees, Member::Recurrent])
     }
 
     /// Its place in [`Member::all`].
@@ -49,6 +52,7 @@ impl Member {
             Member::Outside => 4,
             Member::Network(number) => Self::POINTS.len() + number as usize,
             Member::Trees => Self::POINTS.len() + Family::MOST_NETWORKS,
+            Member::Recurrent => Self::POINTS.len() + Family::MOST_NETWORKS + 1,
         }
     }
 
@@ -65,15 +69,17 @@ impl Member {
             Member::Network(2) => "network-3",
             Member::Network(_) => "network-4",
             Member::Trees => "trees",
+            Member::Recurrent => "recurrent",
         }
     }
 }
 
-/// The networks and trees of a family; the other members need no weights.
+/// The networks, trees and recurrent network of a family; the other members need no weights.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Family {
     networks: Vec<Network>,
     trees: Option<Trees>,
+    recurrent: Option<Recurrent>,
 }
 
 /// Weights that cannot be used.
@@ -92,7 +98,7 @@ pub enum WeightsError {
     #[error(transparent)]
     MalformedTrees(#[from] MalformedTrees),
     /// Nobody, or more networks than a family has room for.
-    #[error("a family has at most {} networks, and at least one or trees", Family::MOST_NETWORKS)]
+    #[error("a family has at most {} networks, and at least one, or trees, or a recurrent one", Family::MOST_NETWORKS)]
     Count,
 }
 
@@ -106,12 +112,17 @@ impl Family {
     /// A family of these networks; of too many the first.
     pub fn new(mut networks: Vec<Network>) -> Family {
         networks.truncate(Self::MOST_NETWORKS);
-        Family { networks, trees: None }
+        Family { networks, ..Family::default() }
     }
 
     /// The same family, and these trees.
     pub fn with_trees(self, trees: Trees) -> Family {
         Family { trees: Some(trees), ..self }
+    }
+
+    /// The same family, and this recurrent network.
+    pub fn with_recurrent(self, recurrent: Recurrent) -> Family {
+        Family { recurrent: Some(recurrent), ..self }
     }
 
     /// The family that ships.
@@ -129,12 +140,18 @@ impl Family {
         self.trees.as_ref()
     }
 
+    /// Its recurrent network, if it has one.
+    pub fn recurrent(&self) -> Option<&Recurrent> {
+        self.recurrent.as_ref()
+    }
+
     /// Which members can speak.
     pub fn has(&self, member: Member) -> bool {
         match member {
             Member::Last | Member::Ewma | Member::Seasonal | Member::Autoregression | Member::Outside => true,
             Member::Network(number) => usize::from(number) < self.networks.len(),
             Member::Trees => self.trees.is_some(),
+            Member::Recurrent => self.recurrent.is_some(),
         }
     }
 
@@ -160,7 +177,9 @@ impl Family {
             networks.push(Network::new(shifts, scales, layers)?);
         }
         let trees = tensors.tensor(EDGES_OF_TREES).is_ok().then(|| trees(&tensors)).transpose()?;
-        if networks.is_empty() && trees.is_none() { Err(WeightsError::Count) } else { Ok(Family { networks, trees }) }
+        let recurrent = tensors.tensor(Recurrent::TENSORS[0].0).is_ok().then(|| recurrent(&tensors)).transpose()?;
+        let family = Family { networks, trees, recurrent };
+        if family == Family::default() { Err(WeightsError::Count) } else { Ok(family) }
     }
 
     /// As a safetensors file; `about` says what the weights were trained on.
@@ -178,6 +197,11 @@ impl Family {
                 let shape = vec![layer.weights.len() / outputs.max(1), outputs];
                 put(format!("{number}.{at}.weights"), shape, &layer.weights);
                 put(format!("{number}.{at}.biases"), vec![outputs], &layer.biases);
+            }
+        }
+        if let Some(recurrent) = &self.recurrent {
+            for ((name, length), numbers) in Recurrent::TENSORS.into_iter().zip(recurrent.parts()) {
+                put(name.to_owned(), vec![length], numbers);
             }
         }
         if let Some(trees) = &self.trees {
@@ -222,6 +246,14 @@ fn trees(tensors: &SafeTensors<'_>) -> Result<Trees, WeightsError> {
     };
     let forests = Horizon::ALL.into_iter().map(forest).collect::<Result<Vec<_>, WeightsError>>()?;
     Ok(Trees::new(edges, forests)?)
+}
+
+fn recurrent(tensors: &SafeTensors<'_>) -> Result<Recurrent, WeightsError> {
+    let mut parts = [const { Vec::new() }; Recurrent::TENSORS.len()];
+    for (part, (name, _)) in parts.iter_mut().zip(Recurrent::TENSORS) {
+        *part = numbers(tensors, name)?;
+    }
+    Ok(Recurrent::new(parts)?)
 }
 
 /// As many at a time; what remains is dropped, and missed where parts are put together.

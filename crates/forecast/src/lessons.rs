@@ -143,7 +143,7 @@ fn joined(lesson: &Lesson, other: &Lesson, chance: &mut Chance) -> Lesson {
 }
 
 impl Table {
-    fn add(&mut self, lesson: &Lesson, scale: f32, stride: usize, weight: f64) {
+    pub(crate) fn add(&mut self, lesson: &Lesson, scale: f32, stride: usize, weight: f64) {
         let scaled = |usage: Usage| {
             let rate = |rate: BitRate| BitRate::from_bps((rate.as_bps() as f64 * f64::from(scale)) as u64);
             match usage {

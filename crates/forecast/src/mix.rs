@@ -98,7 +98,7 @@ impl Presumed {
         let mut all = [[[0; 3]; Horizon::COUNT]; Member::COUNT];
         for member in Member::all() {
             let general = match member {
-                Member::Network(_) | Member::Trees => 0.0,
+                Member::Network(_) | Member::Trees | Member::Recurrent => 0.0,
                 Member::Ewma => PRESUMPTION,
                 Member::Last | Member::Seasonal | Member::Autoregression | Member::Outside => 1.5 * PRESUMPTION,
             };

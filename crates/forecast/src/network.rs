@@ -96,9 +96,12 @@ impl Network {
             return Err(Malformed::Shape);
         }
         let network = Network { shifts, scales, layers };
-        let sane = |weights: &Vec<f32>| weights.iter().all(|weight| weight.abs() <= MOST_WEIGHT);
         let all = network.layers.iter().flat_map(|layer| [&layer.weights, &layer.biases]);
-        if all.chain([&network.shifts, &network.scales]).all(sane) { Ok(network) } else { Err(Malformed::Weight) }
+        if all.chain([&network.shifts, &network.scales]).all(|weights| are_sane(weights)) {
+            Ok(network)
+        } else {
+            Err(Malformed::Weight)
+        }
     }
 
     /// What it foresees; finite and never crossing, whatever it is told.
@@ -118,14 +121,24 @@ impl Network {
             std::mem::swap(&mut from, &mut to);
             wide = outputs;
         }
-        let base = inputs[BASE];
-        std::array::from_fn(|horizon| {
-            let of = |quantile: usize| finite(from[horizon * 3 + quantile]);
-            let median = (base + of(0)).clamp(0.0, MOST_LOG);
-            let high = (median + step_up(of(1))).min(MOST_LOG);
-            [median, high, (high + step_up(of(2))).min(MOST_LOG)]
-        })
+        meant(&from[..OUTPUTS], inputs[BASE])
     }
+}
+
+/// What outputs mean: finite and never crossing, whatever they are.
+pub(crate) fn meant(outputs: &[f32], base: f32) -> LogQuantiles {
+    let base = finite(base);
+    std::array::from_fn(|horizon| {
+        let of = |quantile: usize| finite(outputs[horizon * 3 + quantile]);
+        let median = (base + of(0)).clamp(0.0, MOST_LOG);
+        let high = (median + step_up(of(1))).min(MOST_LOG);
+        [median, high, (high + step_up(of(2))).min(MOST_LOG)]
+    })
+}
+
+/// Whether these are numbers that weights can be.
+pub(crate) fn are_sane(weights: &[f32]) -> bool {
+    weights.iter().all(|weight| weight.abs() <= MOST_WEIGHT)
 }
 
 fn finite(value: f32) -> f32 {

@@ -5,8 +5,10 @@ use crate::ground::Ground;
 use crate::grow::{Grown, Growth};
 use crate::lessons::{Lesson, Rows, Sampling};
 use crate::network::Network;
+use crate::recurrent::Recurrent;
 use crate::train::{Course, Progress, train};
 use crate::trees::Trees;
+use crate::unroll::{Passages, Unrolling, unroll};
 use std::ops::ControlFlow;
 use vocab::Horizon;
 
@@ -21,6 +23,8 @@ pub struct Curriculum {
     pub course: Course,
     /// How trees grow; none do without.
     pub growth: Option<Growth>,
+    /// How a recurrent network learns; none does without.
+    pub unrolling: Option<Unrolling>,
     /// Networks begin as those of this family are, as far as it has as many; without it, by chance.
     pub from: Option<Family>,
 }
@@ -28,7 +32,7 @@ pub struct Curriculum {
 impl Default for Curriculum {
     fn default() -> Curriculum {
         let (sampling, course) = (Sampling::default(), Course::default());
-        Curriculum { sampling, networks: Family::MOST_NETWORKS, course, growth: None, from: None }
+        Curriculum { sampling, networks: Family::MOST_NETWORKS, course, growth: None, unrolling: None, from: None }
     }
 }
 
@@ -44,6 +48,7 @@ impl Curriculum {
             sampling: Sampling { copies: 3, most_rows: 300_000, seed, ..Sampling::default() },
             networks: shipped.networks().len(),
             course: Course { steps: 3_000, step_width: 1e-3, seed, ..Course::default() },
+            unrolling: None,
             growth: shipped.trees().map(|_| Growth { trees: 200, rows: 200_000, seed, ..Growth::default() }),
             from: Some(shipped),
         }
@@ -54,7 +59,9 @@ impl Curriculum {
 #[derive(Clone, Debug)]
 pub struct School {
     rows: Rows,
+    course: Course,
     ground: Option<Ground>,
+    passages: Option<Passages>,
     parts: Vec<Part>,
 }
 
@@ -72,6 +79,8 @@ enum Task {
     Network(Course, Option<Network>),
     /// The trees of a horizon.
     Forest(Horizon),
+    /// A recurrent network.
+    Recurrent(Unrolling),
 }
 
 /// A member that has learnt.
@@ -81,6 +90,8 @@ pub enum Learnt {
     Network(Network),
     /// The trees of one horizon.
     Forest(Grown),
+    /// The recurrent network.
+    Recurrent(Recurrent),
 }
 
 impl School {
@@ -101,8 +112,20 @@ impl School {
             let of = |horizon: Horizon| format!("trees for {}", horizon.name());
             Horizon::ALL.map(|horizon| Part { name: of(horizon), steps: growth.trees, task: Task::Forest(horizon) })
         });
-        // Networks take longest: they begin.
-        Some(School { parts: parts.chain(forests).collect(), ground, rows })
+        let passages = curriculum.unrolling.map(|_| Passages::draw(lessons, &curriculum.sampling));
+        let recurrent = curriculum.unrolling.map(|unrolling| Part {
+            name: "recurrent network".to_owned(),
+            steps: unrolling.steps,
+            task: Task::Recurrent(unrolling),
+        });
+        // The recurrent network takes longest, then networks do: they begin.
+        Some(School {
+            parts: recurrent.into_iter().chain(parts).chain(forests).collect(),
+            ground,
+            passages,
+            rows,
+            course: curriculum.course,
+        })
     }
 
     /// How many rows there are to learn from.
@@ -119,6 +142,9 @@ impl School {
     pub fn learn(&self, part: &Part, report: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Option<Learnt> {
         match &part.task {
             Task::Network(course, from) => train(&self.rows, course, from.as_ref(), report).map(Learnt::Network),
+            Task::Recurrent(unrolling) => {
+                unroll(self.passages.as_ref()?, unrolling, &self.course, report).map(Learnt::Recurrent)
+            }
             Task::Forest(horizon) => Some(Learnt::Forest(self.ground.as_ref()?.grow(*horizon, report))),
         }
     }
@@ -139,14 +165,18 @@ impl Part {
 impl Family {
     /// A family of members that have learnt, in the order of their parts.
     pub fn of(learnt: impl IntoIterator<Item = Learnt>) -> Family {
-        let (mut networks, mut grown) = (Vec::new(), Vec::new());
+        let (mut networks, mut grown, mut recurrent) = (Vec::new(), Vec::new(), None);
         for learnt in learnt {
             match learnt {
                 Learnt::Network(network) => networks.push(network),
                 Learnt::Forest(forest) => grown.push(forest),
+                Learnt::Recurrent(one) => recurrent = Some(one),
             }
         }
-        let family = Family::new(networks);
+        let mut family = Family::new(networks);
+        if let Some(recurrent) = recurrent {
+            family = family.with_recurrent(recurrent);
+        }
         match Trees::of(&grown) {
             Some(trees) => family.with_trees(trees),
             None => family,

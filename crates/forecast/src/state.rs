@@ -8,6 +8,7 @@ use crate::history::{Arrival, History, Outcome};
 use crate::kin::{AllKin, Likeness, TOLD_EVERY};
 use crate::mix::{Mix, Presumed, Standing};
 use crate::models::{Autoregression, Ewma, Last, Model, Seasonal};
+use crate::recurrent::{self, UNITS};
 use crate::residuals::{Edges, Errors, quantiles};
 use crate::said::{AllLevels, Said};
 use crate::train::PROBABILITIES;
@@ -91,6 +92,8 @@ pub(crate) struct State {
     history: History,
     recent: Recent,
     points: Points,
+    /// What the recurrent network keeps.
+    kept: recurrent::Kept,
     records: [Record; Member::POINTS.len()],
     /// The usual log-level, by which errors are told apart.
     usual_log: f32,
@@ -125,6 +128,7 @@ impl State {
             history: History::new(),
             recent: Recent::new(),
             points: Points::default(),
+            kept: [0.0; UNITS],
             records: std::array::from_fn(|_| record()),
             said: std::array::from_fn(|_| Said::nothing()),
             speaks: [false; Member::COUNT],
@@ -240,6 +244,7 @@ impl State {
         self.together = Said::nothing();
         self.records.iter_mut().for_each(|record| record.said = Said::nothing());
         self.points.outside = None;
+        self.kept = [0.0; UNITS];
     }
 
     /// What came by `second` is compared with what was said of it.
@@ -282,9 +287,13 @@ impl State {
         if self.recent.is_silent() && self.now == AllLevels::default() {
             // Silence for minutes, foreseen as silence: no model has anything else to say.
             self.say(second, Some(&AllLevels::default()));
+            self.kept = [0.0; UNITS];
             return;
         }
         let inputs = self.recent.inputs(kind);
+        if let Some(recurrent) = shared.family.recurrent() {
+            recurrent.take(&inputs, &mut self.kept);
+        }
         let most = self.most();
         let mut all = [AllLevels::default(); Member::COUNT];
         for member in Member::all() {
@@ -342,7 +351,7 @@ impl State {
             Member::Seasonal => features::level(points.seasonal.level()),
             Member::Outside => points.outside.filter(|&(_, at)| second.abs_diff(at) < SUGGESTED_S)?.0,
             Member::Autoregression => return Some(points.autoregression.levels()?.map(features::log)),
-            Member::Network(_) | Member::Trees => return None,
+            Member::Network(_) | Member::Trees | Member::Recurrent => return None,
         };
         Some([features::log(level); Horizon::COUNT])
     }
@@ -384,6 +393,7 @@ impl State {
         let logs = match member {
             Member::Network(number) => shared.family.networks().get(usize::from(number))?.foresee(inputs),
             Member::Trees => shared.family.trees()?.foresee(inputs),
+            Member::Recurrent => shared.family.recurrent()?.foresee(inputs, &self.kept),
             Member::Last | Member::Ewma | Member::Seasonal | Member::Autoregression | Member::Outside => return None,
         };
         let most = self.most();

@@ -81,7 +81,7 @@ pub(crate) const MOST_WEIGHT: f32 = 8.0;
 pub(crate) const MOST_LOST: f32 = 20.0;
 
 /// Weights shrink by this part of the step width in each step.
-const DECAY: f32 = 1e-2;
+pub(crate) const DECAY: f32 = 1e-2;
 
 /// The weight of the newest step in the averages that become the network.
 const AVERAGING: f32 = 4e-3;
@@ -131,7 +131,7 @@ pub fn train(
 
 /// The slopes of one row's loss by its outputs, written to `slopes`; the loss, as far as its slope goes: the same
 /// errors in log-level space, each counted by the level foreseen.
-fn lose(
+pub(crate) fn lose(
     outputs: &[f32],
     base: f32,
     came: &[f32; Horizon::COUNT],
@@ -175,7 +175,7 @@ fn said(outputs: &[f32], base: f32, horizon: usize) -> [f32; 3] {
 
 /// What networks are judged by: the quantile loss in levels over the mean of the series, and no row's more than
 /// [`MOST_LOST`], for one burst shall not decide.
-fn judge(outputs: &[f32], base: f32, table: &Table, row: usize, course: &Course) -> f64 {
+pub(crate) fn judge(outputs: &[f32], base: f32, table: &Table, row: usize, course: &Course) -> f64 {
     let mut lost = 0.0;
     for horizon in Horizon::ALL {
         let came = table.came[row][horizon.index()];
@@ -222,21 +222,21 @@ fn checked_loss(table: &Table, network: &Network, course: &Course, chance: &mut 
 }
 
 /// A matrix that learns: Adam (Kingma and Ba 2015), with the average of its latest values.
-struct Learnt {
-    value: Array2<f32>,
-    slope: Array2<f32>,
+pub(crate) struct Learnt {
+    pub(crate) value: Array2<f32>,
+    pub(crate) slope: Array2<f32>,
     first: Array2<f32>,
     second: Array2<f32>,
-    average: Array2<f32>,
+    pub(crate) average: Array2<f32>,
 }
 
 impl Learnt {
-    fn new(value: Array2<f32>) -> Learnt {
+    pub(crate) fn new(value: Array2<f32>) -> Learnt {
         let zero = Array2::zeros(value.dim());
         Learnt { average: value.clone(), slope: zero.clone(), first: zero.clone(), second: zero, value }
     }
 
-    fn step(&mut self, width: f32, step: usize, decay: f32) {
+    pub(crate) fn step(&mut self, width: f32, step: usize, decay: f32) {
         const FIRST: f32 = 0.9;
         const SECOND: f32 = 0.999;
         let begun = |memory: f32| 1.0 - memory.powi(step.min(100_000) as i32);
