@@ -1024,7 +1024,7 @@ export interface components {
                 against_ewma_permille?: number | null;
                 /** @description What it says alone of that mean: P50, P90 and P99, bit/s. */
                 alone: number[];
-                /** @description Which: `last`, `ewma`, `seasonal`, `autoregression`, `network-1`…, `trees`, or `outside`, the other predictor. */
+                /** @description Which: `last`, `ewma`, `seasonal`, `autoregression`, `network-1`…, `trees`, `recurrent`, or `outside`, the other predictor. */
                 model: string;
                 /** @description Whether it is set aside, because it loses. */
                 set_aside: boolean;
@@ -1043,7 +1043,7 @@ export interface components {
                 against_ewma_permille?: number | null;
                 /** @description What it says alone of that mean: P50, P90 and P99, bit/s. */
                 alone: number[];
-                /** @description Which: `last`, `ewma`, `seasonal`, `autoregression`, `network-1`…, `trees`, or `outside`, the other predictor. */
+                /** @description Which: `last`, `ewma`, `seasonal`, `autoregression`, `network-1`…, `trees`, `recurrent`, or `outside`, the other predictor. */
                 model: string;
                 /** @description Whether it is set aside, because it loses. */
                 set_aside: boolean;

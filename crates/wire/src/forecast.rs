@@ -204,7 +204,7 @@ pub struct OutsideView {
 /// How one model stands for one series, beside the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ModelStanding {
-    /// Which: `last`, `ewma`, `seasonal`, `autoregression`, `network-1`…, `trees`, or `outside`, the other predictor.
+    /// Which: `last`, `ewma`, `seasonal`, `autoregression`, `network-1`…, `trees`, `recurrent`, or `outside`, the other predictor.
     pub model: String,
     /// How loud it speaks for P90 of the mean of the next 15 s, in thousandths of all together.
     pub weight_permille: u16,

@@ -8,7 +8,7 @@ use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use forecast::{
     Backtest, Course, Curriculum, FIRST_ORIGIN, Family, Foreseen, Growth, Kind, Member, ORIGIN_EVERY, Recorded, School,
-    Tally, in_bytes,
+    Tally, Unrolling, in_bytes,
 };
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -214,7 +214,8 @@ impl Series<'_> {
 /// A family that learnt from `recorded`, on all cores.
 fn learn(recorded: &[Recorded]) -> Result<Family> {
     let course = Course { steps: STEPS, ..Course::default() };
-    let curriculum = Curriculum { course, growth: Some(Growth::default()), ..Curriculum::default() };
+    let (growth, unrolling) = (Some(Growth::default()), Some(Unrolling::default()));
+    let curriculum = Curriculum { course, growth, unrolling, ..Curriculum::default() };
     let school = School::open(&Recorded::lessons(recorded), &curriculum);
     let school = school.context("there is nothing to learn from: every series is shorter than a minute")?;
     Ok(learning::learn(&school, learning::all_cores()))
@@ -327,11 +328,11 @@ fn as_json(series: usize, tallies: &BTreeMap<Option<Member>, Tally>) -> serde_js
 fn print(series: usize, seconds: usize, tallies: &BTreeMap<Option<Member>, Tally>) {
     println!("{series} series, {seconds} seconds. Quantile loss of P90 (lower is better), by how far ahead:\n");
     println!(
-        "             next 15 s     1 s     5 s    15 s    60 s   P90 held  series in 85-95 %  in vain at 5 % short"
+        "                next 15 s     1 s     5 s    15 s    60 s   P90 held  series in 85-95 %  in vain at 5 % short"
     );
     for (member, tally) in tallies {
         let Some(mean) = tally.measures(Horizon::Mean15s) else { continue };
-        print!("{:12}", name(*member));
+        print!("{:15}", name(*member));
         for horizon in SHOWN {
             let wide = if horizon == Horizon::Mean15s { 10 } else { 8 };
             match tally.measures(horizon) {
