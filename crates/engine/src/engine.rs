@@ -1,6 +1,6 @@
 //! The engine: what it holds, and the order of its work.
 
-use crate::alerts::Alerts;
+use crate::alerts::{Alerts, Raised};
 use crate::demand::LinkActivity;
 use crate::holds::{Holds, Reservations};
 use crate::input::Input;
@@ -529,6 +529,7 @@ impl Engine {
             let subject = Subject::Device(device);
             match verdict {
                 Verdict::Unusual(kind) => self.raise(kind, subject, now),
+                Verdict::GoesOn(kind) => self.alerts.goes_on(kind, subject),
                 Verdict::Over => {
                     let (direction, rate) = (Direction::Download, BitRate::ZERO);
                     self.end(&AlertKind::Unusual { direction, rate, usual: rate, minute: 0 }, subject, now);
@@ -633,7 +634,10 @@ impl Engine {
     }
 
     fn raise(&mut self, kind: AlertKind, subject: Subject, now: Timestamp) {
-        if let Some(alert) = self.alerts.raise(kind, subject, now) {
+        if let Some(Raised { alert, made_room }) = self.alerts.raise(kind, subject, now) {
+            if let Some(ended) = made_room {
+                self.emit(Output::Record(Record::Alert(ended)));
+            }
             self.emit(Output::Record(Record::Alert(alert.clone())));
             self.emit(Output::Notify(alert));
         }

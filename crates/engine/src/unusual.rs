@@ -53,8 +53,10 @@ enum Standing {
 /// What became of a device.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Verdict {
-    /// It does what it never does, or goes on.
+    /// It does what it never does.
     Unusual(AlertKind),
+    /// It was told and still does.
+    GoesOn(AlertKind),
     /// It does no more.
     Over,
 }
@@ -124,7 +126,7 @@ impl Watched {
             (Standing::Usual(run), Some(kind)) if run + 1 >= RUN => (Standing::Told(0), Some(Verdict::Unusual(kind))),
             (Standing::Usual(run), Some(_)) => (Standing::Usual(run + 1), None),
             (Standing::Usual(_), None) => (Standing::Usual(0), None),
-            (Standing::Told(_), Some(kind)) => (Standing::Told(0), Some(Verdict::Unusual(kind))),
+            (Standing::Told(_), Some(kind)) => (Standing::Told(0), Some(Verdict::GoesOn(kind))),
             (Standing::Told(calm), None) if calm + 1 >= CALM => (Standing::LeftAlone(COOL_DOWN), Some(Verdict::Over)),
             (Standing::Told(calm), None) => (Standing::Told(calm + 1), None),
             (Standing::LeftAlone(0), _) => (Standing::Usual(0), None),
@@ -163,10 +165,11 @@ mod tests {
         )
     }
 
-    /// As letters: a verdict of something unusual, one that it is over, none.
+    /// As letters: a verdict of something unusual, one that it goes on, one that it is over, none.
     fn letters(news: &[Option<Verdict>]) -> String {
         let letter = |news: &Option<Verdict>| match news {
             Some(Verdict::Unusual(_)) => 'u',
+            Some(Verdict::GoesOn(_)) => 'g',
             Some(Verdict::Over) => 'o',
             None => '.',
         };
@@ -177,7 +180,7 @@ mod tests {
     fn it_takes_a_run_to_be_told_and_calm_to_be_over() {
         let settings = Settings::default();
         let (habits, news) = said(&settings, 14, &[0, 20, 0, 20, 20, 20, 0, 20, 0, 0, 0, 0, 20, 20, 20, 0]);
-        assert_eq!(letters(&news), "....uu.u..o.....");
+        assert_eq!(letters(&news), "....ug.g..o.....");
         assert_eq!(habits, Habits::Kept, "left alone for an hour");
         let Some(Some(Verdict::Unusual(AlertKind::Unusual { direction, rate, usual, minute }))) = news.get(4) else {
             panic!("{news:?}");
