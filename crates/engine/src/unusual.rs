@@ -5,6 +5,7 @@
 
 use crate::settings::Settings;
 use forecast::{AnomalyState, Habit};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use vocab::{AlertKind, BitRate, ByteCount, DeviceId, Directed, Direction, Habits, Timestamp};
@@ -20,8 +21,11 @@ const CALM: u8 = 3;
 /// Spans after that in which nobody is told of this device again: an hour.
 const COOL_DOWN: u8 = 12;
 
-/// Devices whose habits are known at most, some 3 kB each; who comes later is not watched.
+/// Devices watched at most, some 3 kB each; for who comes later another makes room.
 const WATCHED: usize = 1_024;
+
+/// A device that is away for longer than four weeks makes room as if nothing were known of it.
+const FORGOTTEN: u32 = 28 * 24 * 12;
 
 /// All devices.
 #[derive(Debug, Default)]
@@ -29,6 +33,8 @@ pub(crate) struct Watch {
     devices: BTreeMap<DeviceId, Watched>,
     /// The end of the last span; `None` before the first began.
     since: Option<Timestamp>,
+    /// Nobody can make room before this span ends: none of them is silent.
+    is_crowded: bool,
 }
 
 /// One device.
@@ -36,6 +42,8 @@ pub(crate) struct Watch {
 struct Watched {
     moved: Directed<ByteCount>,
     habits: Directed<Habit>,
+    /// Spans in a row in which it moved nothing.
+    silent: u32,
     /// Unusual spans in a row; while it is told, calm ones; after that, those it is still left alone.
     standing: Standing,
 }
@@ -67,11 +75,31 @@ impl Watch {
         let Some(one_in) = settings.unusual_one_in else { return };
         if let Some(known) = self.devices.get_mut(&device) {
             known.moved += bytes;
-        } else if self.devices.len() < WATCHED && bytes != Directed::default() {
+        } else if bytes != Directed::default() && self.has_room() {
             let habit = || Habit::new(1.0 / f64::from(one_in.max(1)));
             let habits = Directed { download: habit(), upload: habit() };
-            self.devices.insert(device, Watched { moved: bytes, habits, standing: Standing::Usual(0) });
+            self.devices.insert(device, Watched { moved: bytes, habits, silent: 0, standing: Standing::Usual(0) });
         }
+    }
+
+    /// Whether one more can be watched: where there are too many, of those that are silent the one silent longest
+    /// is forgotten. Whose habits are known goes last, or made-up addresses would drive all others out.
+    fn has_room(&mut self) -> bool {
+        if self.devices.len() < WATCHED {
+            return true;
+        }
+        if self.is_crowded {
+            return false;
+        }
+        let may_go = self.devices.iter().filter(|(_, watched)| watched.may_go());
+        let stays = |watched: &Watched| watched.is_known() && watched.silent < FORGOTTEN;
+        let first = may_go.min_by_key(|(_, watched)| (stays(watched), Reverse(watched.silent)));
+        let Some(device) = first.map(|(device, _)| *device) else {
+            self.is_crowded = true;
+            return false;
+        };
+        self.devices.remove(&device);
+        true
     }
 
     /// Closes the span if it ends by `now`, and says of whom there is news.
@@ -82,6 +110,7 @@ impl Watch {
             return Vec::new();
         }
         self.since = Some(end);
+        self.is_crowded = false;
         let time = end.since(since);
         let at = settings.local_time.hour_of_week(since);
         let minute = (settings.local_time.second_of_day(since) / 60) as u16;
@@ -92,6 +121,7 @@ impl Watch {
             if time > SPAN * 2 {
                 continue;
             }
+            watched.silent = if moved == Directed::default() { watched.silent.saturating_add(1) } else { 0 };
             let rates = moved.map(|bytes| bytes.per(time));
             news.extend(watched.span(rates, at, minute).map(|verdict| (device, verdict)));
         }
@@ -103,25 +133,24 @@ impl Watch {
         match self.devices.get(&device) {
             None => Habits::Unwatched,
             Some(Watched { standing: Standing::Told(_), .. }) => Habits::Broken,
-            Some(watched) if Direction::ALL.iter().all(|direction| watched.habits[*direction].is_known()) => {
-                Habits::Kept
-            }
+            Some(watched) if watched.is_known() => Habits::Kept,
             Some(_) => Habits::Learning,
         }
     }
 }
 
 impl Watched {
+    fn is_known(&self) -> bool {
+        Direction::ALL.iter().all(|direction| self.habits[*direction].is_known())
+    }
+
+    /// Whether it may make room: it moved nothing in this span and the one before, and no alert of it is open.
+    fn may_go(&self) -> bool {
+        self.silent > 0 && self.moved == Directed::default() && !matches!(self.standing, Standing::Told(_))
+    }
+
     fn span(&mut self, rates: Directed<BitRate>, hour_of_week: usize, minute: u16) -> Option<Verdict> {
-        let scores = Directed::from_fn(|direction| self.habits[direction].observe(rates[direction], hour_of_week));
-        let unusual = Direction::ALL.into_iter().filter(|direction| scores[*direction].state == AnomalyState::Unusual);
-        // The way that moves most is the one to tell of.
-        let unusual = unusual.max_by_key(|direction| rates[*direction]).map(|direction| AlertKind::Unusual {
-            direction,
-            rate: rates[direction],
-            usual: scores[direction].usual.min(rates[direction]),
-            minute,
-        });
+        let unusual = self.observe(rates, hour_of_week, minute);
         let (standing, verdict) = match (self.standing, unusual) {
             (Standing::Usual(run), Some(kind)) if run + 1 >= RUN => (Standing::Told(0), Some(Verdict::Unusual(kind))),
             (Standing::Usual(run), Some(_)) => (Standing::Usual(run + 1), None),
@@ -135,6 +164,19 @@ impl Watched {
         self.standing = standing;
         verdict
     }
+
+    /// Learns a span, and says what is unusual of it.
+    fn observe(&mut self, rates: Directed<BitRate>, hour_of_week: usize, minute: u16) -> Option<AlertKind> {
+        let scores = Directed::from_fn(|direction| self.habits[direction].observe(rates[direction], hour_of_week));
+        let unusual = Direction::ALL.into_iter().filter(|direction| scores[*direction].state == AnomalyState::Unusual);
+        // The way that moves most is the one to tell of.
+        unusual.max_by_key(|direction| rates[*direction]).map(|direction| AlertKind::Unusual {
+            direction,
+            rate: rates[direction],
+            usual: scores[direction].usual.min(rates[direction]),
+            minute,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -142,7 +184,12 @@ mod tests {
     use super::*;
     use vocab::MacAddress;
 
-    const DEVICE: DeviceId = DeviceId::Mac(MacAddress([2, 0, 0, 0, 0, 1]));
+    const DEVICE: DeviceId = device(1);
+
+    const fn device(number: u32) -> DeviceId {
+        let [a, b, c, d] = number.to_be_bytes();
+        DeviceId::Mac(MacAddress([2, 0, a, b, c, d]))
+    }
 
     /// What is said of a device that uploads some kbit/s for `days`, then each of `mbps` for a span.
     fn said(settings: &Settings, days: u64, mbps: &[u64]) -> (Habits, Vec<Option<Verdict>>) {
@@ -198,5 +245,57 @@ mod tests {
         let never = Settings { unusual_one_in: None, ..Settings::default() };
         let (habits, news) = said(&never, 14, &[20, 20, 20, 20]);
         assert_eq!((habits, letters(&news).as_str()), (Habits::Unwatched, "...."));
+    }
+
+    /// A watch and its time, told span by span what each device moves.
+    struct World {
+        watch: Watch,
+        at: Timestamp,
+    }
+
+    impl World {
+        fn new() -> World {
+            World { watch: Watch::default(), at: Timestamp::from_unix_secs(1_767_571_200) }
+        }
+
+        fn span(&mut self, moved: impl IntoIterator<Item = (DeviceId, BitRate)>) -> Vec<(DeviceId, Verdict)> {
+            for (device, rate) in moved {
+                let bytes = Directed { download: rate.over(SPAN), upload: ByteCount::ZERO };
+                self.watch.moved(device, bytes, &Settings::default());
+            }
+            self.at = self.at + SPAN;
+            self.watch.close(self.at, &Settings::default())
+        }
+    }
+
+    #[test]
+    fn made_up_addresses_drive_nobody_out_that_is_known_and_newcomers_are_watched() {
+        let mut world = World::new();
+        let idle = BitRate::from_kbps(50);
+        let [regular, newcomer, latest] = [1, 2, 3].map(device);
+        world.span([]);
+        for _ in 0..14 * 288 {
+            world.span([(regular, idle)]);
+        }
+        // For hours the known device is away while thousands of others are seen once.
+        for span in 0..48 {
+            let made_up = (0..400).map(|number| (device(1_000 + span * 400 + number), idle));
+            world.span(made_up);
+            assert!(world.watch.devices.len() <= WATCHED);
+        }
+        assert_eq!(world.watch.habits(regular), Habits::Kept);
+        world.span([(newcomer, idle)]);
+        assert_eq!(world.watch.habits(newcomer), Habits::Learning);
+        // As many as are watched, all here at once: there is no room until they are silent.
+        let crowd = || (0..WATCHED as u32).map(|number| (device(100_000 + number), idle));
+        for _ in 0..2 {
+            world.span(crowd());
+        }
+        world.span(crowd().chain([(latest, idle)]));
+        assert_eq!(world.watch.habits(latest), Habits::Unwatched);
+        world.span([(latest, idle)]);
+        assert_eq!(world.watch.habits(latest), Habits::Unwatched);
+        world.span([(latest, idle)]);
+        assert_eq!(world.watch.habits(latest), Habits::Learning);
     }
 }
