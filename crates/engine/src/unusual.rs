@@ -2,6 +2,9 @@
 //!
 //! One span says little and hangs together with the next, so that it takes a run of them to tell anybody, and some
 //! calm before it is over; after that the device is left alone for a while.
+//!
+//! Absence is no habit: a visitor's habit would be nothing at all, which any use breaks. So only spans in which a
+//! device is here are learnt, and only these count until its habits are known.
 
 use crate::settings::Settings;
 use forecast::{AnomalyState, Habit};
@@ -20,6 +23,11 @@ const CALM: u8 = 3;
 
 /// Spans after that in which nobody is told of this device again: an hour.
 const COOL_DOWN: u8 = 12;
+
+/// A device that moves nothing for so many spans is away from then on. With an hour, at least one in thirteen of the
+/// spans that are learnt moved something: more than the twentieth above the level that `forecast::Anomaly` follows, so
+/// that the level is never that of silence.
+const AWAY: u32 = 12;
 
 /// Devices watched at most, some 3 kB each; for who comes later another makes room.
 const WATCHED: usize = 1_024;
@@ -150,7 +158,7 @@ impl Watched {
     }
 
     fn span(&mut self, rates: Directed<BitRate>, hour_of_week: usize, minute: u16) -> Option<Verdict> {
-        let unusual = self.observe(rates, hour_of_week, minute);
+        let unusual = if self.silent > AWAY { None } else { self.observe(rates, hour_of_week, minute) };
         let (standing, verdict) = match (self.standing, unusual) {
             (Standing::Usual(run), Some(kind)) if run + 1 >= RUN => (Standing::Told(0), Some(Verdict::Unusual(kind))),
             (Standing::Usual(run), Some(_)) => (Standing::Usual(run + 1), None),
@@ -165,7 +173,7 @@ impl Watched {
         verdict
     }
 
-    /// Learns a span, and says what is unusual of it.
+    /// Learns a span in which it is here, and says what is unusual of it.
     fn observe(&mut self, rates: Directed<BitRate>, hour_of_week: usize, minute: u16) -> Option<AlertKind> {
         let scores = Directed::from_fn(|direction| self.habits[direction].observe(rates[direction], hour_of_week));
         let unusual = Direction::ALL.into_iter().filter(|direction| scores[*direction].state == AnomalyState::Unusual);
@@ -266,6 +274,31 @@ mod tests {
             self.at = self.at + SPAN;
             self.watch.close(self.at, &Settings::default())
         }
+    }
+
+    #[test]
+    fn a_visitor_may_come_back_at_any_hour() {
+        let mut world = World::new();
+        world.span([]);
+        let mut news = Vec::new();
+        let mut kept = 0;
+        // Each day another hour, or two, or no visit at all; a phone's few Mbit/s.
+        for span in 0..120 * 288_u64 {
+            let (day, hour) = (span / 288, span % 288 / 12);
+            let is_here = day % 3 != 2 && (day * 7 % 24..day * 7 % 24 + 1 + day % 2).contains(&hour);
+            let rate = BitRate::from_kbps(20 + span * 7_919 % 97 * (span * 31 % 40));
+            news.extend(world.span(is_here.then_some((DEVICE, rate))));
+            kept += u32::from(world.watch.habits(DEVICE) == Habits::Kept);
+        }
+        assert_eq!(news, []);
+        assert!(kept > 0, "so many visits are a habit");
+        // A month without it is none.
+        let mut world = World::new();
+        world.span([]);
+        for span in 0..30 * 288 {
+            world.span((span < 12).then_some((DEVICE, BitRate::from_mbps(1))));
+        }
+        assert_eq!(world.watch.habits(DEVICE), Habits::Learning);
     }
 
     #[test]

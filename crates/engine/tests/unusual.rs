@@ -94,3 +94,15 @@ fn it_is_told_once_and_ends_with_the_most_it_moved() {
     assert!(said.notified.is_empty());
     assert_eq!(said.habits, Habits::Kept);
 }
+
+#[test]
+fn who_leaves_in_the_midst_of_it_ends_it_and_the_time_away_is_no_habit() {
+    let mut world = World::new();
+    world.uploads(habit());
+    assert_eq!(world.uploads(mbps(&[20, 20])).notified.len(), 1);
+    let said = world.uploads([None; 4]);
+    assert!(said.recorded.iter().any(|alert| alert.ended.is_some()), "{said:?}");
+    // Three weeks away, then what it always did.
+    assert_eq!(world.uploads([None; 21 * 288]).recorded, []);
+    assert_eq!(world.uploads(habit().take(2 * 288)).recorded, []);
+}
