@@ -11,6 +11,9 @@ const LONGEST: usize = 140;
 /// The longest name inside a sentence, in characters.
 const LONGEST_NAME: usize = 32;
 
+/// Less than this is said to be next to nothing: "below 0 bit/s" says nothing.
+const NOTHING: BitRate = BitRate::from_kbps(1);
+
 /// At most `longest` characters of `text`, with an ellipsis where something was left out.
 pub(super) fn clip(text: &str, longest: usize) -> String {
     if text.chars().count() <= longest {
@@ -252,7 +255,8 @@ pub(super) fn alert(alert: &Alert, names: &Names<'_>) -> String {
                 Direction::Upload => "uploads",
             };
             let (hour, minute) = (minute / 60, minute % 60);
-            format!("{subject} {verb} {rate} at {hour:02}:{minute:02}, usually below {usual} at such a time.")
+            let usually = if *usual < NOTHING { "next to nothing".to_owned() } else { format!("below {usual}") };
+            format!("{subject} {verb} {rate} at {hour:02}:{minute:02}, usually {usually} at such a time.")
         }
         AlertKind::FlowTableFull => {
             "More flows are open than can be watched; the oldest are no longer counted one by one.".to_owned()
@@ -398,19 +402,26 @@ mod tests {
 
     #[test]
     fn an_unusual_rate_is_told_with_its_time_and_what_is_usual_then() {
-        let (rate, usual) = (BitRate::from_mbps(40), BitRate::from_mbps(2));
-        let alert = Alert {
-            id: 1,
-            at: Timestamp::default(),
-            severity: Severity::Warning,
-            kind: AlertKind::Unusual { direction: Direction::Upload, rate, usual, minute: 190 },
-            subject: Subject::Device("192.168.1.9".parse().expect("an address")),
-            count: 1,
-            ended: None,
-        };
-        assert_eq!(
-            super::alert(&alert, &Names::of(&Snapshot::default())),
-            "192.168.1.9 uploads 40.0 Mbit/s at 03:10, usually below 2.00 Mbit/s at such a time."
-        );
+        for (usual, usually) in [
+            (BitRate::from_mbps(2), "below 2.00 Mbit/s"),
+            (BitRate::from_kbps(1), "below 1.00 kbit/s"),
+            (BitRate::from_bps(999), "next to nothing"),
+            (BitRate::ZERO, "next to nothing"),
+        ] {
+            let rate = BitRate::from_mbps(40);
+            let alert = Alert {
+                id: 1,
+                at: Timestamp::default(),
+                severity: Severity::Warning,
+                kind: AlertKind::Unusual { direction: Direction::Upload, rate, usual, minute: 190 },
+                subject: Subject::Device("192.168.1.9".parse().expect("an address")),
+                count: 1,
+                ended: None,
+            };
+            assert_eq!(
+                super::alert(&alert, &Names::of(&Snapshot::default())),
+                format!("192.168.1.9 uploads 40.0 Mbit/s at 03:10, usually {usually} at such a time.")
+            );
+        }
     }
 }
