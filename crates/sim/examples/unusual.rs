@@ -1,6 +1,6 @@
 //! How often somebody is told of habits that are none: `cargo run --release -p sim --example unusual -- SEEDS WEEKS`.
 //!
-//! Weeks of twenty devices in spans of five minutes through a real engine. Whatever is told is false, but for what is
+//! Weeks of twenty devices and two visitors in spans of five minutes through a real engine. Whatever is told is false, but for what is
 //! planted: from the fifth week on, each Wednesday one of them does what it never does.
 #![allow(clippy::print_stdout, reason = "a program for a terminal")]
 

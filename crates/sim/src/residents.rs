@@ -1,4 +1,5 @@
-//! Weeks of a household in spans of five minutes: what twenty devices move by habit, with all that chance does to it.
+//! Weeks of a household in spans of five minutes: what twenty devices move by habit, and two that are there now and
+//! then, with all that chance does to it.
 //!
 //! Rates and hours are what such devices plausibly do, not what somebody measured.
 
@@ -27,10 +28,12 @@ pub enum Resident {
     Camera,
     /// Next to nothing, a new version once a month.
     Thing,
+    /// A phone that is here for an hour or four each two or three weeks, at any hour by day, and elsewhere otherwise.
+    Visitor,
 }
 
-/// Twenty devices of a household.
-pub const HOUSEHOLD: [(Resident, usize); 7] = [
+/// Twenty devices of a household, and two visitors.
+pub const HOUSEHOLD: [(Resident, usize); 8] = [
     (Resident::Phone, 4),
     (Resident::Laptop, 3),
     (Resident::Television, 2),
@@ -38,6 +41,7 @@ pub const HOUSEHOLD: [(Resident, usize); 7] = [
     (Resident::Archive, 1),
     (Resident::Camera, 2),
     (Resident::Thing, 7),
+    (Resident::Visitor, 2),
 ];
 
 /// One device and what it is at.
@@ -49,12 +53,14 @@ pub struct Life {
     at: Option<(Directed<u64>, u64)>,
     /// What this day has in store: the span at which something begins, once.
     today: u64,
+    /// Until which span a visitor is here.
+    here_until: u64,
 }
 
 impl Life {
     /// One of them; the same seed lives the same weeks.
     pub fn new(resident: Resident, seed: u64) -> Life {
-        Life { resident, chance: Chance::new(seed), at: None, today: 0 }
+        Life { resident, chance: Chance::new(seed), at: None, today: 0, here_until: 0 }
     }
 
     /// All of a household.
@@ -69,6 +75,16 @@ impl Life {
         let free = weekday >= 5;
         if span.is_multiple_of(DAY) {
             self.today = self.chance.between(0, DAY - 1);
+        }
+        if self.resident == Resident::Visitor {
+            let may_come = span % DAY == self.today && (9 * HOUR..22 * HOUR).contains(&self.today);
+            if may_come && self.chance.between(0, 9) == 0 {
+                self.here_until = span + self.chance.between(HOUR, 4 * HOUR);
+            }
+            if span >= self.here_until {
+                self.at = None;
+                return Directed::default();
+            }
         }
         if let Some((rate, left)) = &mut self.at {
             let rate = *rate;
@@ -100,6 +116,11 @@ impl Life {
             Resident::Phone if away || !(7..24).contains(&hour) => None,
             Resident::Phone => match (is(if evening { 60 } else { 20 }), is(250)) {
                 (true, _) => Some((4_500, 120, 3, 20)),
+                (_, true) => Some((900, 80, 1, 3)),
+                _ => None,
+            },
+            Resident::Visitor => match (is(40), is(300)) {
+                (true, _) => Some((4_500, 120, 3, 12)),
                 (_, true) => Some((900, 80, 1, 3)),
                 _ => None,
             },
@@ -135,6 +156,7 @@ impl Life {
     fn idle(&self, hour: u64) -> Directed<u64> {
         let (download, upload) = match self.resident {
             Resident::Phone if (7..24).contains(&hour) => (20, 8),
+            Resident::Visitor => (20, 8),
             Resident::Phone | Resident::Television | Resident::Console => (4, 3),
             Resident::Laptop => (10, 5),
             Resident::Archive => (15, 10),
