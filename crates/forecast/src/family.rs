@@ -234,15 +234,15 @@ fn of_forest(horizon: Horizon, part: &str) -> String {
 }
 
 fn trees(tensors: &SafeTensors<'_>) -> Result<Trees, WeightsError> {
-    let edges = arrays(&numbers(tensors, EDGES_OF_TREES)?);
+    let edges = arrays(&numbers(tensors, EDGES_OF_TREES)?)?;
     let forest = |horizon: Horizon| {
         let begins = numbers(tensors, &of_forest(horizon, "begins"))?;
         let begins = begins.try_into().map_err(|_| MalformedTrees::Shape)?;
         let splits = data(tensors, &of_forest(horizon, "splits"), Dtype::U8)?;
-        let splits: Vec<Split> = splits.chunks_exact(2).map(|two| Split { input: two[0], bin: two[1] }).collect();
+        let splits: Vec<Split> = arrays(splits)?.into_iter().map(|[input, bin]| Split { input, bin }).collect();
         let leaves = data(tensors, &of_forest(horizon, "leaves"), Dtype::I16)?;
         let leaves: Vec<i16> = leaves.chunks_exact(2).map(|two| i16::from_le_bytes([two[0], two[1]])).collect();
-        Ok(Forest { begins, splits: arrays(&splits), leaves: arrays(&arrays(&leaves)) })
+        Ok(Forest { begins, splits: arrays(&splits)?, leaves: arrays(&arrays(&leaves)?)? })
     };
     let forests = Horizon::ALL.into_iter().map(forest).collect::<Result<Vec<_>, WeightsError>>()?;
     Ok(Trees::new(edges, forests)?)
@@ -256,9 +256,10 @@ fn recurrent(tensors: &SafeTensors<'_>) -> Result<Recurrent, WeightsError> {
     Ok(Recurrent::new(parts)?)
 }
 
-/// As many at a time; what remains is dropped, and missed where parts are put together.
-fn arrays<T: Copy, const N: usize>(all: &[T]) -> Vec<[T; N]> {
-    all.as_chunks().0.to_vec()
+/// As many at a time; refused where some remain.
+fn arrays<T: Copy, const N: usize>(all: &[T]) -> Result<Vec<[T; N]>, MalformedTrees> {
+    let (whole, rest) = all.as_chunks();
+    if rest.is_empty() { Ok(whole.to_vec()) } else { Err(MalformedTrees::Shape) }
 }
 
 fn numbers(tensors: &SafeTensors<'_>, name: &str) -> Result<Vec<f32>, WeightsError> {
@@ -297,6 +298,40 @@ mod tests {
             assert_eq!(Family::from_bytes(&family.to_bytes("a test")).expect("it is sound"), family);
         }
         assert!(matches!(Family::from_bytes(&Family::default().to_bytes("nobody")), Err(WeightsError::Count)));
+    }
+
+    /// The same file, with one more number at the end of a tensor.
+    fn with_one_more(bytes: &[u8], name: &str) -> Vec<u8> {
+        let tensors = SafeTensors::deserialize(bytes).expect("it is sound");
+        let parts: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = tensors
+            .iter()
+            .map(|(of, tensor)| {
+                let mut data = tensor.data().to_vec();
+                let mut shape = tensor.shape().to_vec();
+                if of == name {
+                    let size = tensor.dtype().bitsize() / 8;
+                    shape = vec![data.len() / size + 1];
+                    data.extend(vec![0; size]);
+                }
+                (of.to_owned(), tensor.dtype(), shape, data)
+            })
+            .collect();
+        let views = parts.iter().map(|(name, dtype, shape, data)| {
+            (name.as_str(), TensorView::new(*dtype, shape.clone(), data).expect("shape and data fit"))
+        });
+        safetensors::serialize(views, None).expect("it is small")
+    }
+
+    #[test]
+    fn trees_with_a_number_too_many_are_refused() {
+        let bytes = Family::default().with_trees(trees()).to_bytes("a test");
+        assert!(Family::from_bytes(&with_one_more(&bytes, "nobody")).is_ok());
+        for part in ["begins", "splits", "leaves"] {
+            let refused = Family::from_bytes(&with_one_more(&bytes, &of_forest(Horizon::Mean15s, part)));
+            assert!(matches!(refused, Err(WeightsError::MalformedTrees(MalformedTrees::Shape))), "{part}: {refused:?}");
+        }
+        let refused = Family::from_bytes(&with_one_more(&bytes, EDGES_OF_TREES));
+        assert!(matches!(refused, Err(WeightsError::MalformedTrees(MalformedTrees::Shape))), "{refused:?}");
     }
 
     #[test]
