@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 use store::{Reader, StoreError};
-use vocab::{Aggregate, BitRate, DeviceId, Direction, Horizon, Timestamp, TrafficClass, Usage};
+use vocab::{Aggregate, BitRate, DeviceId, Direction, Horizon, LinkId, Timestamp, TrafficClass, Usage};
 
 /// Where the history and what was learnt from it are.
 #[derive(Clone, Debug, clap::Args)]
@@ -69,10 +69,13 @@ const FORGOTTEN_S: usize = 600;
 const UNWATCHED_S: usize = 30;
 
 /// Read at a time, the newest first, until there is enough.
-const CHUNK_S: u64 = 86_400;
+const CHUNK_S: u64 = 3_600;
 
 /// What moved in one second: which second, and at which rate (bit/s); below zero where it was held back.
 type Moved = (u32, f32);
+
+/// What aggregates moved, through which link.
+type Aggregates = BTreeMap<(Aggregate, Direction, LinkId), Vec<Moved>>;
 
 /// The history of this network.
 #[derive(Clone, Debug, Default)]
@@ -81,6 +84,8 @@ pub struct OwnHistory {
     /// Whether somebody watched, by second.
     watched: Vec<bool>,
     tracks: Vec<Track>,
+    /// Whether there was more than was wanted.
+    is_cut: bool,
 }
 
 /// One series of it.
@@ -95,13 +100,13 @@ pub struct Track {
 
 impl OwnHistory {
     /// Reads from `from` until `to`; less where there are more than `most` seconds of aggregates in it: then the newest
-    /// days of them, at least one.
+    /// hours of them.
     ///
     /// # Errors
     /// The history cannot be read.
     pub fn read(reader: &Reader, from: Timestamp, to: Timestamp, most: usize) -> Result<OwnHistory, StoreError> {
         let (from, to) = (from.as_unix_secs(), to.as_unix_secs().max(from.as_unix_secs()));
-        let mut aggregates: BTreeMap<(Aggregate, Direction), Vec<Moved>> = BTreeMap::new();
+        let mut aggregates = Aggregates::new();
         let (mut end, mut count) = (to, 0usize);
         while end > from && count <= most {
             let begin = from.max(end.saturating_sub(CHUNK_S));
@@ -113,56 +118,70 @@ impl OwnHistory {
                     if usage == Usage::Free(BitRate::ZERO) {
                         continue;
                     }
-                    aggregates.entry((second.aggregate, direction)).or_default().push((at, packed(usage)));
                     count += 1;
+                    if count <= most {
+                        let series = (second.aggregate, direction, second.link);
+                        aggregates.entry(series).or_default().push((at, packed(usage)));
+                    }
                 }
             })?;
+            if count > most {
+                // Of this hour there is the beginning only.
+                let whole = (end - from) as u32;
+                aggregates.values_mut().for_each(|moved| moved.retain(|&(at, _)| at >= whole));
+                aggregates.retain(|_, moved| !moved.is_empty());
+            }
             end = begin;
         }
         // It begins where something was recorded, however far back was asked for.
         let Some(early) = aggregates.values().flatten().map(|&(at, _)| at).min() else {
-            return Ok(OwnHistory::default());
+            return Ok(OwnHistory { is_cut: count > most, ..OwnHistory::default() });
         };
         let begins = from + u64::from(early);
-        Ok(OwnHistory::of(begins, (to - begins) as usize, early, aggregates))
+        let history = OwnHistory::of(begins, (to - begins) as usize, early, aggregates);
+        Ok(OwnHistory { is_cut: count > most, ..history })
     }
 
     /// From what aggregates moved; their seconds count from `early` before `begins`.
-    fn of(
-        begins: u64,
-        seconds: usize,
-        early: u32,
-        aggregates: BTreeMap<(Aggregate, Direction), Vec<Moved>>,
-    ) -> OwnHistory {
+    fn of(begins: u64, seconds: usize, early: u32, aggregates: Aggregates) -> OwnHistory {
         let mut tracks: Vec<Track> = Vec::new();
-        let mut devices: BTreeMap<(DeviceId, Direction), Vec<Moved>> = BTreeMap::new();
-        let mut classes: BTreeMap<(TrafficClass, Direction), Vec<Moved>> = BTreeMap::new();
-        let mut links: BTreeMap<Direction, Vec<Moved>> = BTreeMap::new();
-        for ((aggregate, direction), mut moved) in aggregates {
+        let mut devices: BTreeMap<(DeviceId, Direction), Total> = BTreeMap::new();
+        let mut classes: BTreeMap<(TrafficClass, Direction), Total> = BTreeMap::new();
+        let mut links: BTreeMap<(LinkId, Direction), Total> = BTreeMap::new();
+        for ((Aggregate { device, class }, direction, link), mut moved) in aggregates {
             moved.iter_mut().for_each(|(at, _)| *at -= early);
             let moved = summed(moved);
-            // Of totals, what they move is foreseen, as the engine does it.
-            let free = || moved.iter().map(|&(at, rate)| (at, rate.abs()));
-            devices.entry((aggregate.device, direction)).or_default().extend(free());
-            classes.entry((aggregate.class, direction)).or_default().extend(free());
-            let Aggregate { device, class } = aggregate;
-            tracks.push(Track { name: format!("{class}/{device}/{direction}"), kind: Kind::Aggregate(class), moved });
+            devices.entry((device, direction)).or_default().add(&moved);
+            classes.entry((class, direction)).or_default().add(&moved);
+            links.entry((link, direction)).or_default().add(&moved);
+            let name = format!("{class}/{device}/{direction}");
+            match tracks.last_mut().filter(|track| track.name == name) {
+                // Through another link.
+                Some(track) => track.moved = summed([std::mem::take(&mut track.moved), moved].concat()),
+                None => tracks.push(Track { name, kind: Kind::Aggregate(class), moved }),
+            }
         }
-        for ((device, direction), moved) in devices {
-            tracks.push(Track { name: format!("{device}/{direction}"), kind: Kind::Device, moved: summed(moved) });
+        for ((device, direction), total) in devices {
+            tracks.push(Track { name: format!("{device}/{direction}"), kind: Kind::Device, moved: total.into_moved() });
         }
-        for ((class, direction), moved) in classes {
-            let moved = summed(moved);
-            links.entry(direction).or_default().extend(&moved);
-            tracks.push(Track { name: format!("{class}/{direction}"), kind: Kind::Class(class), moved });
+        for ((class, direction), total) in classes {
+            let kind = Kind::Class(class);
+            tracks.push(Track { name: format!("{class}/{direction}"), kind, moved: total.into_moved() });
         }
         let mut somebody = vec![false; seconds];
-        for (direction, moved) in links {
-            let moved = summed(moved);
+        for ((link, direction), total) in links {
+            let moved = total.into_moved();
             moved.iter().for_each(|&(at, _)| somebody[at as usize] = true);
-            tracks.push(Track { name: format!("link/{direction}"), kind: Kind::Link, moved });
+            // Most networks have one.
+            let nth = if link == LinkId(0) { String::new() } else { format!("-{}", link.0) };
+            tracks.push(Track { name: format!("link{nth}/{direction}"), kind: Kind::Link, moved });
         }
-        OwnHistory { begins, watched: without_short_gaps(somebody), tracks }
+        OwnHistory { begins, watched: without_short_gaps(somebody), tracks, is_cut: false }
+    }
+
+    /// Whether there was more than was wanted.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// When it begins, in seconds since 1970.
@@ -232,9 +251,33 @@ pub fn is_known_after(seconds: &[Option<Usage>], known: usize) -> bool {
     minute.is_some_and(|minute| minute.iter().all(|usage| matches!(usage, Some(Usage::Free(_)))))
 }
 
+/// The sum of series that come one by one; it never holds much more than that.
+#[derive(Debug, Default)]
+struct Total {
+    moved: Vec<Moved>,
+    /// So many of them are summed up.
+    summed: usize,
+}
+
+impl Total {
+    /// Of totals, what they move is foreseen, as the engine does it.
+    fn add(&mut self, moved: &[Moved]) {
+        self.moved.extend(moved.iter().map(|&(at, rate)| (at, rate.abs())));
+        if self.moved.len() > 2 * self.summed {
+            self.moved = summed(std::mem::take(&mut self.moved));
+            self.summed = self.moved.len();
+        }
+    }
+
+    fn into_moved(self) -> Vec<Moved> {
+        summed(self.moved)
+    }
+}
+
 /// The same in order, one entry a second.
 fn summed(mut moved: Vec<Moved>) -> Vec<Moved> {
-    moved.sort_by_key(|&(at, _)| at);
+    // In place: these lists are most of what a training takes.
+    moved.sort_unstable_by_key(|&(at, _)| at);
     moved.dedup_by(|later, kept| {
         let same = later.0 == kept.0;
         if same {
@@ -245,6 +288,7 @@ fn summed(mut moved: Vec<Moved>) -> Vec<Moved> {
         }
         same
     });
+    moved.shrink_to_fit();
     moved
 }
 
@@ -281,7 +325,7 @@ pub mod tests {
     use std::path::Path;
     use std::time::Duration;
     use store::{Message, Store, StoreSettings};
-    use vocab::{ByteCount, Directed, HeldBack, LinkId, MacAddress, Record, Sample};
+    use vocab::{ByteCount, Directed, HeldBack, MacAddress, Record, Sample};
 
     pub fn aggregate(last: u8, class: TrafficClass) -> Aggregate {
         Aggregate { device: DeviceId::Mac(MacAddress([2, 0, 0, 0, 0, last])), class }
@@ -373,11 +417,39 @@ pub mod tests {
     }
 
     #[test]
-    fn too_much_is_cut_to_the_newest_days() {
-        let bytes = vec![1_000u64; 2 * 86_400 + 3_600];
-        let history = read(&[(aggregate(1, TrafficClass::Web), bytes)], &[], 2 * 86_400 + 3_600, 50_000);
-        assert_eq!((history.begins(), history.span()), (BEGINS + 86_400 + 3_600, 86_400));
-        assert_eq!(history.watched_in(0..86_400), 86_400);
-        assert_eq!(said(&history, "link/download", 0..2), "8 8");
+    fn too_much_is_cut_to_the_newest_hours() {
+        let check = |most: usize, hours: u64| {
+            let bytes = vec![1_000u64; 5 * 3_600];
+            let history = read(&[(aggregate(1, TrafficClass::Web), bytes)], &[], 5 * 3_600, most);
+            assert_eq!((history.span() as u64, history.is_cut()), (hours * 3_600, hours < 5), "{most}");
+            if hours > 0 {
+                assert_eq!(history.begins(), BEGINS + (5 - hours) * 3_600);
+                assert_eq!(history.watched_in(0..history.span()), history.span());
+                assert_eq!(said(&history, "link/download", 0..2), "8 8");
+            }
+        };
+        check(5 * 3_600, 5);
+        check(5 * 3_600 - 1, 4);
+        check(2 * 3_600 + 1_800, 2);
+        check(3_600, 1);
+        check(3_599, 0);
+    }
+
+    #[test]
+    fn links_are_series_of_their_own() {
+        let (tv, web) = (aggregate(1, TrafficClass::Streaming), aggregate(1, TrafficClass::Web));
+        let down = Direction::Download;
+        let aggregates = Aggregates::from([
+            ((tv, down, LinkId(0)), vec![(7, 1_000.0), (6, -3_000.0)]),
+            ((tv, down, LinkId(1)), vec![(6, 2_000.0)]),
+            ((web, down, LinkId(1)), vec![(6, 5_000.0), (8, 4_000.0)]),
+        ]);
+        let history = OwnHistory::of(106, 3, 6, aggregates);
+        let mac = "02:00:00:00:00:01";
+        assert_eq!(said(&history, &format!("streaming/{mac}/download"), 0..3), "~5 1 0");
+        assert_eq!(said(&history, &format!("{mac}/download"), 0..3), "10 1 4");
+        assert_eq!(said(&history, "link/download", 0..3), "3 1 0");
+        assert_eq!(said(&history, "link-1/download", 0..3), "7 0 4");
+        assert_eq!(history.tracks().len(), 7);
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::ops::Range;
 use std::sync::Arc;
-use vocab::{Horizon, Timestamp};
+use vocab::{ByteCount, Horizon, Timestamp};
 
 /// What is learnt from how much, and what is asked of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,8 +29,17 @@ pub struct Training {
     pub threads: NonZero<usize>,
 }
 
-/// The most seconds of aggregates that are read: 350 MB of them.
-pub const MOST_READ: usize = 30_000_000;
+/// What a second of an aggregate may take of the memory: at most 40 bytes where the history is put together (eight of the
+/// aggregate, as many each of its device and its class, and what lists keep free to grow); the rest is for lessons.
+const BYTES_A_SECOND: u64 = 100;
+
+/// So much memory where nothing bounds it: `[forecast] train_memory`, as it comes.
+const USUAL_MEMORY: ByteCount = ByteCount(1_000_000_000);
+
+/// The most seconds of aggregates that are read within `memory`.
+pub fn most_read(memory: Option<ByteCount>) -> usize {
+    (memory.unwrap_or(USUAL_MEMORY).0 / BYTES_A_SECOND) as usize
+}
 
 /// A lesson is no longer than this, so that what is kept apart to check by is of all times of the day.
 const LONGEST_LESSON: usize = 3_600;
@@ -116,15 +125,17 @@ pub enum TooLittle {
     /// Nobody watched for long enough.
     #[error(
         "there is too little history to learn from: {learnt} of {least_learnt} before the last {judged_of}, and {judged} of \
-         {least_judged} in it. Let the daemon run for two days; `[history] seconds_for` must be longer than that"
+         {least_judged} in it. {advice}"
     )]
     Time {
         /// What there is, and what is needed, as people say it.
-        learnt: String,
-        least_learnt: String,
-        judged_of: String,
-        judged: String,
-        least_judged: String,
+        learnt: Box<str>,
+        least_learnt: Box<str>,
+        judged_of: Box<str>,
+        judged: Box<str>,
+        least_judged: Box<str>,
+        /// What helps.
+        advice: &'static str,
     },
     /// Next to nothing moved.
     #[error(
@@ -143,11 +154,16 @@ pub fn train(history: &OwnHistory, training: &Training, in_force: &Family) -> Re
     let mut judged = span(history, split..history.span());
     if learnt.watched_s < training.least_learnt_s || judged.watched_s < training.least_judged_s {
         return Err(TooLittle::Time {
-            learnt: hours(learnt.watched_s),
-            least_learnt: hours(training.least_learnt_s),
-            judged_of: hours(training.judged_s),
-            judged: hours(judged.watched_s),
-            least_judged: hours(training.least_judged_s),
+            learnt: hours(learnt.watched_s).into(),
+            least_learnt: hours(training.least_learnt_s).into(),
+            judged_of: hours(training.judged_s).into(),
+            judged: hours(judged.watched_s).into(),
+            least_judged: hours(training.least_judged_s).into(),
+            advice: if history.is_cut() {
+                "There is more than fits into the memory: `[forecast] train_memory` and --memory give it more"
+            } else {
+                "Let the daemon run for two days; `[history] seconds_for` must be longer than that"
+            },
         });
     }
     let (lessons, series) = lessons(history, 0..split, training.most_learnt_s);

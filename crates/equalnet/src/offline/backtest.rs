@@ -65,8 +65,8 @@ pub struct Arguments {
 /// How far ahead is foreseen at most, in seconds.
 const LONGEST: usize = Horizon::After60s.seconds() as usize;
 
-/// No more seconds of aggregates are foreseen of the own history: half a gigabyte.
-const MOST_OWN: usize = 40_000_000;
+/// No more seconds of aggregates are foreseen of the own history: half a gigabyte, with those of the totals.
+const MOST_OWN: usize = 12_000_000;
 
 /// Longer than the weights that ship learn: the machine is the user's own, and so are the minutes.
 const STEPS: usize = 16_000;

@@ -2,7 +2,7 @@
 
 use crate::config::parse_duration;
 use crate::own_history::{Place, parse_since};
-use crate::training::{self, MOST_READ, Training};
+use crate::training::{self, Training};
 use crate::{learning, limits, weights, zone};
 use anyhow::{Context, Result};
 use std::num::NonZero;
@@ -90,7 +90,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         limits::step_back();
     }
     limits::bound(arguments.cpu_time, arguments.memory).context("the limits cannot be set")?;
-    let history = arguments.place.history(arguments.since, MOST_READ)?;
+    let history = arguments.place.history(arguments.since, training::most_read(arguments.memory))?;
     let (in_force, whose) = weights::in_force(&state_dir);
     let training = Training::new(arguments.seed, arguments.threads.unwrap_or_else(learning::all_cores));
     let (own, report) = match training::train(&history, &training, &in_force) {
