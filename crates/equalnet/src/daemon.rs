@@ -131,7 +131,7 @@ pub fn run(config_file: &Path) -> Result<()> {
         });
     remember(&mut engine, &config, &clock);
     if config.forecast.is_used {
-        engine.handle_input(Input::Weights { family, in_force: weights }, clock.now());
+        engine.handle_input(nightly::first(family, weights), clock.now());
     }
     engine.handle_input(Input::SourceChanged(sources.inlet.kind()), clock.now());
 
@@ -188,8 +188,9 @@ pub fn run(config_file: &Path) -> Result<()> {
             state_dir: config.state_dir.clone(),
             stamp,
             local_time,
-            inputs: inputs_in.clone(),
+            inputs: config.forecast.is_used.then(|| inputs_in.clone()),
             families: families_in,
+            waiting: None,
         };
         let clock = clock.clone();
         spawn("nightly", move || {

@@ -17,6 +17,8 @@ const WEIGHTS: &str = "own.safetensors";
 const CARD: &str = "own.json";
 const FORMER: &str = "former.safetensors";
 const FORMER_CARD: &str = "former.json";
+/// Somebody went back: nights only judge until a training by hand puts others in force.
+const UNDONE: &str = "undone";
 
 /// No family is larger: the one that ships is below 0.3 MB.
 const MOST_BYTES: u64 = 4 << 20;
@@ -44,12 +46,44 @@ pub fn stamp(state_dir: &Path) -> Stamp {
 /// # Errors
 /// A file cannot be written.
 pub fn put_in_force(state_dir: &Path, family: &Family, card: &str) -> Result<()> {
+    let _alone = alone(state_dir)?;
+    write(&state_dir.join(FOLDER), family, card)?;
+    remove(&file(state_dir, UNDONE))
+}
+
+/// The same, unless somebody undid what was put in force before. Gives whether it was.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn put_in_force_unless_undone(state_dir: &Path, family: &Family, card: &str) -> Result<bool> {
+    let _alone = alone(state_dir)?;
+    if is_undone(state_dir) {
+        return Ok(false);
+    }
+    write(&state_dir.join(FOLDER), family, card)?;
+    Ok(true)
+}
+
+/// Whether somebody went back, and nobody has put others in force by hand since.
+pub fn is_undone(state_dir: &Path) -> bool {
+    file(state_dir, UNDONE).exists()
+}
+
+/// Makes the folder, and waits until nobody else writes there; until the file is dropped, others wait.
+fn alone(state_dir: &Path) -> Result<File> {
     let folder = state_dir.join(FOLDER);
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(&folder)
         .with_context(|| format!("{} cannot be made", folder.display()))?;
+    let story = || format!("{} cannot be locked", folder.display());
+    let file = File::open(&folder).with_context(story)?;
+    file.lock().with_context(story)?;
+    Ok(file)
+}
+
+fn write(folder: &Path, family: &Family, card: &str) -> Result<()> {
     // The one before stays in force until the new one is there, whole.
     for (own, former) in [(WEIGHTS, FORMER), (CARD, FORMER_CARD)] {
         let (own, former) = (folder.join(own), folder.join(former));
@@ -76,6 +110,8 @@ pub fn undo(state_dir: &Path) -> Result<WeightsInForce> {
     if !own.exists() {
         bail!("the shipped weights are in force: there is nothing to undo");
     }
+    let _alone = alone(state_dir)?;
+    write_durably(&file(state_dir, UNDONE), b"", 0o600)?;
     for (own, former) in [(WEIGHTS, FORMER), (CARD, FORMER_CARD)] {
         let (own, former) = (file(state_dir, own), file(state_dir, former));
         if former.exists() {
@@ -171,6 +207,32 @@ mod tests {
         assert_eq!(undo(folder.path()).unwrap(), WeightsInForce::Shipped);
         assert!(!file(folder.path(), CARD).exists());
         check(folder.path(), all, "shipped");
+    }
+
+    #[test]
+    fn what_was_undone_comes_back_by_hand_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let all = Family::shipped().networks().len();
+        assert!(put_in_force_unless_undone(folder.path(), &own(1), "{}").unwrap());
+        undo(folder.path()).unwrap();
+        assert!(!put_in_force_unless_undone(folder.path(), &own(1), "{}").unwrap());
+        check(folder.path(), all, "shipped");
+        put_in_force(folder.path(), &own(1), "{}").unwrap();
+        assert!(put_in_force_unless_undone(folder.path(), &own(2), "{}").unwrap());
+        check(folder.path(), 2, "own");
+    }
+
+    #[test]
+    fn those_who_write_at_once_wait_for_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    (0..10).for_each(|_| put_in_force(folder.path(), &own(1), "{}").unwrap());
+                });
+            }
+        });
+        check(folder.path(), 1, "own");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::config::parse_duration;
 use crate::own_history::{Place, parse_since};
 use crate::training::{self, Training};
-use crate::{learning, limits, weights, zone};
+use crate::{learning, limits, privileges, weights, zone};
 use anyhow::{Context, Result};
 use std::num::NonZero;
 use std::process::ExitCode;
@@ -19,7 +19,8 @@ use vocab::{ByteCount, Timestamp, WeightsInForce};
     force, and P90 is no further from one time in ten. A daemon that runs takes them within ten seconds; what it \
     knows of each series stays.\n\nNothing leaves this machine. The weights are \
     STATE/forecast/own.safetensors, with a card of figures beside them; the ones before are kept for --undo. Two days \
-    of history are needed. The daemon does the same every night: `[forecast] train_at`.\n\n\
+    of history are needed. The daemon does the same every night: `[forecast] train_at`. After --undo it only judges, \
+    until a training by hand puts others in force.\n\n\
     Exit code: 0 done (in force or not), 1 too little history, 2 an error.\n\n\
     Examples:\n  equalnet train --dry-run\n  equalnet train --since 3d --threads 2\n  equalnet train --undo\n  \
     equalnet train --json | jq .ratio"
@@ -45,6 +46,9 @@ pub struct Arguments {
     /// Step back behind everything else that runs here
     #[arg(long)]
     idle: bool,
+    /// As the daemon's child: idle, ends with the daemon, and leaves alone what somebody undid
+    #[arg(long, hide = true, conflicts_with_all = ["dry_run", "undo"])]
+    nightly: bool,
     /// Give up after so much time on the processor, such as 15min
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     cpu_time: Option<Duration>,
@@ -69,6 +73,11 @@ fn parse_memory(text: &str) -> Result<ByteCount, String> {
 /// # Errors
 /// The history cannot be read, or the weights not written.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    // What root's child does is read a history and write weights.
+    privileges::reduce(privileges::Need::Nothing);
+    if arguments.nightly {
+        limits::end_with_parent();
+    }
     let state_dir = arguments.place.state_dir()?;
     if arguments.undo {
         let now = weights::undo(&state_dir)?;
@@ -86,7 +95,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    if arguments.idle {
+    if arguments.idle || arguments.nightly {
         limits::step_back();
     }
     limits::bound(arguments.cpu_time, arguments.memory).context("the limits cannot be set")?;
@@ -104,15 +113,19 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
             return Ok(ExitCode::from(1));
         }
     };
-    let puts_in_force = report.is_better && !arguments.dry_run;
     let card = serde_json::to_value(&report)?;
-    if puts_in_force {
-        weights::put_in_force(&state_dir, &own, &serde_json::to_string_pretty(&card)?)?;
-    }
+    let words = serde_json::to_string_pretty(&card)?;
+    let puts_in_force = report.is_better
+        && match (arguments.dry_run, arguments.nightly) {
+            (true, _) => false,
+            (false, true) => weights::put_in_force_unless_undone(&state_dir, &own, &words)?,
+            (false, false) => weights::put_in_force(&state_dir, &own, &words).map(|()| true)?,
+        };
     if arguments.json {
         let mut body = card;
         body["trained"] = true.into();
         body["put_in_force"] = puts_in_force.into();
+        body["undone"] = weights::is_undone(&state_dir).into();
         println!("{}", serde_json::to_string_pretty(&body)?);
         return Ok(ExitCode::SUCCESS);
     }
