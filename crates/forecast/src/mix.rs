@@ -263,9 +263,11 @@ impl Mix {
 
 /// How loud a member speaks among equals.
 fn voice(member: Member, horizon: Horizon) -> f32 {
-    match (member, horizon) {
-        (Member::Trees, Horizon::After1s) => TREES_COUNT_NEXT,
-        (Member::Trees, _) => TREES_COUNT,
-        _ => 1.0,
+    if member != Member::Trees {
+        return 1.0;
+    }
+    match horizon {
+        Horizon::After1s => TREES_COUNT_NEXT,
+        Horizon::After5s | Horizon::After15s | Horizon::After60s | Horizon::Mean15s => TREES_COUNT,
     }
 }
