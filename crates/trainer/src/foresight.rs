@@ -51,6 +51,7 @@ pub fn learn(arguments: &Arguments) -> Result<()> {
         networks: arguments.networks as usize,
         course: Course { steps: arguments.steps, seed: arguments.seed, ..Course::default() },
         growth: None,
+        unrolling: None,
         from: None,
     };
     let school = School::open(&Recorded::lessons(&all), &curriculum).context("there is nothing to learn from")?;
