@@ -1,0 +1,7 @@
+//! What the programs do with single frames, in this machine's kernel. Needs root.
+
+mod counting;
+mod frames;
+mod keeping;
+mod kernel;
+mod steering;
