@@ -37,6 +37,8 @@
 
 MAP(flows, BPF_MAP_TYPE_LRU_HASH, struct flow_key, struct flow_value, 262144);
 MAP(verdicts, BPF_MAP_TYPE_LRU_HASH, struct flow_key, struct verdict, 262144);
+/* Room for the datagrams that are on their way in parts at one time; a later part that finds no first has no ports. */
+MAP(fragments, BPF_MAP_TYPE_LRU_HASH, struct fragment_key, struct fragment_ports, 4096);
 MAP(devices_by_mac, BPF_MAP_TYPE_HASH, struct mac_key, __u32, SLOTS);
 MAP(devices_by_address, BPF_MAP_TYPE_HASH, struct address_key, __u32, SLOTS);
 MAP(counters, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct counter, SLOTS * CLASSES * 2);
@@ -76,6 +78,7 @@ struct packet {
 	__u8 protocol;
 	__u8 traffic_class;
 	__u8 notable; /* tells names or devices: always sent up */
+	__u8 later;   /* a part of a datagram whose first part was seen: what it holds tells nothing by itself */
 };
 
 enum parsed { PARSED, NOT_IP, MALFORMED };
@@ -130,6 +133,53 @@ static __always_inline enum parsed parse_transport(struct __sk_buff *skb, struct
 	return PARSED;
 }
 
+static __always_inline int has_ports(__u8 protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
+}
+
+static __always_inline void name_fragment(struct fragment_key *key, const struct packet *p, __u32 id)
+{
+	__builtin_memcpy(key->source, &p->source, 16);
+	__builtin_memcpy(key->destination, &p->destination, 16);
+	key->id = id;
+	key->protocol = p->protocol;
+	key->zero[0] = key->zero[1] = key->zero[2] = 0;
+}
+
+/* The first part of a datagram has the ports; they are kept for those that follow. */
+static __always_inline enum parsed parse_first_fragment(struct __sk_buff *skb, struct packet *p, __u32 at, __u32 id)
+{
+	struct fragment_ports ports;
+	struct fragment_key key;
+	enum parsed parsed = parse_transport(skb, p, at);
+
+	if (parsed != PARSED || !has_ports(p->protocol))
+		return parsed;
+	name_fragment(&key, p, id);
+	ports.source = p->source_port;
+	ports.destination = p->destination_port;
+	bpf_map_update_elem(&fragments, &key, &ports, BPF_ANY);
+	return PARSED;
+}
+
+static __always_inline enum parsed parse_later_fragment(struct packet *p, __u32 id)
+{
+	const struct fragment_ports *ports;
+	struct fragment_key key;
+
+	if (!has_ports(p->protocol))
+		return PARSED;
+	name_fragment(&key, p, id);
+	ports = bpf_map_lookup_elem(&fragments, &key);
+	if (ports) {
+		p->source_port = ports->source;
+		p->destination_port = ports->destination;
+		p->later = 1;
+	}
+	return PARSED;
+}
+
 static __always_inline enum parsed parse_ipv4(struct __sk_buff *skb, struct packet *p, __u32 at)
 {
 	struct iphdr ip;
@@ -150,9 +200,10 @@ static __always_inline enum parsed parse_ipv4(struct __sk_buff *skb, struct pack
 	p->traffic_class = ip.tos;
 	at += ip.ihl * 4;
 	p->payload = at;
-	/* Only the first fragment has ports. */
 	if (ip.frag_off & bpf_htons(0x1fff))
-		return PARSED;
+		return parse_later_fragment(p, ip.id);
+	if (ip.frag_off & bpf_htons(0x2000))
+		return parse_first_fragment(skb, p, at, ip.id);
 	return parse_transport(skb, p, at);
 }
 
@@ -172,7 +223,8 @@ static __always_inline enum parsed parse_ipv6(struct __sk_buff *skb, struct pack
 	at += sizeof(ip);
 #pragma unroll
 	for (int i = 0; i < EXTENSIONS; i++) {
-		__u8 extension[4];
+		__u8 extension[8];
+		__u32 id;
 
 		switch (next) {
 		case IPPROTO_HOPOPTS:
@@ -190,14 +242,20 @@ static __always_inline enum parsed parse_ipv6(struct __sk_buff *skb, struct pack
 			at += (extension[1] + 2) * 4;
 			break;
 		case IPPROTO_FRAGMENT:
-			if (bpf_skb_load_bytes(skb, at, extension, 4))
+			if (bpf_skb_load_bytes(skb, at, extension, 8))
 				return MALFORMED;
 			next = extension[0];
 			at += 8;
+			__builtin_memcpy(&id, extension + 4, 4);
 			if (extension[2] || extension[3] & 0xf8) {
 				p->protocol = next;
 				p->payload = at;
-				return PARSED;
+				return parse_later_fragment(p, id);
+			}
+			/* Extension headers behind this one would be parts of the datagram: rare enough to have no ports. */
+			if (extension[3] & 1 && has_ports(next)) {
+				p->protocol = next;
+				return parse_first_fragment(skb, p, at, id);
 			}
 			break;
 		default:
@@ -564,7 +622,7 @@ static __always_inline __u32 account(struct __sk_buff *skb, const struct config 
 
 	if (p.notable) {
 		send_up(skb, stats, wire_length, packets, direction, slot, class, flags & FLOW_LOCAL, now);
-	} else if (!(flags & FLOW_SETTLED) && flow->sampled < config->sample_limit) {
+	} else if (!(flags & FLOW_SETTLED) && !p.later && flow->sampled < config->sample_limit) {
 		flow->sampled++;
 		send_up(skb, stats, wire_length, packets, direction, slot, class, flags & FLOW_LOCAL, now);
 	}

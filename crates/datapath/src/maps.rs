@@ -4,7 +4,7 @@ use std::mem::{offset_of, size_of};
 use vocab::{Address, DeviceId, Direction, Endpoint, FlowKey, IpProtocol, Side, TrafficClass};
 
 /// `LAYOUT`: maps of another layout are not adopted.
-pub(crate) const LAYOUT: u32 = 2;
+pub(crate) const LAYOUT: u32 = 3;
 /// `CLASSES`: columns of the counters.
 pub(crate) const CLASSES: usize = 16;
 /// `STEERING`.

@@ -1,9 +1,9 @@
 //! What is counted, for whom, and which way.
 
 use crate::kernel::*;
-use datapath::{ClassCount, Counted, DOWNLOAD_MAJOR, FlowReading, Hook, Setting, SteeringMode};
+use datapath::{ClassCount, Counted, DOWNLOAD_MAJOR, FlowReading, Hook, Setting, Slot, SteeringMode};
 use proptest::prelude::*;
-use vocab::{Address, DeviceId, Direction, Endpoint, FlowKey, IpProtocol, Side, TrafficClass};
+use vocab::{Address, DeviceId, Direction, Endpoint, FlowKey, IpProtocol, MacAddress, Side, TrafficClass};
 
 #[test]
 fn both_directions_of_a_flow_are_counted_once_each() {
@@ -123,4 +123,42 @@ fn merged_segments_count_as_on_the_wire() {
     kernel.run(Hook::LanEgress, &down(video().back(), 3_000), sent);
     let totals: Vec<_> = kernel.counters().into_iter().map(|count| count.total).collect();
     assert_eq!(totals, [counted(3 * 54 + 3_000, 3); 2]);
+}
+
+#[test]
+fn merged_segments_that_nobody_has_counted_count_too() {
+    let Some(mut kernel) = Kernel::new("dodgy") else { return };
+    kernel.classes.assign(DeviceId::Mac(PHONE)).unwrap();
+    // A guest's card states the size of its segments, not their number.
+    let merged = Setting { segments: 0, segment_bytes: 1_000, ..Setting::default() };
+    let udp = ends(IpProtocol::UDP, ("192.168.1.20", 50_000), ("203.0.113.9", 443));
+    for (flow, headers, payload, packets) in [(video(), 54, 2_500, 3), (udp, 42, 1_000, 1), (udp.back(), 42, 2_001, 3)]
+    {
+        let before = kernel.datapath.stats().unwrap().upload;
+        kernel.run(Hook::LanIngress, &up(flow, payload), merged);
+        let after = kernel.datapath.stats().unwrap().upload;
+        let moved = (after.bytes.0 - before.bytes.0, after.packets - before.packets);
+        assert_eq!(moved, (packets * headers + payload as u64, packets), "{flow:?} {payload}");
+    }
+}
+
+#[test]
+fn counters_of_all_devices_are_read_in_one_go() {
+    let Some(mut kernel) = Kernel::new("batch") else { return };
+    // So many rows that they come in many batches: the last slot is in the last.
+    let device = |number: u16| MacAddress([2, 0, 0, 0, (number >> 8) as u8, number as u8]);
+    let slots: Vec<Slot> =
+        (1..=Slot::MAX.number()).map(|number| kernel.classes.assign(DeviceId::Mac(device(number))).unwrap()).collect();
+    let some: [u16; 9] = [1, 2, 127, 128, 129, 2_047, 2_048, 4_093, 4_094];
+    for number in some {
+        let mut frame = down(video().back(), usize::from(number % 1_000));
+        frame[..6].copy_from_slice(&device(number).0);
+        // Each device has an address of its own, else it were one flow.
+        frame[32..34].copy_from_slice(&number.to_be_bytes());
+        kernel.download(&frame);
+    }
+    let counts: Vec<_> = kernel.counters().into_iter().map(|count| (count.slot, count.total)).collect();
+    let expected =
+        some.map(|number| (Some(slots[usize::from(number) - 1]), counted(54 + u64::from(number % 1_000), 1)));
+    assert_eq!(counts, expected);
 }

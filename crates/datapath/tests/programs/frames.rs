@@ -3,7 +3,7 @@
 use crate::kernel::*;
 use datapath::{Hook, Setting, SteeringMode};
 use proptest::prelude::*;
-use vocab::{ByteCount, FlowKey, IpProtocol, MacAddress, TrafficClass};
+use vocab::{ByteCount, DeviceId, FlowKey, IpProtocol, MacAddress, TrafficClass};
 
 #[test]
 fn frames_come_up_whole_until_the_verdict_is_settled() {
@@ -82,12 +82,16 @@ fn tags_fragments_and_extension_headers_are_seen_through() {
     check("authentication header", v6(51, authentication, flow_v6(5)), flow_v6(5).key());
     let first = [vec![17, 0, 0, 1, 0, 0, 0, 9], transport(flow_v6(6), 20)].concat();
     check("first fragment", v6(44, first, flow_v6(6)), flow_v6(6).key());
-    let later = [vec![17, 0, 0, 8, 0, 0, 0, 9], vec![0x55; 20]].concat();
+    let later = [vec![17, 0, 0, 8, 0, 0, 0, 10], vec![0x55; 20]].concat();
     let no_ports = ends(IpProtocol::UDP, ("fd00::20", 0), ("2001:db8::9", 0));
-    check("later fragment", v6(44, later, flow_v6(6)), no_ports.key());
+    check("later fragment of nothing seen", v6(44, later, flow_v6(6)), no_ports.key());
     let mut fragment = [ethernet(PHONE, GATEWAY, &[], 0x0800), packet(flow(7), 0, 20)].concat();
     fragment[20..22].copy_from_slice(&[0, 185]);
-    check("later IPv4 fragment", fragment, ends(IpProtocol::UDP, ("192.168.1.20", 0), ("203.0.113.9", 0)).key());
+    check(
+        "later IPv4 fragment of nothing seen",
+        fragment,
+        ends(IpProtocol::UDP, ("192.168.1.20", 0), ("203.0.113.9", 0)).key(),
+    );
     let mut options = packet(flow(8), 0, 20);
     options[0] = 0x46;
     options.splice(20..20, [1, 1, 1, 0]);
@@ -162,4 +166,52 @@ fn any_bytes_are_survived() {
             Ok(())
         })
         .unwrap();
+}
+
+/// The parts of a datagram as they follow each other: the first has the ports, the last ends it.
+fn parts(ends: Ends, id: u8) -> Vec<Vec<u8>> {
+    let datagram = transport(ends, 40);
+    let pieces: Vec<&[u8]> = datagram.chunks(16).collect();
+    let last = pieces.len() - 1;
+    let part = |(number, piece): (usize, &&[u8])| {
+        let (offset, more) = (number as u8 * 2, number < last);
+        if ends.from.address.ip().is_ipv6() {
+            let header = [ends.protocol.0, 0, 0, offset << 3 | u8::from(more), 0, 0, 0, id];
+            return packet_v6(ends, 0, 44, &[&header[..], piece].concat());
+        }
+        let mut ip = packet(ends, 0, 0)[..20].to_vec();
+        ip[2..4].copy_from_slice(&(20 + piece.len() as u16).to_be_bytes());
+        ip[4..8].copy_from_slice(&[0, id, if more { 0x20 } else { 0 }, offset]);
+        [ip, piece.to_vec()].concat()
+    };
+    let ethernet = ethernet(PHONE, GATEWAY, &[], ethertype(ends));
+    pieces.iter().enumerate().map(part).map(|ip| [ethernet.clone(), ip].concat()).collect()
+}
+
+#[test]
+fn the_parts_of_a_datagram_follow_their_first() {
+    let Some(mut kernel) = Kernel::new("parts") else { return };
+    kernel.classes.assign(DeviceId::Mac(PHONE)).unwrap();
+    let game = ends(IpProtocol::UDP, ("192.168.1.20", 27_000), ("203.0.113.9", 27_015));
+    let game_v6 = ends(IpProtocol::UDP, ("fd00::20", 27_000), ("2001:db8::9", 27_015));
+    for ends in [game, game_v6] {
+        kernel.flows.set_verdicts(&[(ends.key(), TrafficClass::Gaming, false)]).unwrap();
+        let parts = parts(ends, 7);
+        assert_eq!(parts.len(), 3);
+        parts.iter().for_each(|part| drop(kernel.upload(part)));
+        let flow = kernel.flows().into_iter().find(|flow| flow.key == ends.key()).unwrap();
+        let all: usize = parts.iter().map(Vec::len).sum();
+        let sent = flow.from_low.bytes + flow.from_high.bytes;
+        assert_eq!((flow.class, sent), (TrafficClass::Gaming, ByteCount(all as u64)));
+        assert_eq!(kernel.came_up(), [parts[0].len()], "what follows the first tells nothing by itself");
+    }
+    assert_eq!(kernel.flows().len(), 2);
+    // A part whose first was never seen belongs to a flow without ports.
+    kernel.upload(&parts(game, 8)[1]);
+    let portless = ends(IpProtocol::UDP, ("192.168.1.20", 0), ("203.0.113.9", 0));
+    assert!(kernel.flows().iter().any(|flow| flow.key == portless.key()));
+    // Nor do parts of another's datagram with the same number follow.
+    let other = ends(IpProtocol::UDP, ("192.168.1.21", 27_000), ("203.0.113.9", 27_015));
+    kernel.upload(&parts(other, 7)[1]);
+    assert!(!kernel.flows().iter().any(|flow| flow.key == other.key()));
 }

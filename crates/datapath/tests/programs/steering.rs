@@ -97,3 +97,59 @@ fn devices_get_their_slot_with_the_next_packet() {
     assert_eq!(kernel.classes.assign(laptop).unwrap(), by_mac, "the first free one");
     assert!(!kernel.counters().iter().any(|count| count.slot == Some(by_mac)), "counts are not inherited");
 }
+
+#[test]
+fn unknown_devices_wait_in_the_default_leaf() {
+    let Some(mut kernel) = Kernel::new("unknown") else { return };
+    kernel.steering.set_steering(SteeringMode::On).unwrap();
+    let default = u32::from(datapath::DEFAULT_MINOR);
+    kernel.flows.set_verdicts(&[(video().key(), TrafficClass::Streaming, true)]).unwrap();
+    assert_eq!(kernel.upload(&up(video(), 9)).mark, MARK | default);
+    let to_nobody = kernel.download(&down(video().back(), 9));
+    assert_eq!(to_nobody.priority, u32::from(DOWNLOAD_MAJOR) << 16 | default);
+    assert_eq!(kernel.datapath.stats().unwrap().steered_default, 2);
+}
+
+#[test]
+fn a_flow_moves_to_another_leaf_with_the_packet_after_its_verdict() {
+    let Some(mut kernel) = Kernel::new("moves") else { return };
+    let slot = kernel.classes.assign(DeviceId::Mac(PHONE)).unwrap();
+    kernel.steering.set_steering(SteeringMode::On).unwrap();
+    for class in TrafficClass::ALL {
+        for direction in Direction::ALL {
+            kernel.steering.set_leaf(slot, class, direction, Leaf::Present).unwrap();
+        }
+    }
+    for class in TrafficClass::ALL.into_iter().rev() {
+        kernel.flows.set_verdicts(&[(video().key(), class, false)]).unwrap();
+        let minor = u32::from(slot.class_minor(class));
+        assert_eq!(kernel.upload(&up(video(), 9)).mark, MARK | minor, "{class}");
+        let out = kernel.download(&down(video().back(), 9));
+        assert_eq!(out.priority, u32::from(DOWNLOAD_MAJOR) << 16 | minor, "{class}");
+    }
+}
+
+#[test]
+fn marks_are_written_behind_tags_too() {
+    let Some(mut kernel) = Kernel::new("mark_tags") else { return };
+    kernel.steering.set_dscp(Some(TrafficClass::ALL.map(TrafficClass::dscp))).unwrap();
+    let video_v6 = ends(IpProtocol::TCP, ("fd00::20", 50_000), ("2001:db8::9", 443));
+    for flow in [video(), video_v6] {
+        kernel.flows.set_verdicts(&[(flow.key(), TrafficClass::Voice, true)]).unwrap();
+        let tagged = ethernet(PHONE, GATEWAY, &[[0x88, 0xa8, 0, 7], [0x81, 0, 0, 7]], ethertype(flow));
+        let mut pppoe = ethernet(PHONE, GATEWAY, &[], 0x8864);
+        let protocol = if ethertype(flow) == 0x0800 { 0x21 } else { 0x57 };
+        pppoe.extend([0x11, 0, 0, 1, 0, 0, 0, protocol]);
+        for front in [tagged, pppoe] {
+            let frame = [front.clone(), packet(flow, 3, 100)].concat();
+            let after = kernel.upload(&frame).frame;
+            let ip = &after[front.len()..];
+            let is = if ip[0] >> 4 == 4 { ip[1] } else { ip[0] << 4 | ip[1] >> 4 };
+            assert_eq!(is, TrafficClass::Voice.dscp() << 2 | 3);
+            if ip[0] >> 4 == 4 {
+                assert_eq!(checksum(&ip[..20]), 0);
+            }
+            assert_eq!((&after[..front.len()], &ip[12..]), (&front[..], &frame[front.len() + 12..]));
+        }
+    }
+}
