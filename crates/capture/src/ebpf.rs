@@ -3,7 +3,7 @@
 use crate::{
     AggregateCounts, CaptureError, Counting, FlowCounts, Frame, Moved, Observation, Polled, Source, SourceCounts,
 };
-use datapath::{ClassMap, Counted, Datapath, Events, FlowMap, Slot, sys};
+use datapath::{ClassMap, Counted, Datapath, Events, FlowMap, ProtectedFlows, Slot, sys};
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,6 +21,7 @@ pub struct EbpfSource {
     events: Events,
     classes: ClassMap,
     flows: FlowMap,
+    protected: ProtectedFlows,
     /// What was read last, to tell what is new.
     last_counts: HashMap<(Slot, TrafficClass, Direction), Counted, foldhash::fast::RandomState>,
     last_flows: HashMap<FlowKey, (Counted, Counted, u64, Reading), foldhash::fast::RandomState>,
@@ -44,6 +45,7 @@ impl EbpfSource {
             events,
             classes: datapath.classes()?,
             flows: datapath.flows(),
+            protected: datapath.protected()?,
             last_counts: HashMap::default(),
             last_flows: HashMap::default(),
             reading: 0,
@@ -145,10 +147,11 @@ impl Source for EbpfSource {
 
         let (clocks, reading) = (self.clocks, self.reading);
         let time = |ns| Timestamp::from_unix_nanos(clocks.unix_at(ns));
-        let last_flows = &mut self.last_flows;
+        let (last_flows, protected) = (&mut self.last_flows, &mut self.protected);
         self.flows.read_flows(|flow| {
             let now = (flow.from_low, flow.from_high, flow.first_ns, reading);
             let before = last_flows.insert(flow.key, now);
+            protected.observe(&flow);
             if flow.local {
                 return;
             }
@@ -172,6 +175,7 @@ impl Source for EbpfSource {
                 }));
             }
         })?;
+        self.protected.turn(clocks.monotonic_ns)?;
         // What has left the kernel's table leaves ours.
         self.last_flows.retain(|_, (.., seen)| *seen == reading);
         Ok(())

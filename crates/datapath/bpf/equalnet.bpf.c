@@ -37,6 +37,8 @@
 
 MAP(flows, BPF_MAP_TYPE_LRU_HASH, struct flow_key, struct flow_value, 262144);
 MAP(verdicts, BPF_MAP_TYPE_LRU_HASH, struct flow_key, struct verdict, 262144);
+/* No LRU: what stands here makes room for nobody. User space puts established flows of protected classes here. */
+MAP(protected, BPF_MAP_TYPE_HASH, struct flow_key, struct verdict, PROTECTED);
 /* Room for the datagrams that are on their way in parts at one time; a later part that finds no first has no ports. */
 MAP(fragments, BPF_MAP_TYPE_LRU_HASH, struct fragment_key, struct fragment_ports, 4096);
 MAP(devices_by_mac, BPF_MAP_TYPE_HASH, struct mac_key, __u32, SLOTS);
@@ -327,6 +329,13 @@ static __always_inline int order(const struct packet *p, struct flow_key *key)
 	return from_low;
 }
 
+static __always_inline const struct verdict *find_verdict(const struct flow_key *key)
+{
+	const struct verdict *verdict = bpf_map_lookup_elem(&protected, key);
+
+	return verdict ? verdict : bpf_map_lookup_elem(&verdicts, key);
+}
+
 static __always_inline __u16 find_device(const __u8 *mac, const union address *address)
 {
 	struct mac_key by_mac = {};
@@ -535,7 +544,7 @@ static __always_inline __u32 account(struct __sk_buff *skb, const struct config 
 	from_low = order(&p, &key);
 	flow = bpf_map_lookup_elem(&flows, &key);
 	if (!flow) {
-		struct verdict *verdict;
+		const struct verdict *verdict;
 
 		__builtin_memset(&fresh, 0, sizeof(fresh));
 		fresh.first_ns = now;
@@ -543,7 +552,7 @@ static __always_inline __u32 account(struct __sk_buff *skb, const struct config 
 		fresh.verdict_epoch = config->verdict_epoch;
 		fresh.class = UNCLASSIFIED;
 		/* The flow may have been here before and made room for others. */
-		verdict = bpf_map_lookup_elem(&verdicts, &key);
+		verdict = find_verdict(&key);
 		if (verdict) {
 			fresh.class = verdict->class;
 			fresh.flags = verdict->settled ? FLOW_SETTLED : 0;
@@ -575,7 +584,7 @@ static __always_inline __u32 account(struct __sk_buff *skb, const struct config 
 	if (flow->verdict_epoch != config->verdict_epoch) {
 		/* Read first: a verdict written after this look-up comes with another epoch. */
 		__u32 epoch = config->verdict_epoch;
-		struct verdict *verdict = bpf_map_lookup_elem(&verdicts, &key);
+		const struct verdict *verdict = find_verdict(&key);
 
 		if (verdict) {
 			if (flow->class != verdict->class) {

@@ -10,9 +10,10 @@
 #include <linux/types.h>
 
 /* Grows with every change of this file: pinned maps of another layout are not adopted. */
-#define LAYOUT 3
+#define LAYOUT 4
 
 #define SLOTS 4096
+#define PROTECTED 16384 /* flows that keep their class whatever comes */
 #define CLASSES 16 /* room for 11 */
 #define CLASS_COUNT 11
 #define UNCLASSIFIED 10
@@ -57,6 +58,7 @@ struct flow_value {
 #define FLOW_SETTLED 1 /* the verdict will not change any more: no samples */
 #define FLOW_LOCAL 2   /* ends at the gateway itself: no traffic of the link */
 
+/* Both of the map whose entries make room for others and of the one whose entries do not. */
 struct verdict {
 	__u8 class;
 	__u8 settled;

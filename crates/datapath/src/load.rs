@@ -6,6 +6,7 @@
 
 use crate::events::Events;
 use crate::maps::{LAYOUT, RawAddress, RawConfig, RawCounter, RawFlowKey, RawFlowValue, RawMac, RawStats, RawVerdict};
+use crate::protected::ProtectedFlows;
 use crate::readings::{ClassMap, FlowMap};
 use crate::steering::Steering;
 use crate::sys::{self, KernelMap, Plain};
@@ -72,6 +73,7 @@ pub enum Adopted {
 pub(crate) struct Maps {
     pub flows: KernelMap<RawFlowKey, RawFlowValue>,
     pub verdicts: KernelMap<RawFlowKey, RawVerdict>,
+    pub protected: KernelMap<RawFlowKey, RawVerdict>,
     pub devices_by_mac: KernelMap<RawMac, u32>,
     pub devices_by_address: KernelMap<RawAddress, u32>,
     pub counters: KernelMap<u32, RawCounter>,
@@ -298,6 +300,7 @@ impl Datapath {
         let maps = Maps {
             flows: take(&mut ebpf, "flows")?,
             verdicts: take(&mut ebpf, "verdicts")?,
+            protected: take(&mut ebpf, "protected")?,
             devices_by_mac: take(&mut ebpf, "devices_by_mac")?,
             devices_by_address: take(&mut ebpf, "devices_by_address")?,
             counters: take(&mut ebpf, "counters")?,
@@ -503,6 +506,14 @@ impl Datapath {
     /// Flows and verdicts.
     pub fn flows(&self) -> FlowMap {
         FlowMap { maps: Arc::clone(&self.maps) }
+    }
+
+    /// The flows that keep their class whatever comes, as they are now. Whoever owns it keeps them: open one.
+    ///
+    /// # Errors
+    /// The map cannot be read.
+    pub fn protected(&self) -> Result<ProtectedFlows, DatapathError> {
+        ProtectedFlows::open(Arc::clone(&self.maps))
     }
 
     /// Devices and counters, as they are now. Whoever owns it gives out the slots: open one.

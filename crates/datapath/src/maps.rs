@@ -4,7 +4,9 @@ use std::mem::{offset_of, size_of};
 use vocab::{Address, DeviceId, Direction, Endpoint, FlowKey, IpProtocol, Side, TrafficClass};
 
 /// `LAYOUT`: maps of another layout are not adopted.
-pub(crate) const LAYOUT: u32 = 3;
+pub(crate) const LAYOUT: u32 = 4;
+/// `PROTECTED`: flows that keep their class whatever comes.
+pub(crate) const PROTECTED: usize = 16_384;
 /// `CLASSES`: columns of the counters.
 pub(crate) const CLASSES: usize = 16;
 /// `STEERING`.

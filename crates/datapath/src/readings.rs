@@ -132,6 +132,12 @@ impl FlowMap {
             let raw = RawVerdict { class: class.index() as u8, settled: u8::from(*settled), zero: 0 };
             // One that cannot be written keeps the others from nothing.
             outcome = outcome.and(self.maps.verdicts.set(&(*key).into(), &raw));
+            // The kernel looks there first.
+            outcome = outcome.and(if class.is_protected() {
+                self.maps.protected.replace(&(*key).into(), &raw).map(drop)
+            } else {
+                self.maps.protected.remove(&(*key).into()).map(drop)
+            });
         }
         // After the verdicts: a packet that sees the new epoch finds them.
         self.maps.change_config(|config| config.verdict_epoch = config.verdict_epoch.wrapping_add(1))?;

@@ -45,6 +45,8 @@ const BPF_MAP_UPDATE_ELEM: libc::c_long = 2;
 const BPF_MAP_DELETE_ELEM: libc::c_long = 3;
 const BPF_MAP_GET_NEXT_KEY: libc::c_long = 4;
 const BPF_MAP_LOOKUP_BATCH: libc::c_long = 24;
+/// Only where something is already.
+const BPF_EXIST: u64 = 2;
 
 #[repr(C)]
 struct ElementAttributes {
@@ -140,6 +142,11 @@ impl<K: Plain, V: Plain> KernelMap<K, V> {
     /// Puts `value` at `key`, of a map that is not per-CPU.
     pub(crate) fn set(&self, key: &K, value: &V) -> io::Result<()> {
         self.element(BPF_MAP_UPDATE_ELEM, key, std::ptr::from_ref(value) as u64, 0).map(drop)
+    }
+
+    /// Puts `value` at `key` if something is there; whether it was.
+    pub(crate) fn replace(&self, key: &K, value: &V) -> io::Result<bool> {
+        self.element(BPF_MAP_UPDATE_ELEM, key, std::ptr::from_ref(value) as u64, BPF_EXIST)
     }
 
     /// Puts zeros at `key` of a per-CPU map.

@@ -24,11 +24,15 @@ pub(crate) struct Kernel {
 }
 
 impl Kernel {
-    /// `None` without the right to load programs.
+    /// Small enough that a test can fill it; `None` without the right to load programs.
     pub(crate) fn new(name: &str) -> Option<Kernel> {
+        let small = DatapathSettings { max_flows: 4_096, ring_bytes: 1 << 20, sample_limit: 3, ..Default::default() };
+        Kernel::sized(name, small)
+    }
+
+    pub(crate) fn sized(name: &str, settings: DatapathSettings) -> Option<Kernel> {
         let pin_dir = PathBuf::from(format!("/sys/fs/bpf/datapath_{name}_{}", std::process::id()));
-        let settings =
-            DatapathSettings { pin_dir: pin_dir.clone(), max_flows: 4_096, ring_bytes: 1 << 20, sample_limit: 3 };
+        let settings = DatapathSettings { pin_dir: pin_dir.clone(), ..settings };
         let mut datapath = match Datapath::load_or_adopt(&settings) {
             Ok(datapath) => datapath,
             Err(DatapathError::Permission { .. } | DatapathError::NoBpf) => {

@@ -4,4 +4,5 @@ mod counting;
 mod frames;
 mod keeping;
 mod kernel;
+mod protecting;
 mod steering;
