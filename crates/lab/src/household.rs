@@ -209,21 +209,25 @@ impl Household {
 
     /// Starts an agent at `place`.
     pub fn start(&mut self, place: &Place, activity: Activity) -> Result<Agent> {
-        let namespace = match place {
-            Place::Gateway => &self.gateway,
-            Place::Net => &self.net,
-            Place::Device(name) => self.inside.get(name).with_context(|| format!("there is no device {name}"))?,
-        };
         self.agents_started += 1;
         Agent::start(
             &self.program,
-            namespace,
+            self.at(place)?,
             place.clone(),
             self.agents_started,
             activity,
             &self.authority(),
             self.reports.0.clone(),
         )
+    }
+
+    /// The namespace of `place`.
+    pub(crate) fn at(&self, place: &Place) -> Result<&Namespace> {
+        Ok(match place {
+            Place::Gateway => &self.gateway,
+            Place::Net => &self.net,
+            Place::Device(name) => self.inside.get(name).with_context(|| format!("there is no device {name}"))?,
+        })
     }
 
     /// Starts an agent on the device named `device`.

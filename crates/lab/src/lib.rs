@@ -14,6 +14,7 @@ mod agents;
 mod api;
 mod daemon;
 mod demo;
+pub mod guest;
 mod household;
 mod judge;
 mod namespace;

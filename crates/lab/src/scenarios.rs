@@ -35,12 +35,12 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    fn new(scenario: &str) -> Outcome {
+    pub(crate) fn new(scenario: &str) -> Outcome {
         Outcome { scenario: scenario.to_owned(), ..Outcome::default() }
     }
 
     /// Writes down a figure.
-    fn figure(&mut self, name: &str, value: f64) {
+    pub(crate) fn figure(&mut self, name: &str, value: f64) {
         self.figures.insert(name.to_owned(), value);
     }
 

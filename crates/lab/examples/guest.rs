@@ -1,0 +1,24 @@
+//! The lab inside the emulated machine of `cargo xtask lab --guest`: `SCENARIO PEER` tries one, nothing lists all.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    if let Some(code) = lab::hidden(&arguments) {
+        return code;
+    }
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match &words[..] {
+        [] => writeln!(std::io::stdout(), "{}", lab::guest::list().trim_end()).map_err(Into::into),
+        [scenario, peer] => lab::guest::run(scenario, peer),
+        _ => Err(anyhow::anyhow!("it takes a scenario and a peer, or nothing")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
