@@ -7,6 +7,7 @@ mod bench;
 mod browser;
 mod codegen;
 mod demo;
+mod guest;
 mod house;
 mod lab;
 mod node;
@@ -33,7 +34,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Run every test: format, lints, tidy, unit and property tests, dashboard, and (with root) the lab
     Test(test::Arguments),
-    /// Run the lab's scenarios on real kernel queues (needs root) and print what they measured
+    /// Run the lab's scenarios on real kernel queues (needs root) and print what they measured; with --guest in an
+    /// emulated machine with a stock kernel, beside other shapers
     Lab(lab::Arguments),
     /// Measure: packets per second, allocation time, rows per second, …
     Bench(bench::Arguments),

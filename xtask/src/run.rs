@@ -39,12 +39,17 @@ pub fn check(command: &mut Command) -> Result<()> {
 
 /// Runs to the end and gives what it printed.
 pub fn output(command: &mut Command) -> Result<String> {
+    Ok(String::from_utf8_lossy(&stdout(command)?).into_owned())
+}
+
+/// The same, byte by byte.
+pub fn stdout(command: &mut Command) -> Result<Vec<u8>> {
     let shown = shown(command);
     let output = command.output().with_context(|| format!("`{shown}` could not be started"))?;
     if !output.status.success() {
         bail!("`{shown}` failed ({}): {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    Ok(output.stdout)
 }
 
 fn shown(command: &Command) -> String {
