@@ -7,53 +7,14 @@
  * Compiled by the command in tests/object.rs, which compares the committed object byte by byte.
  */
 #include <linux/bpf.h>
-#include <linux/if_ether.h>
-#include <linux/in.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
 #include <linux/pkt_cls.h>
-#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
-#include "maps.h"
+#include "parse.h"
 
-#define ETH_P_QINQ 0x9100	 /* before 802.1ad had a number */
-#define ETH_P_PPPOE 0x8864	 /* RFC 2516, session stage */
-#define PPP_IP 0x0021		 /* RFC 1661, RFC 1332 */
-#define PPP_IPV6 0x0057		 /* RFC 5072 */
-#define EXTENSIONS 8		 /* of an IPv6 packet, at most; more are malformed */
 #define PACKET_HOST 0		 /* skb->pkt_type, linux/if_packet.h */
 #define PACKET_OTHERHOST 3
 #define AF_INET 2
 #define AF_INET6 10
-
-#define MAP(name, kind, key_type, value_type, entries)		\
-	struct {						\
-		__uint(type, kind);				\
-		__uint(max_entries, entries);			\
-		__type(key, key_type);				\
-		__type(value, value_type);			\
-		__uint(pinning, LIBBPF_PIN_BY_NAME);		\
-	} name SEC(".maps")
-
-MAP(flows, BPF_MAP_TYPE_LRU_HASH, struct flow_key, struct flow_value, 262144);
-MAP(verdicts, BPF_MAP_TYPE_LRU_HASH, struct flow_key, struct verdict, 262144);
-/* No LRU: what stands here makes room for nobody. User space puts established flows of protected classes here. */
-MAP(protected, BPF_MAP_TYPE_HASH, struct flow_key, struct verdict, PROTECTED);
-/* Room for the datagrams that are on their way in parts at one time; a later part that finds no first has no ports. */
-MAP(fragments, BPF_MAP_TYPE_LRU_HASH, struct fragment_key, struct fragment_ports, 4096);
-MAP(devices_by_mac, BPF_MAP_TYPE_HASH, struct mac_key, __u32, SLOTS);
-MAP(devices_by_address, BPF_MAP_TYPE_HASH, struct address_key, __u32, SLOTS);
-MAP(counters, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct counter, SLOTS * CLASSES * 2);
-MAP(steer, BPF_MAP_TYPE_ARRAY, __u32, __u32, 2 * 65536);
-MAP(statistics, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct stats, 1);
-MAP(configuration, BPF_MAP_TYPE_ARRAY, __u32, struct config, 1);
-MAP(ifbs, BPF_MAP_TYPE_HASH, __u32, __u32, 64); /* interface -> the IFB that shapes what it receives */
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4 << 20);
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} events SEC(".maps");
 
 struct small_record {
 	struct event event;
@@ -65,291 +26,42 @@ struct large_record {
 	__u8 frame[FRAME_MAX];
 };
 
-union address {
-	__u8 bytes[16];
-	__u32 words[4];
-	__u64 halves[2];
-};
-
-struct packet {
-	union address source, destination;
-	__u32 ip;      /* offset of the IP header, 0 if there is none */
-	__u32 payload; /* offset of what follows the headers we know */
-	__u16 source_port, destination_port;
-	__u8 version;
-	__u8 protocol;
-	__u8 traffic_class;
-	__u8 notable; /* tells names or devices: always sent up */
-	__u8 later;   /* a part of a datagram whose first part was seen: what it holds tells nothing by itself */
-};
-
-enum parsed { PARSED, NOT_IP, MALFORMED };
-
 /* Where in the topology a program stands. */
 enum place { LAN_INGRESS, LAN_EGRESS, HOST_INGRESS, HOST_EGRESS };
 
-/* Ports whose packets tell names and devices: DNS, DHCP, DHCPv6, SSDP, mDNS, LLMNR (IANA service names). */
-static __always_inline int is_notable_port(__u16 port)
+static __always_inline __u32 direction_of(enum place place)
 {
-	return port == 53 || port == 67 || port == 68 || port == 546 || port == 547 || port == 1900 || port == 5353 ||
-	       port == 5355;
+	return place == LAN_INGRESS || place == HOST_EGRESS ? UPLOAD : DOWNLOAD;
 }
 
-static __always_inline enum parsed parse_transport(struct __sk_buff *skb, struct packet *p, __u32 at)
-{
-	__be16 ports[2];
-
-	p->payload = at;
-	switch (p->protocol) {
-	case IPPROTO_TCP: {
-		__u8 offset;
-
-		if (bpf_skb_load_bytes(skb, at, ports, sizeof(ports)) || bpf_skb_load_bytes(skb, at + 12, &offset, 1))
-			return MALFORMED;
-		if ((offset >> 4) < 5)
-			return MALFORMED;
-		p->payload = at + (offset >> 4) * 4;
-		break;
-	}
-	case IPPROTO_UDP:
-		if (bpf_skb_load_bytes(skb, at, ports, sizeof(ports)))
-			return MALFORMED;
-		p->payload = at + 8;
-		break;
-	case IPPROTO_ICMPV6: {
-		__u8 type;
-
-		if (bpf_skb_load_bytes(skb, at, &type, 1))
-			return MALFORMED;
-		/* Router and neighbour discovery, RFC 4861. */
-		p->notable = type >= 133 && type <= 137;
-		return PARSED;
-	}
-	default:
-		/* No ports: the flow's key is the one that user space finds in the frame. */
-		return PARSED;
-	}
-	p->source_port = bpf_ntohs(ports[0]);
-	p->destination_port = bpf_ntohs(ports[1]);
-	p->notable = is_notable_port(p->source_port) || is_notable_port(p->destination_port);
-	return PARSED;
-}
-
-static __always_inline int has_ports(__u8 protocol)
-{
-	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
-}
-
-static __always_inline void name_fragment(struct fragment_key *key, const struct packet *p, __u32 id)
-{
-	__builtin_memcpy(key->source, &p->source, 16);
-	__builtin_memcpy(key->destination, &p->destination, 16);
-	key->id = id;
-	key->protocol = p->protocol;
-	key->zero[0] = key->zero[1] = key->zero[2] = 0;
-}
-
-/* The first part of a datagram has the ports; they are kept for those that follow. */
-static __always_inline enum parsed parse_first_fragment(struct __sk_buff *skb, struct packet *p, __u32 at, __u32 id)
-{
-	struct fragment_ports ports;
-	struct fragment_key key;
-	enum parsed parsed = parse_transport(skb, p, at);
-
-	if (parsed != PARSED || !has_ports(p->protocol))
-		return parsed;
-	name_fragment(&key, p, id);
-	ports.source = p->source_port;
-	ports.destination = p->destination_port;
-	bpf_map_update_elem(&fragments, &key, &ports, BPF_ANY);
-	return PARSED;
-}
-
-static __always_inline enum parsed parse_later_fragment(struct packet *p, __u32 id)
-{
-	const struct fragment_ports *ports;
-	struct fragment_key key;
-
-	if (!has_ports(p->protocol))
-		return PARSED;
-	name_fragment(&key, p, id);
-	ports = bpf_map_lookup_elem(&fragments, &key);
-	if (ports) {
-		p->source_port = ports->source;
-		p->destination_port = ports->destination;
-		p->later = 1;
-	}
-	return PARSED;
-}
-
-static __always_inline enum parsed parse_ipv4(struct __sk_buff *skb, struct packet *p, __u32 at)
-{
-	struct iphdr ip;
-	__u16 total;
-
-	if (bpf_skb_load_bytes(skb, at, &ip, sizeof(ip)) || ip.version != 4 || ip.ihl < 5)
-		return MALFORMED;
-	total = bpf_ntohs(ip.tot_len);
-	/* 0 is a merged packet above 64 kB. */
-	if (total && total < ip.ihl * 4)
-		return MALFORMED;
-	p->source.words[2] = p->destination.words[2] = bpf_htonl(0xffff);
-	p->source.words[3] = ip.saddr;
-	p->destination.words[3] = ip.daddr;
-	p->ip = at;
-	p->version = 4;
-	p->protocol = ip.protocol;
-	p->traffic_class = ip.tos;
-	at += ip.ihl * 4;
-	p->payload = at;
-	if (ip.frag_off & bpf_htons(0x1fff))
-		return parse_later_fragment(p, ip.id);
-	if (ip.frag_off & bpf_htons(0x2000))
-		return parse_first_fragment(skb, p, at, ip.id);
-	return parse_transport(skb, p, at);
-}
-
-static __always_inline enum parsed parse_ipv6(struct __sk_buff *skb, struct packet *p, __u32 at)
-{
-	struct ipv6hdr ip;
-	__u8 next;
-
-	if (bpf_skb_load_bytes(skb, at, &ip, sizeof(ip)) || ip.version != 6)
-		return MALFORMED;
-	__builtin_memcpy(&p->source, &ip.saddr, 16);
-	__builtin_memcpy(&p->destination, &ip.daddr, 16);
-	p->ip = at;
-	p->version = 6;
-	p->traffic_class = (ip.priority << 4) | (ip.flow_lbl[0] >> 4);
-	next = ip.nexthdr;
-	at += sizeof(ip);
-#pragma unroll
-	for (int i = 0; i < EXTENSIONS; i++) {
-		__u8 extension[8];
-		__u32 id;
-
-		switch (next) {
-		case IPPROTO_HOPOPTS:
-		case IPPROTO_ROUTING:
-		case IPPROTO_DSTOPTS:
-			if (bpf_skb_load_bytes(skb, at, extension, 2))
-				return MALFORMED;
-			next = extension[0];
-			at += (extension[1] + 1) * 8;
-			break;
-		case IPPROTO_AH: /* RFC 4302: words, less two */
-			if (bpf_skb_load_bytes(skb, at, extension, 2))
-				return MALFORMED;
-			next = extension[0];
-			at += (extension[1] + 2) * 4;
-			break;
-		case IPPROTO_FRAGMENT:
-			if (bpf_skb_load_bytes(skb, at, extension, 8))
-				return MALFORMED;
-			next = extension[0];
-			at += 8;
-			__builtin_memcpy(&id, extension + 4, 4);
-			if (extension[2] || extension[3] & 0xf8) {
-				p->protocol = next;
-				p->payload = at;
-				return parse_later_fragment(p, id);
-			}
-			/* Extension headers behind this one would be parts of the datagram: rare enough to have no ports. */
-			if (extension[3] & 1 && has_ports(next)) {
-				p->protocol = next;
-				return parse_first_fragment(skb, p, at, id);
-			}
-			break;
-		default:
-			p->protocol = next;
-			return parse_transport(skb, p, at);
-		}
-	}
-	return MALFORMED;
-}
-
-static __always_inline enum parsed parse(struct __sk_buff *skb, struct ethhdr *ethernet, struct packet *p)
-{
-	__u32 at = sizeof(*ethernet);
-	__be16 protocol;
-
-	if (bpf_skb_load_bytes(skb, 0, ethernet, sizeof(*ethernet)))
-		return MALFORMED;
-	protocol = ethernet->h_proto;
-#pragma unroll
-	for (int i = 0; i < 3; i++) {
-		__be16 tag[2];
-
-		if (protocol != bpf_htons(ETH_P_8021Q) && protocol != bpf_htons(ETH_P_8021AD) &&
-		    protocol != bpf_htons(ETH_P_QINQ))
-			break;
-		if (bpf_skb_load_bytes(skb, at, tag, sizeof(tag)))
-			return MALFORMED;
-		protocol = tag[1];
-		at += sizeof(tag);
-	}
-	if (protocol == bpf_htons(ETH_P_PPPOE)) {
-		__be16 ppp;
-
-		if (bpf_skb_load_bytes(skb, at + 6, &ppp, sizeof(ppp)))
-			return MALFORMED;
-		at += 8;
-		protocol = ppp == bpf_htons(PPP_IP) ? bpf_htons(ETH_P_IP) :
-			   ppp == bpf_htons(PPP_IPV6) ? bpf_htons(ETH_P_IPV6) : 0;
-	}
-	if (protocol == bpf_htons(ETH_P_IP))
-		return parse_ipv4(skb, p, at);
-	if (protocol == bpf_htons(ETH_P_IPV6))
-		return parse_ipv6(skb, p, at);
-	p->notable = protocol == bpf_htons(ETH_P_ARP);
-	return NOT_IP;
-}
-
-/* Orders the ends as vocab::FlowKey does: by address, then by port. Whether the source is the low end. */
-static __always_inline int order(const struct packet *p, struct flow_key *key)
-{
-	__u64 source_0 = bpf_be64_to_cpu(p->source.halves[0]), source_1 = bpf_be64_to_cpu(p->source.halves[1]);
-	__u64 other_0 = bpf_be64_to_cpu(p->destination.halves[0]), other_1 = bpf_be64_to_cpu(p->destination.halves[1]);
-	int from_low = source_0 != other_0 ? source_0 < other_0 :
-		       source_1 != other_1 ? source_1 < other_1 : p->source_port <= p->destination_port;
-
-	if (from_low) {
-		__builtin_memcpy(key->low, &p->source, 16);
-		__builtin_memcpy(key->high, &p->destination, 16);
-		key->low_port = p->source_port;
-		key->high_port = p->destination_port;
-	} else {
-		__builtin_memcpy(key->low, &p->destination, 16);
-		__builtin_memcpy(key->high, &p->source, 16);
-		key->low_port = p->destination_port;
-		key->high_port = p->source_port;
-	}
-	key->protocol = p->protocol;
-	key->zero[0] = key->zero[1] = key->zero[2] = 0;
-	return from_low;
-}
-
-static __always_inline const struct verdict *find_verdict(const struct flow_key *key)
+static __always_inline const struct verdict *find_verdict(const union key *key)
 {
 	const struct verdict *verdict = bpf_map_lookup_elem(&protected, key);
 
 	return verdict ? verdict : bpf_map_lookup_elem(&verdicts, key);
 }
 
-static __always_inline __u16 find_device(const __u8 *mac, const union address *address)
+/* The slot of the packet's device: it is the source of uploads and the destination of downloads. */
+static __noinline int find_device(struct __sk_buff *skb, const struct packet *p, __u32 direction)
 {
 	struct mac_key by_mac = {};
+	__u8 address[16];
 	__u32 *slot;
 
-	__builtin_memcpy(by_mac.mac, mac, 6);
+	bpf_skb_load_bytes(skb, direction == DOWNLOAD ? 0 : ETH_ALEN, by_mac.mac, sizeof(by_mac.mac));
 	slot = bpf_map_lookup_elem(&devices_by_mac, &by_mac);
-	if (!slot)
+	if (!slot) {
+		if ((direction == UPLOAD) == p->from_low)
+			__builtin_memcpy(address, p->key.flow.low, 16);
+		else
+			__builtin_memcpy(address, p->key.flow.high, 16);
 		slot = bpf_map_lookup_elem(&devices_by_address, address);
+	}
 	return slot ? *slot & (SLOTS - 1) : 0;
 }
 
 /* Whether a frame from the local side ends at the gateway itself. Asked once per flow. */
-static __always_inline int ends_here(struct __sk_buff *skb, const struct packet *p)
+static __noinline int ends_here(struct __sk_buff *skb, const struct packet *p)
 {
 	struct bpf_fib_lookup route = {};
 
@@ -357,14 +69,19 @@ static __always_inline int ends_here(struct __sk_buff *skb, const struct packet 
 	if (skb->pkt_type != PACKET_HOST)
 		return skb->pkt_type != PACKET_OTHERHOST;
 	route.ifindex = skb->ifindex;
+	if (p->from_low) {
+		__builtin_memcpy(route.ipv6_src, p->key.flow.low, 16);
+		__builtin_memcpy(route.ipv6_dst, p->key.flow.high, 16);
+	} else {
+		__builtin_memcpy(route.ipv6_src, p->key.flow.high, 16);
+		__builtin_memcpy(route.ipv6_dst, p->key.flow.low, 16);
+	}
+	route.family = AF_INET6;
 	if (p->version == 4) {
 		route.family = AF_INET;
-		route.ipv4_src = p->source.words[3];
-		route.ipv4_dst = p->destination.words[3];
-	} else {
-		route.family = AF_INET6;
-		__builtin_memcpy(route.ipv6_src, &p->source, 16);
-		__builtin_memcpy(route.ipv6_dst, &p->destination, 16);
+		/* The last four bytes of the mapped address. */
+		route.ipv4_src = route.ipv6_src[3];
+		route.ipv4_dst = route.ipv6_dst[3];
 	}
 	switch (bpf_fib_lookup(skb, &route, sizeof(route), 0)) {
 	case BPF_FIB_LKUP_RET_NOT_FWDED:
@@ -374,6 +91,13 @@ static __always_inline int ends_here(struct __sk_buff *skb, const struct packet 
 		return 0;
 	}
 }
+
+/* A packet on its way: what is said of it where it goes up, and where its flow begins. */
+struct passing {
+	struct event event;
+	enum place place;
+	__u32 zero;
+};
 
 /*
  * Between 1 and `most`, on one register: the verifier of 6.1 forgets bounds that the compiler proves on another.
@@ -388,37 +112,29 @@ static __always_inline int ends_here(struct __sk_buff *skb, const struct packet 
 		bounded + 1;							\
 	})
 
-static __always_inline void fill(struct event *event, struct __sk_buff *skb, __u32 wire_length, __u32 packets,
-				 __u32 direction, __u16 slot, __u8 class, __u8 local, __u64 now)
+/* Sends the frame up, as far as there is room in a record. */
+static __noinline int send_up(struct __sk_buff *skb, struct stats *stats, struct passing *passing)
 {
-	event->at_ns = now;
-	event->ifindex = skb->ifindex;
-	event->wire_length = wire_length;
-	event->captured = 0;
-	event->packets = packets;
-	event->slot = slot;
-	event->vlan_present = skb->vlan_present ? 1 : 0;
-	event->vlan_tci = skb->vlan_tci;
-	event->direction = direction;
-	event->local = local;
-	event->class = class;
-}
-
-static __always_inline void send_up(struct __sk_buff *skb, struct stats *stats, __u32 wire_length, __u32 packets,
-				    __u32 direction, __u16 slot, __u8 class, __u8 local, __u64 now)
-{
+	struct event *event = &passing->event;
 	__u64 length = skb->len;
 
+	event->ifindex = skb->ifindex;
+	event->captured = 0;
+	event->vlan_present = skb->vlan_present ? 1 : 0;
+	event->vlan_tci = skb->vlan_tci;
+	event->direction = direction_of(passing->place);
+	if (!event->at_ns)
+		event->at_ns = bpf_ktime_get_ns();
 	if (length == 0)
-		return;
+		return 0;
 	if (length <= FRAME_SMALL) {
 		struct small_record *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
 
 		if (!record) {
 			stats->ring_full++;
-			return;
+			return 0;
 		}
-		fill(&record->event, skb, wire_length, packets, direction, slot, class, local, now);
+		record->event = *event;
 		length = BOUND(length, FRAME_SMALL);
 		if (bpf_skb_load_bytes(skb, 0, record->frame, length) == 0)
 			record->event.captured = length;
@@ -428,15 +144,16 @@ static __always_inline void send_up(struct __sk_buff *skb, struct stats *stats, 
 
 		if (!record) {
 			stats->ring_full++;
-			return;
+			return 0;
 		}
-		fill(&record->event, skb, wire_length, packets, direction, slot, class, local, now);
+		record->event = *event;
 		length = BOUND(length, FRAME_MAX);
 		if (bpf_skb_load_bytes(skb, 0, record->frame, length) == 0)
 			record->event.captured = length;
 		bpf_ringbuf_submit(record, 0);
 	}
 	stats->frames++;
+	return 0;
 }
 
 /* The minor number of the leaf that takes a packet, or of the default leaf. */
@@ -464,12 +181,12 @@ static __always_inline __u32 leaf_of(struct stats *stats, __u32 direction, __u16
 }
 
 /* Writes the class into the DS field, ECN kept (RFC 2474, RFC 3168). */
-static __always_inline void mark(struct __sk_buff *skb, const struct packet *p, __u8 dscp)
+static __noinline int mark(struct __sk_buff *skb, const struct packet *p, __u32 dscp)
 {
 	__u8 is = p->traffic_class, wanted = (dscp << 2) | (is & 3);
 
 	if (is == wanted)
-		return;
+		return 0;
 	if (p->version == 4) {
 		bpf_l3_csum_replace(skb, p->ip + __builtin_offsetof(struct iphdr, check), bpf_htons(is), bpf_htons(wanted),
 				    2);
@@ -478,11 +195,69 @@ static __always_inline void mark(struct __sk_buff *skb, const struct packet *p, 
 		__u8 front[2];
 
 		if (bpf_skb_load_bytes(skb, p->ip, front, 2))
-			return;
+			return 0;
 		front[0] = (front[0] & 0xf0) | (wanted >> 4);
 		front[1] = (front[1] & 0x0f) | (wanted << 4);
 		bpf_skb_store_bytes(skb, p->ip, front, 2, BPF_F_RECOMPUTE_CSUM);
 	}
+	return 0;
+}
+
+/* The first packet of a flow, or the first since the flow made room for others: what is known of it. */
+static __noinline int begin(struct __sk_buff *skb, const struct packet *p, const struct config *config,
+			    struct passing *passing, struct flow_value *fresh)
+{
+	/* Only what began before may have a verdict. */
+	const struct verdict *verdict = p->opens ? 0 : find_verdict(&p->key);
+
+	passing->event.at_ns = fresh->first_ns = fresh->last_ns = bpf_ktime_get_ns();
+	fresh->low_bytes = p->from_low ? passing->event.wire_length : 0;
+	fresh->low_packets = p->from_low ? passing->event.packets : 0;
+	fresh->high_bytes = p->from_low ? 0 : passing->event.wire_length;
+	fresh->high_packets = p->from_low ? 0 : passing->event.packets;
+	fresh->verdict_epoch = config->verdict_epoch;
+	fresh->generation = config->generation;
+	fresh->classed_after = 0;
+	fresh->class = UNCLASSIFIED;
+	fresh->flags = 0;
+	if (verdict) {
+		fresh->class = verdict->class;
+		fresh->flags = verdict->settled ? FLOW_SETTLED : 0;
+	}
+	fresh->slot = find_device(skb, p, direction_of(passing->place));
+	if (passing->place == LAN_EGRESS ? skb->ingress_ifindex == 0 : passing->place == LAN_INGRESS && ends_here(skb, p))
+		fresh->flags |= FLOW_LOCAL;
+	fresh->sampled = !(fresh->flags & FLOW_SETTLED) && !p->later && !p->notable && config->sample_limit > 0;
+	return 0;
+}
+
+/* Devices got or lost slots, or verdicts were written, since the flow's last packet. */
+static __noinline int catch_up(struct __sk_buff *skb, const struct packet *p, const struct config *config,
+			       struct flow_value *flow, __u32 direction)
+{
+	if (flow->generation != config->generation) {
+		__u32 generation = config->generation;
+
+		flow->slot = find_device(skb, p, direction);
+		flow->generation = generation;
+	}
+	if (flow->verdict_epoch != config->verdict_epoch) {
+		/* Read first: a verdict written after this look-up comes with another epoch. */
+		__u32 epoch = config->verdict_epoch;
+		const struct verdict *verdict = find_verdict(&p->key);
+
+		if (verdict) {
+			if (flow->class != verdict->class) {
+				__u64 passed = flow->low_packets + flow->high_packets;
+
+				flow->classed_after = passed > 65535 ? 65535 : passed;
+			}
+			flow->class = verdict->class;
+			flow->flags = (flow->flags & FLOW_LOCAL) | (verdict->settled ? FLOW_SETTLED : 0);
+		}
+		flow->verdict_epoch = epoch;
+	}
+	return 0;
 }
 
 /* A packet of the link in `minor`, or one that is none of it. */
@@ -492,25 +267,22 @@ static __always_inline void mark(struct __sk_buff *skb, const struct packet *p, 
 static __always_inline __u32 account(struct __sk_buff *skb, const struct config *config, enum place place)
 {
 	const int ingress = place == LAN_INGRESS || place == HOST_INGRESS;
-	const __u32 direction = place == LAN_INGRESS || place == HOST_EGRESS ? UPLOAD : DOWNLOAD;
+	const __u32 direction = direction_of(place);
 	__u32 zero = 0, row, column, wire_length, packets;
-	struct packet p = {};
-	struct flow_key key;
 	struct flow_value fresh, *flow;
-	struct ethhdr ethernet;
+	struct passing passing;
 	struct counter *counter;
 	struct stats *stats;
-	enum parsed parsed;
-	__u64 now;
+	struct packet p;
+	int parsed = PARSED;
 	__u16 slot;
-	__u8 class, flags;
-	int from_low;
+	__u8 class, flags, sample;
 
 	stats = bpf_map_lookup_elem(&statistics, &zero);
 	if (!stats)
 		return NO_MINOR;
-	now = bpf_ktime_get_ns();
-	parsed = parse(skb, &ethernet, &p);
+	if (!parse_plain(skb, &p))
+		parsed = parse_any(skb, &p);
 
 	/* One super-packet is many packets on the wire, each with its own headers. */
 	packets = skb->gso_segs;
@@ -528,6 +300,10 @@ static __always_inline __u32 account(struct __sk_buff *skb, const struct config 
 	}
 	stats->packets[direction] += packets;
 	stats->bytes[direction] += wire_length;
+	passing.place = place;
+	passing.event.at_ns = 0;
+	passing.event.wire_length = wire_length;
+	passing.event.packets = packets;
 
 	if (parsed != PARSED) {
 		int from_here = place == LAN_EGRESS && skb->ingress_ifindex == 0;
@@ -536,82 +312,56 @@ static __always_inline __u32 account(struct __sk_buff *skb, const struct config 
 			stats->malformed++;
 		else
 			stats->not_ip++;
-		if (p.notable)
-			send_up(skb, stats, wire_length, packets, direction, 0, UNCLASSIFIED, from_here, now);
+		if (p.notable) {
+			passing.event.slot = 0;
+			passing.event.class = UNCLASSIFIED;
+			passing.event.local = from_here;
+			send_up(skb, stats, &passing);
+		}
 		return from_here ? LOCAL_MINOR : NO_MINOR;
 	}
 
-	from_low = order(&p, &key);
-	flow = bpf_map_lookup_elem(&flows, &key);
+	sample = 0;
+	/* What opens a flow is not looked for: to put it into the table finds out as well. */
+	flow = p.opens ? 0 : bpf_map_lookup_elem(&flows, &p.key);
 	if (!flow) {
-		const struct verdict *verdict;
-
-		__builtin_memset(&fresh, 0, sizeof(fresh));
-		fresh.first_ns = now;
-		fresh.generation = config->generation;
-		fresh.verdict_epoch = config->verdict_epoch;
-		fresh.class = UNCLASSIFIED;
-		/* The flow may have been here before and made room for others. */
-		verdict = find_verdict(&key);
-		if (verdict) {
-			fresh.class = verdict->class;
-			fresh.flags = verdict->settled ? FLOW_SETTLED : 0;
-		}
-		if (direction == DOWNLOAD)
-			fresh.slot = find_device(ethernet.h_dest, &p.destination);
-		else
-			fresh.slot = find_device(ethernet.h_source, &p.source);
-		if (place == LAN_EGRESS ? skb->ingress_ifindex == 0 : place == LAN_INGRESS && ends_here(skb, &p))
-			fresh.flags |= FLOW_LOCAL;
-		if (bpf_map_update_elem(&flows, &key, &fresh, BPF_NOEXIST) == 0)
+		begin(skb, &p, config, &passing, &fresh);
+		if (bpf_map_update_elem(&flows, &p.key, &fresh, BPF_NOEXIST) == 0) {
 			stats->flows++;
-		/* Another CPU may have been faster; then its entry is ours too. */
-		flow = bpf_map_lookup_elem(&flows, &key);
-		if (!flow) {
-			stats->flows_refused++;
-			flow = &fresh;
+		} else {
+			/* Another CPU may have been faster; then its entry is ours too. */
+			flow = bpf_map_lookup_elem(&flows, &p.key);
+			if (!flow)
+				stats->flows_refused++;
 		}
+		sample = fresh.sampled;
 	}
-	if (flow->generation != config->generation) {
-		__u32 generation = config->generation;
-
-		if (direction == DOWNLOAD)
-			flow->slot = find_device(ethernet.h_dest, &p.destination);
-		else
-			flow->slot = find_device(ethernet.h_source, &p.source);
-		flow->generation = generation;
-	}
-	if (flow->verdict_epoch != config->verdict_epoch) {
-		/* Read first: a verdict written after this look-up comes with another epoch. */
-		__u32 epoch = config->verdict_epoch;
-		const struct verdict *verdict = find_verdict(&key);
-
-		if (verdict) {
-			if (flow->class != verdict->class) {
-				__u64 passed = flow->low_packets + flow->high_packets;
-
-				flow->classed_after = passed > 65535 ? 65535 : passed;
-			}
-			flow->class = verdict->class;
-			flow->flags = (flow->flags & FLOW_LOCAL) | (verdict->settled ? FLOW_SETTLED : 0);
+	if (flow) {
+		if (flow->generation != config->generation || flow->verdict_epoch != config->verdict_epoch)
+			catch_up(skb, &p, config, flow, direction);
+		if (p.from_low) {
+			__sync_fetch_and_add(&flow->low_bytes, wire_length);
+			__sync_fetch_and_add(&flow->low_packets, packets);
+		} else {
+			__sync_fetch_and_add(&flow->high_bytes, wire_length);
+			__sync_fetch_and_add(&flow->high_packets, packets);
 		}
-		flow->verdict_epoch = epoch;
-	}
-	if (from_low) {
-		__sync_fetch_and_add(&flow->low_bytes, wire_length);
-		__sync_fetch_and_add(&flow->low_packets, packets);
+		/* To a few milliseconds, at a tenth of the price. */
+		flow->last_ns = bpf_ktime_get_coarse_ns();
+		flags = flow->flags;
+		sample = !(flags & FLOW_SETTLED) && !p.later && !p.notable && flow->sampled < config->sample_limit;
+		if (sample)
+			flow->sampled++;
 	} else {
-		__sync_fetch_and_add(&flow->high_bytes, wire_length);
-		__sync_fetch_and_add(&flow->high_packets, packets);
+		flow = &fresh;
+		flags = flow->flags;
 	}
-	flow->last_ns = now;
 	slot = flow->slot & (SLOTS - 1);
 	class = flow->class < CLASS_COUNT ? flow->class : UNCLASSIFIED;
 	/* The verifier of 6.1 does not see that bound where it is needed: the compiler must leave this mask in. */
 	column = class;
 	asm volatile("" : "+r"(column));
 	column &= CLASSES - 1;
-	flags = flow->flags;
 
 	if (flags & FLOW_LOCAL) {
 		stats->local_packets += packets;
@@ -629,13 +379,12 @@ static __always_inline __u32 account(struct __sk_buff *skb, const struct config 
 		}
 	}
 
-	if (p.notable) {
-		send_up(skb, stats, wire_length, packets, direction, slot, class, flags & FLOW_LOCAL, now);
-	} else if (!(flags & FLOW_SETTLED) && !p.later && flow->sampled < config->sample_limit) {
-		flow->sampled++;
-		send_up(skb, stats, wire_length, packets, direction, slot, class, flags & FLOW_LOCAL, now);
+	if (p.notable || sample) {
+		passing.event.slot = slot;
+		passing.event.class = class;
+		passing.event.local = flags & FLOW_LOCAL;
+		send_up(skb, stats, &passing);
 	}
-
 	if (flags & FLOW_LOCAL)
 		return LOCAL_MINOR;
 	if (config->flags & MARKING)

@@ -22,6 +22,30 @@ fn a_flow_that_made_room_for_others_regains_its_class() {
 }
 
 #[test]
+fn what_opens_a_flow_inherits_nothing() {
+    let Some(mut kernel) = Kernel::new("opens") else { return };
+    for (number, tags) in [vec![], vec![[0x81, 0, 0, 7]]].into_iter().enumerate() {
+        let flow = ends(IpProtocol::TCP, ("192.168.1.20", 50_000 + number as u16), ("203.0.113.9", 443));
+        let key = flow.key();
+        kernel.flows.set_verdicts(&[(key, TrafficClass::Call, true)]).unwrap();
+        let mut syn = [ethernet(PHONE, GATEWAY, &tags, 0x0800), packet(flow, 0, 0)].concat();
+        let flags = syn.len() - 20 + 13;
+        syn[flags] = 0x02;
+        kernel.upload(&syn);
+        kernel.upload(&syn);
+        let read = |kernel: &Kernel| kernel.flows().into_iter().find(|flow| flow.key == key).unwrap();
+        // The verdict was of another flow that had the same ports; it is sent again, and is the same flow.
+        let opened = read(&kernel);
+        assert_eq!((opened.class, opened.settled), (TrafficClass::Unclassified, false));
+        assert_eq!(opened.from_low.packets + opened.from_high.packets, 2);
+        kernel.flows.set_verdicts(&[(key, TrafficClass::Web, true)]).unwrap();
+        kernel.upload(&syn);
+        assert_eq!(read(&kernel).class, TrafficClass::Web);
+    }
+    assert_eq!(kernel.datapath.stats().unwrap().flows, 2);
+}
+
+#[test]
 fn a_restart_adopts_devices_counters_and_steering() {
     let Some(mut kernel) = Kernel::new("adopt") else { return };
     let slot = kernel.classes.assign(DeviceId::Mac(PHONE)).unwrap();

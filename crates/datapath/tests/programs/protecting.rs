@@ -42,7 +42,8 @@ fn sprayed(number: u32) -> Ends {
 
 #[test]
 fn a_spray_of_a_million_flows_takes_no_class_from_a_call() {
-    let Some(mut kernel) = Kernel::sized("spray", DatapathSettings::default()) else { return };
+    let settings = DatapathSettings { max_flows: 65_536, ring_bytes: 1 << 20, ..DatapathSettings::default() };
+    let Some(mut kernel) = Kernel::sized("spray", settings) else { return };
     let slot = kernel.classes.assign(DeviceId::Mac(PHONE)).unwrap();
     kernel.steering.set_steering(SteeringMode::On).unwrap();
     for direction in Direction::ALL {
@@ -50,45 +51,52 @@ fn a_spray_of_a_million_flows_takes_no_class_from_a_call() {
     }
     let mut protected = kernel.datapath.protected().unwrap();
     kernel.talk(call());
-    kernel.talk(video());
-    kernel
-        .flows
-        .set_verdicts(&[(call().key(), TrafficClass::Call, true), (video().key(), TrafficClass::Streaming, true)])
-        .unwrap();
+    let videos = || (1..=100).map(|number| ends(IpProtocol::TCP, ("192.168.1.20", number), ("203.0.113.9", 443)));
+    let mut verdicts = vec![(call().key(), TrafficClass::Call, true)];
+    verdicts.extend(videos().map(|video| (video.key(), TrafficClass::Streaming, true)));
+    kernel.flows.set_verdicts(&verdicts).unwrap();
+    videos().for_each(|video| kernel.talk(video));
     kernel.talk(call());
     kernel.read(&mut protected);
-    assert_eq!(protected.len(), 1, "the call; a video is not protected");
+    assert_eq!(protected.len(), 1, "the call; videos are not protected");
 
     let mut frame = up(sprayed(0), 0);
-    for batch in 0..20 {
-        let numbers = batch * 50_000..(batch + 1) * 50_000;
-        for number in numbers.clone() {
+    let mut send = |kernel: &mut Kernel, numbers: std::ops::Range<u32>| {
+        for number in numbers {
             // The address alone changes: that is quicker than making the frame anew.
             frame[30..34].copy_from_slice(&sprayed(number).to.address.0[12..]);
             kernel.upload(&frame);
         }
-        // The last of them have verdicts too, more than the map of verdicts holds.
+    };
+    for batch in 0..20 {
+        let numbers = batch * 50_000..(batch + 1) * 50_000;
+        send(&mut kernel, numbers.clone());
+        // The tables let go of passers-by first. So the last of them, more than any table holds, stay a while: they get
+        // a verdict, and send again, which looks it up.
         if batch >= 14 {
-            let verdicts: Vec<_> = numbers.map(|number| (sprayed(number).key(), TrafficClass::Web, true)).collect();
-            kernel.flows.set_verdicts(&verdicts).unwrap();
+            let verdicts = numbers.clone().map(|number| (sprayed(number).key(), TrafficClass::Web, true));
+            kernel.flows.set_verdicts(&verdicts.collect::<Vec<_>>()).unwrap();
+            send(&mut kernel, numbers);
         }
         if batch % 5 == 4 {
             kernel.read(&mut protected);
         }
     }
     let stats = kernel.datapath.stats().unwrap();
-    assert_eq!((stats.flows, stats.flows_refused), (1_000_002, 0));
+    assert!(stats.flows >= 1_000_101 && stats.flows_refused == 0, "{stats:?}");
     let open = kernel.flows();
-    assert!(open.len() <= 262_144, "{} flows in the table", open.len());
+    assert!(open.len() <= 65_536, "{} flows in the table", open.len());
     assert!(!open.iter().any(|flow| flow.key == call().key()), "the call itself made room");
     assert_eq!(protected.len(), 1, "what has no answers is not established");
 
     let minor = u32::from(slot.class_minor(TrafficClass::Call));
     assert_eq!(kernel.upload(&up(call(), 160)).mark, MARK | minor, "its first packet after that");
     assert_eq!(kernel.download(&down(call().back(), 160)).priority, u32::from(DOWNLOAD_MAJOR) << 16 | minor);
-    // So the spray was one: what is not protected has lost its class.
-    kernel.upload(&up(video(), 100));
-    assert_eq!(kernel.class_of(video()), TrafficClass::Unclassified);
+    // So the spray was one: of what is not protected, much has lost its class.
+    videos().for_each(|video| drop(kernel.upload(&up(video, 100))));
+    let flows = kernel.flows();
+    let streaming = flows.iter().filter(|flow| flow.class == TrafficClass::Streaming).count();
+    assert!(streaming < 50, "{streaming} of 100 videos");
 }
 
 #[test]
