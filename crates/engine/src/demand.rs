@@ -186,14 +186,13 @@ impl LinkActivity {
         }
     }
 
-    /// A device that is known from before the start: quiet, but there.
+    /// A device that is known from before the start, or that just came: quiet, but there.
     pub fn remember(&mut self, device: DeviceId, now: Timestamp) {
-        if self.devices.len() >= DEVICES_KEPT {
+        if self.devices.len() >= DEVICES_KEPT || self.devices.contains_key(&device) {
             return;
         }
-        let known = self.devices.entry(device).or_default();
         let quiet = Activity { last_active: now, ..Activity::default() };
-        known.classes.entry(TrafficClass::Unclassified).or_insert(quiet);
+        self.devices.entry(device).or_default().classes.insert(TrafficClass::Unclassified, quiet);
     }
 
     /// Takes in what a queue holds.

@@ -49,6 +49,10 @@ const STALE_ANSWER: Duration = Duration::from_secs(3);
 /// The longest wait between two tries of a plan that the kernel refused.
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
+/// Plans made between two windows for those who arrive: made-up addresses come by the thousand, and each of these
+/// plans works out everybody's part again.
+const NEWCOMER_PLANS: u8 = 4;
+
 /// Outputs kept at most while nobody takes them.
 const OUTPUTS_KEPT: usize = 100_000;
 
@@ -81,6 +85,8 @@ pub struct Engine {
     /// Samples of the open window, recorded when it is closed.
     to_record: Vec<Sample>,
     replan: bool,
+    /// How many more plans newcomers get before the next window closes.
+    newcomer_plans: u8,
     next_plan: u64,
     outputs: VecDeque<Output>,
 }
@@ -96,6 +102,8 @@ pub(crate) struct LinkState {
     gates: Directed<FloorGate>,
     in_force: Option<Arc<Plan>>,
     in_flight: Option<Arc<Plan>>,
+    /// Somebody arrived since the last order: their queues are to be made, whatever else a plan changes.
+    newcomers: bool,
     suggested: Option<Arc<Plan>>,
     early_yielding: Directed<bool>,
     retry: Option<Retry>,
@@ -124,6 +132,7 @@ impl LinkState {
             gates: Directed::default(),
             in_force: None,
             in_flight: None,
+            newcomers: false,
             suggested: None,
             early_yielding: Directed::default(),
             retry: None,
@@ -190,6 +199,7 @@ impl Engine {
             devices_kept: now,
             to_record: Vec::new(),
             replan: false,
+            newcomer_plans: NEWCOMER_PLANS,
             next_plan: 1,
             outputs: VecDeque::new(),
         };
@@ -260,6 +270,7 @@ impl Engine {
             Input::PolicyChanged { policy, by } => self.policy_changed(*policy, by, now),
             Input::LinkChanged(link) => self.link_changed(link, now),
             Input::DeviceSeen(sighting) => self.device_seen(sighting, now),
+            Input::Arrived(device) => self.arrived(device, now),
             Input::Remembered { devices, last_decision, last_alert } => {
                 self.journal.continue_after(last_decision);
                 self.alerts.continue_after(last_alert);
@@ -286,15 +297,20 @@ impl Engine {
     /// Closes the window, forecasts, plans and publishes, if it is time; does nothing before
     /// [`Engine::poll_timeout`].
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        if now >= self.next_tick {
+        let closed = now >= self.next_tick;
+        if closed {
             self.close_windows(now);
             self.next_tick = next_tick_after(now);
+            self.newcomer_plans = NEWCOMER_PLANS;
         } else if !self.replan {
             return;
         }
         self.replan = false;
         for id in self.links.keys().copied().collect::<Vec<_>>() {
             self.plan(id, now);
+            if closed {
+                self.check_guarantees(id, now);
+            }
         }
         let snapshot = summary::snapshot(self, now);
         self.emit(Output::Publish(Arc::new(snapshot)));
@@ -449,6 +465,22 @@ impl Engine {
         }
     }
 
+    /// Makes its queues at once: until the next window closes, a call would wait among all that is unknown.
+    fn arrived(&mut self, device: DeviceId, now: Timestamp) {
+        for state in self.links.values_mut() {
+            state.activity.remember(device, now);
+            state.newcomers = true;
+        }
+        self.plan_for_newcomers();
+    }
+
+    fn plan_for_newcomers(&mut self) {
+        if self.policy.mode == Mode::Control && self.newcomer_plans > 0 {
+            self.newcomer_plans -= 1;
+            self.replan = true;
+        }
+    }
+
     fn plan_applied(&mut self, plan: PlanId, changes: u32, leaf: &'static str, now: Timestamp) {
         let Some(state) = self.links.values_mut().find(|state| is(&state.in_flight, plan)) else { return };
         state.in_force = state.in_flight.take();
@@ -456,6 +488,9 @@ impl Engine {
         state.retry = None;
         state.shaping = Shaping::On { leaf };
         let subject = Subject::Link(state.link.id);
+        if state.newcomers {
+            self.plan_for_newcomers();
+        }
         self.emit(Output::Record(Record::PlanApplied { plan, at: now, changes }));
         self.end(&AlertKind::PlanFailed { reason: String::new() }, subject, now);
     }
@@ -596,7 +631,8 @@ impl Engine {
             entries.extend(state.holds.entries(&plan, &state.activity));
             let due = state.retry.is_none_or(|retry| now >= retry.at);
             let wanted = state.in_force.as_ref().is_none_or(|in_force| is_worth_applying(in_force, &plan));
-            if state.in_flight.is_none() && due && wanted {
+            if state.in_flight.is_none() && due && (wanted || state.newcomers) {
+                state.newcomers = false;
                 state.in_flight = Some(Arc::clone(&plan));
                 self.emit(Output::Apply(plan));
             }
@@ -604,10 +640,9 @@ impl Engine {
         for entry in entries {
             self.decide(entry, now);
         }
-        self.check_guarantees(id, now);
     }
 
-    /// Alerts where a device waits, is owed more, and did not get it for several windows.
+    /// Alerts where a device waits, is owed more, and did not get it for several windows. Once for each window.
     fn check_guarantees(&mut self, id: LinkId, now: Timestamp) {
         let Some(state) = self.links.get_mut(&id) else { return };
         let Some(plan) = state.in_force.clone() else { return };

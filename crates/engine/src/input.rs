@@ -4,7 +4,7 @@ use devices::Sighting;
 use forecast::Family;
 use std::sync::Arc;
 use vocab::{
-    Actor, BitRate, CaptureCounts, DeviceRecord, Direction, FlowSummary, Link, OutsideCounts, PlanId, Policy,
+    Actor, BitRate, CaptureCounts, DeviceId, DeviceRecord, Direction, FlowSummary, Link, OutsideCounts, PlanId, Policy,
     QueueReading, RuleHits, RuleId, Sample, SourceKind, Timestamp, TrafficClass, WeightsInForce,
 };
 
@@ -59,6 +59,8 @@ pub enum Input {
     LinkChanged(Link),
     /// A device said or did something.
     DeviceSeen(Sighting),
+    /// A device that was not there before sends, and the data path knows it: its queues can be made.
+    Arrived(DeviceId),
     /// What the history remembers of earlier runs, told once at the start.
     Remembered {
         /// Devices, with when they were last seen.

@@ -174,7 +174,7 @@ impl Worker {
     /// Gives a device its slot; where all are taken, those go that were quiet for longest.
     fn seat(&mut self, device: DeviceId) {
         let Inlet::Ebpf(source) = &mut self.inlet else { return };
-        let Err(refused) = source.assign(device) else { return };
+        let Err(refused) = source.assign(device) else { return self.tell_arrival(device) };
         let held: Vec<DeviceId> = source.devices().into_iter().map(|(device, _)| device).collect();
         for quiet in quietest(&held, &self.seen, self.started, self.now) {
             self.seen.remove(&quiet);
@@ -182,9 +182,18 @@ impl Worker {
                 tracing::debug!(%error, "a slot could not be taken back");
             }
         }
-        if source.assign(device).is_err() && self.now.since(self.no_slot_told) >= NO_SLOT_TOLD_EVERY {
+        if source.assign(device).is_ok() {
+            self.tell_arrival(device);
+        } else if self.now.since(self.no_slot_told) >= NO_SLOT_TOLD_EVERY {
             self.no_slot_told = self.now;
             tracing::warn!(error = %refused, "devices without a slot wait in the default class");
+        }
+    }
+
+    /// Its queues can be made now, before the window closes.
+    fn tell_arrival(&mut self, device: DeviceId) {
+        if let Err(TrySendError::Full(_)) = self.inputs.try_send(Input::Arrived(device)) {
+            self.counts.dropped_channel += 1;
         }
     }
 
