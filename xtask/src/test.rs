@@ -32,7 +32,9 @@ pub fn run(arguments: Arguments) -> Result<()> {
         ("clippy", || {
             quiet(&mut run::cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]))
         }),
-        ("tests", || cargo_test(&mut run::cargo(&["test", "--workspace", "--exclude", "lab"]), &["--show-output"])),
+        ("tests", || {
+            cargo_test(&mut run::cargo(&["test", "--workspace", "--exclude", "lab"]), &["--show-output"], "test.log")
+        }),
         ("dashboard", dashboard),
         ("lab", || on_a_noisy_machine(lab)),
         ("browser", || on_a_noisy_machine(in_browser)),
@@ -74,16 +76,23 @@ fn report(summary: &[(&str, Outcome, Duration)]) -> Result<()> {
     Ok(())
 }
 
+/// Which time a step runs: the output of each is kept.
+#[derive(Clone, Copy)]
+enum Try {
+    First,
+    Second,
+}
+
 /// Runs a step that measures real time; where it fails, once more, and says so: two cores that do something else for
 /// a second can break a bound of milliseconds. What fails twice has failed.
-fn on_a_noisy_machine(step: fn() -> Result<Outcome>) -> Result<Outcome> {
-    let first = match step() {
+fn on_a_noisy_machine(step: fn(Try) -> Result<Outcome>) -> Result<Outcome> {
+    let first = match step(Try::First) {
         Ok(Outcome::Failed(note)) => note,
         Err(error) => format!("{error:#}"),
         done => return done,
     };
     println!("Failed, and tried once more: {first}");
-    Ok(match step()? {
+    Ok(match step(Try::Second)? {
         Outcome::Passed(note) => Outcome::Passed(format!("{note}\nat the second try; the first: {first}")),
         other => other,
     })
@@ -95,14 +104,16 @@ fn quiet(command: &mut Command) -> Result<Outcome> {
 }
 
 /// Runs `cargo test`, shows results as they come, and gathers what the tests said they skipped.
-fn cargo_test(command: &mut Command, test_arguments: &[&str]) -> Result<Outcome> {
-    let log = run::target_dir().join("test.log");
+fn cargo_test(command: &mut Command, test_arguments: &[&str], log: &str) -> Result<Outcome> {
+    let log = run::target_dir().join(log);
     let mut file = std::fs::File::create(&log).with_context(|| format!("{} cannot be written", log.display()))?;
     command.arg("--no-fail-fast").arg("--").args(test_arguments).stdout(Stdio::piped());
     let mut child = command.spawn().context("`cargo test` could not be started")?;
     let stdout = child.stdout.take().context("a piped child has an output")?;
     let mut skipped = Vec::new();
     let (mut passed, mut failed) = (0, 0);
+    // What is indented under a failure says why.
+    let mut under_failure = false;
     for line in BufReader::new(stdout).lines() {
         let line = line?;
         writeln!(file, "{line}")?;
@@ -116,7 +127,10 @@ fn cargo_test(command: &mut Command, test_arguments: &[&str]) -> Result<Outcome>
             if number(" passed") + number(" failed") > 0 {
                 println!("{line}");
             }
-        } else if line.ends_with("... FAILED") || line.contains("panicked at") || line.starts_with("MEASURED") {
+            continue;
+        }
+        under_failure = line.ends_with("... FAILED") || under_failure && line.starts_with(' ');
+        if under_failure || line.contains("panicked at") || line.starts_with("MEASURED") {
             println!("{line}");
         }
     }
@@ -151,7 +165,7 @@ fn dashboard() -> Result<Outcome> {
     Ok(Outcome::Passed(String::new()))
 }
 
-fn lab() -> Result<Outcome> {
+fn lab(which: Try) -> Result<Outcome> {
     // Without root it says itself what it skips, and still replays the recorded household.
     if run::is_root() {
         run::ensure_packages(&[("ip", "iproute2"), ("tc", "iproute2"), ("dnsmasq", "dnsmasq-base")])?;
@@ -159,11 +173,15 @@ fn lab() -> Result<Outcome> {
     let program = demo::release()?;
     let mut test = run::cargo(&["test", "--package", "lab"]);
     test.env("EQUALNET_PROGRAM", program);
-    cargo_test(&mut test, &["--test-threads=1", "--nocapture"])
+    let log = match which {
+        Try::First => "lab.log",
+        Try::Second => "lab-2.log",
+    };
+    cargo_test(&mut test, &["--test-threads=1", "--nocapture"], log)
 }
 
 /// The dashboard in a real browser, over the household.
-fn in_browser() -> Result<Outcome> {
+fn in_browser(_: Try) -> Result<Outcome> {
     let chromium = Path::new("/usr/bin/chromium");
     if !run::is_root() {
         return Ok(Outcome::Skipped("SKIPPED: the browser test looks at the household, which needs root".to_owned()));

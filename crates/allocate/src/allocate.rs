@@ -108,6 +108,7 @@ fn allocation_of(device: &DeviceClaim, portion: Portion) -> DeviceAllocation {
         rate: portion.rate,
         floor: portion.floor,
         guaranteed: portion.guaranteed,
+        guarantee: device.guarantee.min(portion.ceiling),
         ceiling: portion.ceiling,
         headroom: portion.headroom,
         aggregates,

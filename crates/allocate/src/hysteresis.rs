@@ -232,6 +232,7 @@ fn differs(before: &Division, after: &Division, rested: bool) -> bool {
     before.devices.iter().zip(&after.devices).any(|(before, after)| {
         before.device != after.device
             || before.ceiling != after.ceiling
+            || before.guarantee != after.guarantee
             || before.floor != after.floor
             || before.aggregates.len() != after.aggregates.len()
             || before.aggregates.iter().zip(&after.aggregates).any(|(before, after)| {

@@ -8,6 +8,7 @@
 
 mod diff;
 mod error;
+mod fit;
 mod kernel;
 mod leaf;
 mod netlink;

@@ -1,5 +1,6 @@
 //! From a plan to the queue tree that means it, purely: docs/law.md, "What HTB is told".
 
+use crate::fit::{Fit, RATE_MIN, leave_room, whole_bytes};
 use crate::leaf::LeafKind;
 use crate::turns::turns;
 use datapath::{DEFAULT_MINOR, LOCAL_MINOR, ROOT_MINOR, Slot};
@@ -69,9 +70,6 @@ pub(crate) struct LeafStyle {
 pub(crate) const FRAME: u32 = 1_514;
 /// The most a super-packet holds (`GSO_LEGACY_MAX_SIZE` in linux/netdevice.h).
 pub(crate) const SUPER_PACKET: u32 = 65_536;
-/// The rate of a class that is owed nothing: HTB has no zero. A frame a minute, which is as long as HTB remembers
-/// a debt (`mbuffer` in net/sched/sch_htb.c); a device's eleven leaves then add 2 kbit/s to what it is owed.
-const RATE_MIN: u64 = 200;
 /// What unknown devices are owed at most; they borrow what is free.
 const DEFAULT_RATE_MAX: u64 = 1_000_000;
 /// The rate of what the gateway itself sends to the local side: it does not cross the link.
@@ -147,6 +145,7 @@ pub(crate) fn queue_tree(
     let prio_of = prios(division);
     let (mut claims, mut skipped, mut devices) = (Vec::new(), Vec::new(), BTreeMap::new());
     let (mut device_floors, mut device_ceilings, mut slack) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let mut guarantees = BTreeMap::new();
     for device in &division.devices {
         if device.aggregates.is_empty() {
             continue;
@@ -158,6 +157,7 @@ pub(crate) fn queue_tree(
         devices.insert(slot, device.device);
         device_floors.insert(slot, device.floor.as_bps());
         slack.insert(slot, device.floor.saturating_sub(device.guaranteed).as_bps());
+        guarantees.insert(slot, device.guarantee.as_bps());
         device_ceilings.insert(slot, device.ceiling);
         for allocation in &device.aggregates {
             let ceiling = allocation.ceiling.min(device.ceiling).min(capacity);
@@ -173,6 +173,7 @@ pub(crate) fn queue_tree(
             claims.push(Claim { slot, class, rate, floor, guaranteed, ceiling, prio, hungry, limit });
         }
     }
+    leave_room(&mut claims, &mut device_floors, &mut slack, capacity);
     let turns = turns(&claims, &slack, capacity, style.packet);
     for (claim, turn) in claims.iter_mut().zip(&turns) {
         let made = claim.floor - turn.floor;
@@ -183,7 +184,7 @@ pub(crate) fn queue_tree(
     let default_rate = (capacity.as_bps() / 100).clamp(RATE_MIN, DEFAULT_RATE_MAX).min(capacity.as_bps() / 8);
     // One byte per second stays free, so that the children are strictly less than the parent.
     let room = capacity.as_bps().saturating_sub(whole_bytes(default_rate) + 8);
-    let fit = Fit::new(room, &claims, &device_floors)?;
+    let fit = Fit::new(room, &claims, &device_floors, &guarantees)?;
 
     let mut tree = QueueTree::default();
     let mut add = |minor, parent, rate: u64, ceil: BitRate, prio, quantum| {
@@ -215,60 +216,6 @@ pub(crate) fn queue_tree(
         leaf(claim.slot.class_minor(claim.class), claim.limit);
     }
     Some(Built { tree, skipped, devices })
-}
-
-/// HTB counts in bytes per second.
-const fn whole_bytes(bps: u64) -> u64 {
-    bps - bps % 8
-}
-
-/// How floors become rates that fit.
-struct Fit {
-    /// The least rate of a leaf.
-    unit: u64,
-    /// What is above the least shrinks to `room / wanted`.
-    room: u64,
-    wanted: u64,
-    /// What each device is owed beyond its leaves.
-    extra: BTreeMap<Slot, u64>,
-}
-
-impl Fit {
-    fn new(room: u64, claims: &[Claim], device_floors: &BTreeMap<Slot, u64>) -> Option<Fit> {
-        let count = claims.len() as u64;
-        let unit = whole_bytes(RATE_MIN.min(room / (2 * count).max(1)));
-        if unit == 0 {
-            return None;
-        }
-        let mut sums: BTreeMap<Slot, u64> = BTreeMap::new();
-        let mut wanted = 0u64;
-        for claim in claims {
-            let sum = sums.entry(claim.slot).or_default();
-            *sum = sum.saturating_add(claim.floor.max(unit));
-            wanted = wanted.saturating_add(claim.floor.saturating_sub(unit));
-        }
-        let mut extra = BTreeMap::new();
-        for (slot, sum) in sums {
-            let beyond = device_floors.get(&slot).copied().unwrap_or(0).saturating_sub(sum);
-            wanted = wanted.saturating_add(beyond);
-            extra.insert(slot, beyond);
-        }
-        Some(Fit { unit, room: room - count * unit, wanted, extra })
-    }
-
-    /// Never more than `rate`.
-    fn shrunk(&self, rate: u64) -> u64 {
-        let rate = BitRate::from_bps(rate);
-        whole_bytes(if self.wanted <= self.room { rate } else { rate.mul_ratio(self.room, self.wanted) }.as_bps())
-    }
-
-    fn leaf(&self, floor: u64) -> u64 {
-        self.unit + self.shrunk(floor.saturating_sub(self.unit))
-    }
-
-    fn device(&self, slot: Slot, leaves: u64) -> u64 {
-        leaves + self.shrunk(self.extra.get(&slot).copied().unwrap_or(0))
-    }
 }
 
 /// From tier to prio: 0 stays 0; with tiers up to 7 in use a tier is its prio, else the tiers in use are
@@ -365,14 +312,14 @@ pub(crate) mod tests {
             Just(Bound::Share { tier: Tier::PROTECTED, level: BitRate::ZERO }),
         ];
         let allocation = (0..TrafficClass::COUNT, 0..=10u8, [rate(), rate(), rate(), rate()], bound);
-        let device = ([rate(), rate()], rate(), rate(), proptest::collection::vec(allocation, 0..6));
+        let device = ([rate(), rate(), rate()], rate(), rate(), proptest::collection::vec(allocation, 0..6));
         let capacity = prop_oneof![40_000..5_000_000u64, 5_000_000..400_000_000u64, 400_000_000..120_000_000_000u64];
         let devices = proptest::collection::btree_map(1..20u8, device, 0..8);
         (capacity, devices).prop_map(|(capacity, devices)| Division {
             capacity: BitRate::from_bps(capacity),
             devices: devices
                 .into_iter()
-                .map(|(number, ([floor, guaranteed], ceiling, headroom, classes))| {
+                .map(|(number, ([floor, guaranteed, guarantee], ceiling, headroom, classes))| {
                     let classes: BTreeMap<usize, _> = classes.into_iter().map(|class| (class.0, class)).collect();
                     DeviceAllocation {
                         device: self::device(number),
@@ -380,6 +327,7 @@ pub(crate) mod tests {
                         rate: BitRate::ZERO,
                         floor: BitRate::from_bps(floor),
                         guaranteed: BitRate::from_bps(guaranteed),
+                        guarantee: BitRate::from_bps(guarantee),
                         ceiling: BitRate::from_bps(ceiling),
                         headroom: BitRate::from_bps(headroom),
                         aggregates: classes
@@ -418,6 +366,7 @@ pub(crate) mod tests {
             rate: BitRate::ZERO,
             floor: BitRate::from_kbps(*floor),
             guaranteed: BitRate::from_kbps(*floor),
+            guarantee: BitRate::ZERO,
             ceiling: BitRate::MAX,
             headroom: BitRate::ZERO,
             aggregates: leaves

@@ -258,6 +258,7 @@ fn plan(capacity: u64, devices: &[(u8, &[Part])]) -> Plan {
             rate: sum(|part| part.2),
             floor: sum(|part| part.3),
             guaranteed: sum(|part| part.3),
+            guarantee: sum(|part| part.3),
             ceiling: BitRate::MAX,
             headroom: BitRate::ZERO,
             aggregates: parts

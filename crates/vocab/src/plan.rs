@@ -78,6 +78,8 @@ pub struct DeviceAllocation {
     pub floor: BitRate,
     /// What the floor would be without forecasts: owed by guarantees, its own or its classes'.
     pub guaranteed: BitRate,
+    /// What it is owed whenever it asks, though it asks for nothing now.
+    pub guarantee: BitRate,
     /// What it never exceeds.
     pub ceiling: BitRate,
     /// What nobody asked for and it could take, up to its ceiling. No promise.

@@ -458,6 +458,7 @@ pub fn snapshot() -> Snapshot {
             rate: BitRate::from_mbps(90),
             floor: BitRate::from_mbps(10),
             guaranteed: BitRate::from_mbps(10),
+            guarantee: BitRate::from_mbps(10),
             ceiling: BitRate::from_mbps(100),
             headroom: BitRate::ZERO,
             aggregates: vec![allocation],
