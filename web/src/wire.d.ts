@@ -440,8 +440,8 @@ export interface components {
              */
             id: number;
             /**
-             * @description `plan_failed`, `recording_stopped`, `capture_loss`, `new_device`, `guarantee_missed`, `unusual` or
-             *     `flow_table_full`.
+             * @description `plan_failed`, `recording_stopped`, `capture_loss`, `new_device`, `guarantee_missed`, `unusual`,
+             *     `queues_disturbed` or `flow_table_full`.
              */
             kind: string;
             /** @description The whole in one sentence, in English. */

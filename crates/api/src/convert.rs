@@ -220,6 +220,7 @@ fn missed_guarantee(snapshot: &Snapshot) -> Option<&Alert> {
         AlertKind::PlanFailed { .. }
         | AlertKind::RecordingStopped { .. }
         | AlertKind::CaptureLoss { .. }
+        | AlertKind::QueuesDisturbed { .. }
         | AlertKind::NewDevice
         | AlertKind::Unusual { .. }
         | AlertKind::FlowTableFull => false,
@@ -532,6 +533,7 @@ pub(crate) fn alert(alert: &Alert, names: &Names<'_>) -> wire::Alert {
         AlertKind::RecordingStopped { .. } => "recording_stopped",
         AlertKind::CaptureLoss { .. } => "capture_loss",
         AlertKind::NewDevice => "new_device",
+        AlertKind::QueuesDisturbed { .. } => "queues_disturbed",
         AlertKind::GuaranteeMissed { .. } => "guarantee_missed",
         AlertKind::Unusual { .. } => "unusual",
         AlertKind::FlowTableFull => "flow_table_full",

@@ -98,6 +98,7 @@ fn rate(kind: &AlertKind) -> Option<BitRate> {
         AlertKind::PlanFailed { .. }
         | AlertKind::RecordingStopped { .. }
         | AlertKind::CaptureLoss { .. }
+        | AlertKind::QueuesDisturbed { .. }
         | AlertKind::NewDevice
         | AlertKind::GuaranteeMissed { .. }
         | AlertKind::FlowTableFull => None,
@@ -108,6 +109,7 @@ fn severity(kind: &AlertKind) -> Severity {
     match kind {
         AlertKind::PlanFailed { .. } | AlertKind::RecordingStopped { .. } => Severity::Critical,
         AlertKind::CaptureLoss { .. }
+        | AlertKind::QueuesDisturbed { .. }
         | AlertKind::GuaranteeMissed { .. }
         | AlertKind::Unusual { .. }
         | AlertKind::FlowTableFull => Severity::Warning,

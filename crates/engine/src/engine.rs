@@ -102,8 +102,9 @@ pub(crate) struct LinkState {
     gates: Directed<FloorGate>,
     in_force: Option<Arc<Plan>>,
     in_flight: Option<Arc<Plan>>,
-    /// Somebody arrived since the last order: their queues are to be made, whatever else a plan changes.
-    newcomers: bool,
+    /// Somebody arrived since the last order, or somebody else touched the queues: they are to be looked after,
+    /// whatever else a plan changes.
+    renew: bool,
     suggested: Option<Arc<Plan>>,
     early_yielding: Directed<bool>,
     retry: Option<Retry>,
@@ -132,7 +133,7 @@ impl LinkState {
             gates: Directed::default(),
             in_force: None,
             in_flight: None,
-            newcomers: false,
+            renew: false,
             suggested: None,
             early_yielding: Directed::default(),
             retry: None,
@@ -283,6 +284,7 @@ impl Engine {
             }
             Input::PlanApplied { plan, changes, leaf } => self.plan_applied(plan, changes, leaf, now),
             Input::PlanFailed { plan, reason } => self.plan_failed(plan, reason, now),
+            Input::QueuesDisturbed { link, what } => self.queues_disturbed(link, what, now),
             Input::Recording(fault) => {
                 let kind = AlertKind::RecordingStopped { reason: fault.clone().unwrap_or_default() };
                 if fault.is_some() {
@@ -469,7 +471,7 @@ impl Engine {
     fn arrived(&mut self, device: DeviceId, now: Timestamp) {
         for state in self.links.values_mut() {
             state.activity.remember(device, now);
-            state.newcomers = true;
+            state.renew = true;
         }
         self.plan_for_newcomers();
     }
@@ -488,7 +490,7 @@ impl Engine {
         state.retry = None;
         state.shaping = Shaping::On { leaf };
         let subject = Subject::Link(state.link.id);
-        if state.newcomers {
+        if state.renew {
             self.plan_for_newcomers();
         }
         self.emit(Output::Record(Record::PlanApplied { plan, at: now, changes }));
@@ -503,6 +505,16 @@ impl Engine {
         state.shaping = Shaping::Failed { reason: reason.clone() };
         let subject = Subject::Link(state.link.id);
         self.raise(AlertKind::PlanFailed { reason }, subject, now);
+    }
+
+    fn queues_disturbed(&mut self, link: LinkId, what: String, now: Timestamp) {
+        let Some(state) = self.links.get_mut(&link) else { return };
+        state.renew = true;
+        self.replan = true;
+        let (kind, subject) = (AlertKind::QueuesDisturbed { what }, Subject::Link(link));
+        // News, not a state: it is told and over.
+        self.raise(kind.clone(), subject, now);
+        self.end(&kind, subject, now);
     }
 
     fn close_windows(&mut self, now: Timestamp) {
@@ -631,8 +643,8 @@ impl Engine {
             entries.extend(state.holds.entries(&plan, &state.activity));
             let due = state.retry.is_none_or(|retry| now >= retry.at);
             let wanted = state.in_force.as_ref().is_none_or(|in_force| is_worth_applying(in_force, &plan));
-            if state.in_flight.is_none() && due && (wanted || state.newcomers) {
-                state.newcomers = false;
+            if state.in_flight.is_none() && due && (wanted || state.renew) {
+                state.renew = false;
                 state.in_flight = Some(Arc::clone(&plan));
                 self.emit(Output::Apply(plan));
             }

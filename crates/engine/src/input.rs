@@ -4,8 +4,8 @@ use devices::Sighting;
 use forecast::Family;
 use std::sync::Arc;
 use vocab::{
-    Actor, BitRate, CaptureCounts, DeviceId, DeviceRecord, Direction, FlowSummary, Link, OutsideCounts, PlanId, Policy,
-    QueueReading, RuleHits, RuleId, Sample, SourceKind, Timestamp, TrafficClass, WeightsInForce,
+    Actor, BitRate, CaptureCounts, DeviceId, DeviceRecord, Direction, FlowSummary, Link, LinkId, OutsideCounts, PlanId,
+    Policy, QueueReading, RuleHits, RuleId, Sample, SourceKind, Timestamp, TrafficClass, WeightsInForce,
 };
 
 /// What the engine is told.
@@ -85,6 +85,13 @@ pub enum Input {
         plan: PlanId,
         /// What the kernel said.
         reason: String,
+    },
+    /// Somebody else changed the queues in force: they must be looked after.
+    QueuesDisturbed {
+        /// Of which link.
+        link: LinkId,
+        /// What was changed, and where.
+        what: String,
     },
     /// The history is no longer written, and why; `None` when it is again.
     Recording(Option<String>),

@@ -1,4 +1,5 @@
-//! Who comes gets its queues at once, not with the next window.
+//! Who comes gets its queues at once, and queues that somebody else changed are looked after at once: neither waits
+//! for the next window.
 
 mod one_link;
 
@@ -6,7 +7,7 @@ use engine::{Engine, Input, Output};
 use one_link::{START, engine};
 use std::sync::Arc;
 use std::time::Duration;
-use vocab::{DeviceId, MacAddress, Mode, Plan, Timestamp};
+use vocab::{Alert, AlertKind, DeviceId, LinkId, MacAddress, Mode, Plan, Timestamp};
 
 /// In the midst of a window, after the engine has looked long enough to plan.
 const WHILE_OPEN: Timestamp = Timestamp::from_unix_secs(START.as_unix_secs() + 10);
@@ -104,4 +105,17 @@ fn who_only_watches_orders_nothing() {
         let mut engine = running(mode);
         assert!(arrives(&mut engine, 1, WHILE_OPEN + Duration::from_millis(400)).is_none(), "{mode}");
     }
+}
+
+#[test]
+fn queues_that_somebody_else_changed_are_put_right_at_once_and_told() {
+    let mut engine = running(Mode::Control);
+    let now = WHILE_OPEN + Duration::from_millis(400);
+    let what = "lan: the queues are gone".to_owned();
+    engine.handle_input(Input::QueuesDisturbed { link: LinkId(0), what: what.clone() }, now);
+    engine.handle_timeout(now);
+    let outputs: Vec<Output> = std::iter::from_fn(|| engine.poll_output()).collect();
+    assert!(outputs.iter().any(|output| matches!(output, Output::Apply(_))));
+    let told = |output: &&Output| matches!(output, Output::Notify(Alert { kind: AlertKind::QueuesDisturbed { what: told }, .. }) if *told == what);
+    assert_eq!(outputs.iter().filter(told).count(), 1);
 }

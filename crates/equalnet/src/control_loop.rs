@@ -295,6 +295,7 @@ fn name_of(kind: &AlertKind) -> &'static str {
         AlertKind::RecordingStopped { .. } => "recording_stopped",
         AlertKind::CaptureLoss { .. } => "capture_loss",
         AlertKind::NewDevice => "new_device",
+        AlertKind::QueuesDisturbed { .. } => "queues_disturbed",
         AlertKind::GuaranteeMissed { .. } => "guarantee_missed",
         AlertKind::Unusual { .. } => "unusual",
         AlertKind::FlowTableFull => "flow_table_full",

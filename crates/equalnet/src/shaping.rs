@@ -4,7 +4,7 @@ use crate::clock::Clock;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use datapath::{Steering, SteeringMode};
 use engine::Input;
-use shaper::{Shaper, ShaperSettings};
+use shaper::{Disturbance, Shaper, ShaperSettings};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
@@ -69,7 +69,17 @@ pub fn run(settings: &ShapingSettings, orders: &Receiver<ShaperOrder>, inputs: &
                 if owed == Owed::Release {
                     owed = owed.settle(|| release(settings));
                 }
-                for shaper in shapers.values_mut() {
+                for (&link, shaper) in &mut shapers {
+                    match shaper.check() {
+                        Ok(None) => {}
+                        Ok(Some(Disturbance { interface, what })) => {
+                            let what = format!("{interface}: {what}");
+                            if inputs.send(Input::QueuesDisturbed { link, what }).is_err() {
+                                return;
+                            }
+                        }
+                        Err(error) => tracing::warn!(%error, "whether the queues are as they should be is not known"),
+                    }
                     match shaper.read(clock.now()) {
                         Ok(readings) if readings.is_empty() => {}
                         // Full: the loop is behind, and the next reading says more.

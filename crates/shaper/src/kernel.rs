@@ -80,6 +80,11 @@ impl Kernel {
         Ok(Kernel { netlink: Netlink::open()? })
     }
 
+    /// The ports from which we ask.
+    pub(crate) fn ports(&self) -> &BTreeSet<u32> {
+        self.netlink.ports()
+    }
+
     /// All interfaces.
     pub(crate) fn interfaces(&mut self) -> Result<Vec<Interface>, ShaperError> {
         let bodies = self.netlink.dump(&Request { kind: RTM_GETLINK, flags: 0, body: vec![0; LINK_HEADER] })?;

@@ -18,10 +18,11 @@ mod steer;
 mod tc;
 mod tree;
 mod turns;
+mod watcher;
 
 pub use diff::{Op, diff};
 pub use error::ShaperError;
 pub use leaf::LeafKind;
-pub use shaper::{Applied, Shaper, ShaperSettings, clear, download_interface};
+pub use shaper::{Applied, Disturbance, Shaper, ShaperSettings, clear, download_interface};
 pub use steer::{Fixed, Steer};
 pub use tree::{Class, LeafQdisc, QueueTree};

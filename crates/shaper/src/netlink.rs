@@ -6,6 +6,7 @@ use netlink_packet_core::{
     NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_CAPPED, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NetlinkBuffer,
 };
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+use std::collections::BTreeSet;
 use std::io;
 
 /// How many requests go in one send: their acknowledgements must fit the receive buffer (each takes about
@@ -41,6 +42,8 @@ impl Refusal {
 /// A conversation with rtnetlink in the network namespace of the thread that began it.
 pub(crate) struct Netlink {
     socket: Socket,
+    /// All ports it ever spoke from: the kernel names who asked in what it tells others.
+    ports: BTreeSet<u32>,
     sequence: u32,
     buffer: Vec<u8>,
 }
@@ -55,7 +58,13 @@ struct Answer<'a> {
 
 impl Netlink {
     pub(crate) fn open() -> Result<Netlink, ShaperError> {
-        Ok(Netlink { socket: socket().map_err(ShaperError::Socket)?, sequence: 0, buffer: Vec::with_capacity(ANSWER) })
+        let (socket, port) = socket().map_err(ShaperError::Socket)?;
+        Ok(Netlink { socket, ports: [port].into(), sequence: 0, buffer: Vec::with_capacity(ANSWER) })
+    }
+
+    /// All ports it ever spoke from.
+    pub(crate) fn ports(&self) -> &BTreeSet<u32> {
+        &self.ports
     }
 
     /// Sends all `requests` in order and says what became of each.
@@ -95,7 +104,9 @@ impl Netlink {
     fn or_anew<T>(&mut self, ask: impl FnOnce(&mut Netlink) -> Result<T, ShaperError>) -> Result<T, ShaperError> {
         let answer = ask(self);
         if let Err(ShaperError::Socket(_) | ShaperError::Malformed(_)) = &answer {
-            self.socket = socket().map_err(ShaperError::Socket)?;
+            let (socket, port) = socket().map_err(ShaperError::Socket)?;
+            self.socket = socket;
+            self.ports.insert(port);
         }
         answer
     }
@@ -166,32 +177,54 @@ impl Netlink {
                 Err(error) => return Err(ShaperError::Socket(error)),
             }
         }
-        let mut rest = &self.buffer[..];
-        while !rest.is_empty() {
-            let message =
-                NetlinkBuffer::new_checked(rest).map_err(|_| ShaperError::Malformed("a message is cut short"))?;
+        for message in messages(&self.buffer) {
+            let message = message.ok_or(ShaperError::Malformed("a message is cut short"))?;
             each(Answer {
                 kind: message.message_type(),
                 sequence: message.sequence_number(),
                 flags: message.flags(),
                 body: message.payload(),
             })?;
-            let length = (message.length() as usize).next_multiple_of(4);
-            rest = rest.get(length..).unwrap_or(&[]);
         }
         Ok(())
     }
 }
 
-fn socket() -> io::Result<Socket> {
+/// The messages of one datagram; `None` for one that is cut short, which is the last.
+fn messages(datagram: &[u8]) -> impl Iterator<Item = Option<NetlinkBuffer<&[u8]>>> {
+    let mut rest = datagram;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let Ok(message) = NetlinkBuffer::new_checked(rest) else {
+            rest = &[];
+            return Some(None);
+        };
+        rest = rest.get((message.length() as usize).next_multiple_of(4)..).unwrap_or(&[]);
+        Some(Some(message))
+    })
+}
+
+/// Of each whole message of one datagram: the port that asked for what it tells, and its body.
+pub(crate) fn message_heads(datagram: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
+    messages(datagram).flatten().map(|message| (message.port_number(), message.into_inner())).map(|(port, bytes)| {
+        // The body ends where the message does; what follows is the next one.
+        let length = bytes.first_chunk::<4>().map_or(0, |length| u32::from_ne_bytes(*length) as usize);
+        (port, bytes.get(16..length).unwrap_or(&[]))
+    })
+}
+
+/// A socket, and its port.
+fn socket() -> io::Result<(Socket, u32)> {
     let mut socket = Socket::new(NETLINK_ROUTE)?;
-    socket.bind_auto()?;
+    let port = socket.bind_auto()?.port_number();
     socket.connect(&SocketAddr::new(0, 0))?;
     socket.set_rx_buf_sz(RECEIVE_BUFFER as u32)?;
     // Acknowledgements without a copy of the request, with the kernel's words (Linux 4.3, 4.12).
     socket.set_cap_ack(true)?;
     socket.set_ext_ack(true)?;
-    Ok(socket)
+    Ok((socket, port))
 }
 
 fn write(bytes: &mut Vec<u8>, request: &Request, flags: u16, sequence: u32) {

@@ -7,6 +7,7 @@ use crate::leaf::LeafKind;
 use crate::state::{self, Before, BeforeOffloads};
 use crate::steer::Steer;
 use crate::tree::{self, FRAME, LeafQdisc, LeafStyle, QueueTree, SUPER_PACKET, queue_tree};
+use crate::watcher::{Noticed, Watcher};
 use datapath::sys::{self, Offload};
 use datapath::{Leaf, Slot};
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +51,7 @@ pub struct Shaper<S> {
     link: LinkId,
     topology: Topology,
     kernel: Kernel,
+    watcher: Watcher,
     steering: S,
     leaf: LeafKind,
     before: Before,
@@ -67,6 +69,8 @@ struct Side {
     pace: Option<Pace>,
     /// The largest packet that may wait here, bytes.
     packet: u32,
+    /// The interface's, when super-packets were last looked after.
+    mtu: u32,
     devices: BTreeMap<Slot, DeviceId>,
     /// Leaves whose prio was changed and that may still be served under the old one.
     moved: BTreeSet<u16>,
@@ -128,6 +132,7 @@ impl<S: Steer> Shaper<S> {
             installed: Installed::Unknown,
             pace: None,
             packet: SUPER_PACKET,
+            mtu: 0,
             devices: BTreeMap::new(),
             moved: BTreeSet::new(),
             open: BTreeSet::new(),
@@ -140,7 +145,8 @@ impl<S: Steer> Shaper<S> {
         let leaf = kernel.probe_leaf(&numbered("enprobe", link.id))?;
         info!(link = link.id.0, leaf = leaf.name(), "queues read back");
         let topology = link.topology.clone();
-        Ok(Shaper { settings, link: link.id, topology, kernel, steering, leaf, before, sides })
+        let watcher = Watcher::open().map_err(ShaperError::Socket)?;
+        Ok(Shaper { settings, link: link.id, topology, kernel, watcher, steering, leaf, before, sides })
     }
 
     /// The qdisc in the leaves, as the kernel has it.
@@ -174,6 +180,8 @@ impl<S: Steer> Shaper<S> {
         }
         let mut applied = Applied { changes: 0, leaf: self.leaf, skipped: Vec::new() };
         for direction in Direction::ALL {
+            // Reading back forgets what is known of super-packets, so it comes first.
+            self.read_back_if_unknown(direction)?;
             self.slow_down(direction, plan.directions[direction].capacity)?;
             let mut tries = 1;
             let (changes, skipped) = loop {
@@ -204,15 +212,21 @@ impl<S: Steer> Shaper<S> {
         Ok(applied)
     }
 
+    fn read_back_if_unknown(&mut self, direction: Direction) -> Result<(), ShaperError> {
+        let side = &mut self.sides[direction];
+        match side.installed {
+            Installed::Unknown => side.read_back(&mut self.kernel, &self.settings),
+            Installed::Nothing | Installed::Tree(_) => Ok(()),
+        }
+    }
+
     fn apply_direction(
         &mut self,
         direction: Direction,
         division: &Division,
     ) -> Result<(u32, Vec<DeviceId>), ShaperError> {
+        self.read_back_if_unknown(direction)?;
         let side = &mut self.sides[direction];
-        if matches!(side.installed, Installed::Unknown) {
-            side.read_back(&mut self.kernel, &self.settings)?;
-        }
         let mut slots = BTreeMap::new();
         for device in &division.devices {
             if let Some(slot) = self.steering.slot_of(device.device).map_err(ShaperError::Steering)? {
@@ -337,6 +351,8 @@ impl<S: Steer> Shaper<S> {
                 }
             }
         }
+        let own = interfaces.iter().find(|known| known.index == self.sides[direction].index);
+        self.sides[direction].mtu = own.map_or(0, |own| own.mtu);
         self.sides[direction].packet = packet;
         self.sides[direction].pace = Some(pace);
         Ok(())
@@ -391,6 +407,74 @@ impl<S: Steer> Shaper<S> {
         }
         Ok(readings)
     }
+
+    /// Whether somebody else changed the queues in force, or the interfaces under them, since the last call, and
+    /// what. Then the next plan goes on from what is read back. Cheap while nobody does: the kernel tells of changes.
+    ///
+    /// # Errors
+    /// The kernel cannot be asked.
+    pub fn check(&mut self) -> Result<Option<Disturbance>, ShaperError> {
+        let indices = Direction::ALL.map(|direction| self.sides[direction].index);
+        if self.watcher.heard(self.kernel.ports(), indices) == Noticed::Nothing {
+            return Ok(None);
+        }
+        let interfaces = self.kernel.interfaces()?;
+        let mut disturbance = None;
+        for direction in Direction::ALL {
+            let side = &mut self.sides[direction];
+            let Installed::Tree(tree) = &side.installed else { continue };
+            let what = match interfaces.iter().find(|known| known.name == side.interface.as_str()) {
+                // It takes its queues along; whoever opened us sees to it when it is back.
+                None => continue,
+                Some(known) if known.index != side.index => continue,
+                Some(known) if side.pace.is_some() && known.mtu != side.mtu => {
+                    side.pace = None;
+                    Some(format!("the MTU is {} instead of {}", known.mtu, side.mtu))
+                }
+                Some(_) => match self.kernel.root(side.index, side.major)? {
+                    Root::Ours(found) => difference(side.major, tree, &found),
+                    Root::Default => Some("the queues are gone".to_owned()),
+                    Root::Foreign { kind, .. } => Some(format!("`{kind}` stands in place of the queues")),
+                },
+            };
+            if let Some(what) = what {
+                warn!(interface = %side.interface, what, "somebody else changed what is ours");
+                side.installed = Installed::Unknown;
+                disturbance.get_or_insert(Disturbance { interface: side.interface.clone(), what });
+            }
+        }
+        Ok(disturbance)
+    }
+}
+
+/// What somebody else did to the queues.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disturbance {
+    /// Where.
+    pub interface: InterfaceName,
+    /// What, in words.
+    pub what: String,
+}
+
+/// The first thing in which `found` is not what is `installed`, in words.
+fn difference(major: u16, installed: &QueueTree, found: &QueueTree) -> Option<String> {
+    let class = |minor: u16| format!("class {major:x}:{minor:x}");
+    let minors: BTreeSet<u16> = installed.classes.keys().chain(found.classes.keys()).copied().collect();
+    minors.into_iter().find_map(|minor| match (installed.classes.get(&minor), found.classes.get(&minor)) {
+        (Some(_), None) => Some(format!("{} is gone", class(minor))),
+        (None, Some(_)) => Some(format!("{} is not ours", class(minor))),
+        (Some(ours), Some(theirs)) if ours.rate != theirs.rate => {
+            Some(format!("{} has a rate of {} instead of {}", class(minor), theirs.rate, ours.rate))
+        }
+        (Some(ours), Some(theirs)) if ours.ceil != theirs.ceil => {
+            Some(format!("{} has a ceiling of {} instead of {}", class(minor), theirs.ceil, ours.ceil))
+        }
+        (Some(ours), Some(theirs)) if ours != theirs => Some(format!("{} has other attributes", class(minor))),
+        _ if installed.leaves.get(&minor) != found.leaves.get(&minor) => {
+            Some(format!("the queue in {} is another", class(minor)))
+        }
+        _ => None,
+    })
 }
 
 /// Whether super-packets may be let through.

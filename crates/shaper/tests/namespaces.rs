@@ -361,7 +361,7 @@ fn gateway() {
     let mut sink = Sink::start();
     let begin = Instant::now();
     type Case<'a> = (&'a str, &'a dyn Fn(&Path, &mut Sink));
-    let cases: [Case; 12] = [
+    let cases: [Case; 13] = [
         ("weights hold between devices, however many leaves they have", &|dir, _| weights(dir)),
         ("floors are kept and tiers are strict", &|dir, _| floors_and_tiers(dir)),
         ("a change of priority reaches a full queue", &|dir, _| priority(dir)),
@@ -369,6 +369,7 @@ fn gateway() {
         ("a standing queue outlives its plan", &standing_queue),
         ("a restart rebuilds nothing", &|dir, _| restart(dir)),
         ("drift is repaired, and only drift", &|dir, _| drift(dir)),
+        ("what somebody else changes is noticed and put right", &|dir, _| disturbances(dir)),
         ("a refusal names the class and leaves a valid tree", &|dir, _| refusal(dir)),
         ("what stood there before comes back", &|dir, _| before(dir)),
         ("one interface: an IFB for downloads comes and goes", &|dir, _| one_interface(dir)),
@@ -575,6 +576,43 @@ fn restart(dir: &Path) {
     assert_eq!(shaper.read(Timestamp::default()).unwrap(), []);
     assert_eq!(shaper.apply(&plan).unwrap().changes, 0, "nothing is rebuilt");
     assert_eq!(reading(&mut shaper, 1, Web).sent_packets, sent, "the counters went on");
+}
+
+fn disturbances(dir: &Path) {
+    let plan = plan(20_000, &[(1, &[(Web, 3, 10_000, 500, 20_000)]), (2, &[(Web, 4, 0, 0, 20_000)])]);
+    let mut shaper = open(dir);
+    shaper.apply(&plan).unwrap();
+    assert_eq!(shaper.check().unwrap(), None, "our own changes are no disturbance");
+    for (by, expected) in [
+        (&["tc class del dev lan classid e001:25"][..], "class e001:25 is gone"),
+        (
+            &["tc class change dev lan parent e001:10 classid e001:15 htb rate 3mbit ceil 20mbit prio 3 quantum 3000"],
+            "class e001:15 has a rate of 3.00 Mbit/s instead of 500 kbit/s",
+        ),
+        (&["tc qdisc change dev lan parent e001:25 bfifo limit 999"], "the queue in class e001:25 is another"),
+        (&["tc qdisc del dev lan root"], "the queues are gone"),
+        (&["ip link set lan mtu 1400"], "the MTU is 1400 instead of 1500"),
+        // What changes nothing of ours is none.
+        (&["ip link set lan down", "ip link set lan up"], ""),
+        (&["ip link set lan mtu 1500"], "the MTU is 1500 instead of 1400"),
+        (
+            &["tc qdisc replace dev lan root handle 77: tbf rate 10mbit burst 5kb latency 10ms"],
+            "`tbf` stands in place of the queues",
+        ),
+    ] {
+        by.iter().for_each(|line| drop(shell(line)));
+        let what = shaper.check().unwrap().map_or_else(String::new, |disturbance| disturbance.what);
+        assert_eq!(what, expected, "{by:?}");
+        assert_eq!(shaper.check().unwrap(), None, "told once");
+        if !what.starts_with('`') {
+            shaper.apply(&plan).unwrap();
+            assert_eq!(shaper.check().unwrap(), None, "put right after {by:?}");
+        }
+    }
+    // What another put there is not destroyed unless the operator says so.
+    assert!(matches!(shaper.apply(&plan), Err(ShaperError::ForeignQdisc { .. })));
+    shell("tc qdisc del dev lan root");
+    shaper.apply(&plan).unwrap();
 }
 
 fn drift(dir: &Path) {

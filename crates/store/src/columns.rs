@@ -189,6 +189,7 @@ pub(crate) fn alert_columns(kind: &AlertKind) -> AlertColumns {
             AlertColumns { packets: Some(integer(*packets)), ..plain("capture_loss") }
         }
         AlertKind::NewDevice => plain("new_device"),
+        AlertKind::QueuesDisturbed { what } => AlertColumns { reason: Some(what.clone()), ..plain("queues_disturbed") },
         AlertKind::GuaranteeMissed { owed, got } => AlertColumns {
             owed: Some(integer(owed.as_bps())),
             got: Some(integer(got.as_bps())),
@@ -213,6 +214,7 @@ pub(crate) fn alert_kind(columns: AlertColumns) -> Result<AlertKind, StoreError>
         "recording_stopped" => AlertKind::RecordingStopped { reason },
         "capture_loss" => AlertKind::CaptureLoss { packets: natural(packets.unwrap_or(0)) },
         "new_device" => AlertKind::NewDevice,
+        "queues_disturbed" => AlertKind::QueuesDisturbed { what: reason },
         "guarantee_missed" => AlertKind::GuaranteeMissed { owed: rate(owed.unwrap_or(0)), got: rate(got.unwrap_or(0)) },
         "unusual" => {
             let (direction, minute) = reason.split_once(' ').ok_or_else(|| unreadable("alert", &reason))?;

@@ -113,6 +113,7 @@ fn alerts() -> Vec<Alert> {
         (AlertKind::NewDevice, Severity::Info),
         (AlertKind::GuaranteeMissed { owed: BitRate::from_mbps(5), got: BitRate::from_mbps(4) }, Severity::Critical),
         (AlertKind::FlowTableFull, Severity::Warning),
+        (AlertKind::QueuesDisturbed { what: "the queues of lan are gone".to_owned() }, Severity::Warning),
     ];
     let alert = |(index, (kind, severity)): (usize, (AlertKind, Severity))| Alert {
         id: index as u64 + 1,

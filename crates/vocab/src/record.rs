@@ -243,6 +243,11 @@ pub enum AlertKind {
         /// When that was, in minutes since local midnight.
         minute: u16,
     },
+    /// Somebody else changed the queues in force. They were put right, or that was refused, which is another alert.
+    QueuesDisturbed {
+        /// What was changed, and where.
+        what: String,
+    },
     /// The bounded table of flows evicted flows that were still open.
     FlowTableFull,
 }

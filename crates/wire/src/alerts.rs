@@ -13,8 +13,8 @@ pub struct Alert {
     pub at_ms: u64,
     /// `info`, `warning` or `critical`.
     pub severity: String,
-    /// `plan_failed`, `recording_stopped`, `capture_loss`, `new_device`, `guarantee_missed`, `unusual` or
-    /// `flow_table_full`.
+    /// `plan_failed`, `recording_stopped`, `capture_loss`, `new_device`, `guarantee_missed`, `unusual`,
+    /// `queues_disturbed` or `flow_table_full`.
     pub kind: String,
     /// About whom.
     pub subject: Subject,

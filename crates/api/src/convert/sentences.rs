@@ -248,6 +248,9 @@ pub(super) fn alert(alert: &Alert, names: &Names<'_>) -> String {
             format!("{packets} packets went by without being counted. Traffic itself lost nothing.")
         }
         AlertKind::NewDevice => format!("{subject} is here for the first time."),
+        AlertKind::QueuesDisturbed { what } => {
+            format!("{subject}: another program changed the queues ({}). They are put right.", clip(what, 120))
+        }
         AlertKind::GuaranteeMissed { owed, got } => format!("{subject} gets {got} of the {owed} it is guaranteed."),
         AlertKind::Unusual { direction, rate, usual, minute } => {
             let verb = match direction {
