@@ -9,6 +9,7 @@ mod table;
 
 use crate::{demo, run};
 use anyhow::{Context, Result, bail};
+use emulator::Said;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -45,7 +46,7 @@ struct Scenario {
     listed: Value,
 }
 
-/// Builds what is tried, boots a machine for each scenario beside each peer, and writes the table.
+/// Builds what is tried, boots a machine for each peer, and writes the table.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let lab = lab_program()?;
     let scenarios = scenarios(&lab)?;
@@ -69,35 +70,74 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let image = folder.join("guest.cpio");
     image::write(&image, &kernel, &lab, &program)?;
 
-    let found_file = folder.join("results.json");
-    let mut found = if arguments.resume { read(&found_file)? } else { Vec::new() };
-    let is_done = |found: &[Value], scenario: &str, peer: &str| {
-        found.iter().any(|cell| cell["scenario"] == scenario && cell["peer"] == peer)
-    };
-    let left: Vec<_> = chosen.into_iter().filter(|(scenario, peer)| !is_done(&found, scenario, peer)).collect();
-    println!("{}: {} to try", kernel.version, left.len());
-    for (number, (scenario, peer)) in left.iter().enumerate() {
-        let begun = Instant::now();
-        let place = format!("[{}/{}] {scenario} beside {peer}", number + 1, left.len());
-        let outcome = emulator::run(&kernel, &image, (scenario, peer), |second| {
-            print!("\r{place}: {second} s of the guest's, {} s of ours ", begun.elapsed().as_secs());
-            let _ = std::io::stdout().flush();
+    let mut book = Book::open(&folder, arguments.resume)?;
+    let mut left: Vec<(String, String)> = chosen.into_iter().filter(|cell| !book.has(cell)).collect();
+    let all = left.len();
+    println!("{}: {all} to try", kernel.version);
+    while let Some((_, peer)) = left.first().cloned() {
+        // One machine tries all scenarios beside a peer: booting takes as long as some of them.
+        let scenarios: Vec<String> = left.iter().filter(|cell| cell.1 == peer).map(|cell| cell.0.clone()).collect();
+        let mut done = 0;
+        let mut begun = Instant::now();
+        let outcome = emulator::run(&kernel, &image, (&scenarios, &peer), |said| {
+            let place = format!("[{}/{all}] {} beside {peer}", all - left.len() + done + 1, scenarios[done]);
+            let seconds = begun.elapsed().as_secs();
+            match said {
+                Said::Second(second) => print!("\r{place}: {second} s of the guest's, {seconds} s of ours "),
+                Said::Found(cell) => {
+                    println!("\r{place}: {seconds} s of ours{:20}", "");
+                    book.add(cell, &scenarios[done], &peer, &kernel.version)?;
+                    done += 1;
+                    begun = Instant::now();
+                }
+            }
+            Ok(std::io::stdout().flush()?)
         });
-        let mut cell = outcome.unwrap_or_else(|error| json!({"failures": [format!("{error:#}")]}));
-        cell["scenario"] = json!(scenario);
-        cell["peer"] = json!(peer);
-        cell["kernel"] = json!(kernel.version);
-        println!("\r{place}: {} s of ours{:20}", begun.elapsed().as_secs(), "");
-        print!("{}", table::cell(&cell));
-        found.push(cell);
-        std::fs::write(&found_file, serde_json::to_string_pretty(&found)?)?;
+        if let Err(error) = outcome {
+            println!();
+            let failed = scenarios.get(done).context("a machine that has done all")?;
+            book.add(json!({"failures": [format!("{error:#}")]}), failed, &peer, &kernel.version)?;
+        }
+        left.retain(|cell| !book.has(cell));
     }
     let listed: Vec<&Value> = scenarios.iter().map(|scenario| &scenario.listed).collect();
-    let text = table::all(&listed, &found);
+    let text = table::all(&listed, &book.cells);
     let table_file = folder.join("results.md");
     std::fs::write(&table_file, &text)?;
-    println!("\n{text}\n{}\n{}", table_file.display(), found_file.display());
+    println!("\n{text}\n{}\n{}", table_file.display(), book.file.display());
     Ok(())
+}
+
+/// What was found, on disk after each scenario.
+struct Book {
+    file: PathBuf,
+    cells: Vec<Value>,
+}
+
+impl Book {
+    fn open(folder: &Path, resume: bool) -> Result<Book> {
+        let file = folder.join("results.json");
+        let cells = match std::fs::read_to_string(&file) {
+            Ok(text) if resume => {
+                serde_json::from_str(&text).with_context(|| format!("{} is no list of results", file.display()))?
+            }
+            _ => Vec::new(),
+        };
+        Ok(Book { file, cells })
+    }
+
+    fn has(&self, (scenario, peer): &(String, String)) -> bool {
+        self.cells.iter().any(|cell| cell["scenario"] == *scenario && cell["peer"] == *peer)
+    }
+
+    fn add(&mut self, mut cell: Value, scenario: &str, peer: &str, kernel: &str) -> Result<()> {
+        for (key, value) in [("scenario", scenario), ("peer", peer), ("kernel", kernel)] {
+            cell[key] = json!(value);
+        }
+        print!("{}", table::cell(&cell));
+        self.cells.push(cell);
+        Ok(std::fs::write(&self.file, serde_json::to_string_pretty(&self.cells)?)?)
+    }
 }
 
 /// Builds the lab's program.
@@ -139,13 +179,6 @@ fn choose(scenarios: &[Scenario], arguments: &Arguments) -> Result<Vec<(String, 
         }
     }
     Ok(chosen)
-}
-
-fn read(file: &Path) -> Result<Vec<Value>> {
-    match std::fs::read_to_string(file) {
-        Ok(text) => serde_json::from_str(&text).with_context(|| format!("{} is no list of results", file.display())),
-        Err(_) => Ok(Vec::new()),
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The lab inside the emulated machine of `cargo xtask lab --guest`: `SCENARIO PEER` tries one, nothing lists all.
+//! The lab inside the emulated machine of `cargo xtask lab --guest`: `SCENARIO,… PEER` tries some, nothing lists all.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -11,8 +11,8 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match &words[..] {
         [] => writeln!(std::io::stdout(), "{}", lab::guest::list().trim_end()).map_err(Into::into),
-        [scenario, peer] => lab::guest::run(scenario, peer),
-        _ => Err(anyhow::anyhow!("it takes a scenario and a peer, or nothing")),
+        [scenarios, peer] => lab::guest::run(scenarios, peer),
+        _ => Err(anyhow::anyhow!("it takes scenarios and a peer, or nothing")),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -19,19 +19,27 @@ const COUNTING: &str = "shift=1,sleep=off";
 /// No source of chance from outside the guest: two runs are to see the same numbers. And no byte-wise string
 /// instructions, of which each byte would count as one.
 const PROCESSOR: &str = "max,-rdrand,-rdseed,-erms,-fsrm";
-/// How long a machine may say nothing at all, and how long it may take in all.
+/// How long a machine may say nothing at all, and how long a scenario may take.
 const SILENCE: Duration = Duration::from_secs(300);
 const IN_ALL: Duration = Duration::from_secs(1_800);
 
-/// Boots a machine that tries `scenario` beside `peer`, and gives what it found; `progress` is told each second of
-/// the guest's.
+/// What a machine says while it works.
+pub enum Said {
+    /// So many seconds of the guest's have passed in this scenario.
+    Second(u64),
+    /// What was found in it.
+    Found(Value),
+}
+
+/// Boots a machine that tries `scenarios` beside `peer`, one after the other, and tells `hear` what it says.
 pub fn run(
     kernel: &Kernel,
     image: &Path,
-    (scenario, peer): (&str, &str),
-    mut progress: impl FnMut(u64),
-) -> Result<Value> {
-    let mut machine = Machine::boot(kernel, image, &format!("lab_scenario={scenario} lab_peer={peer}"))?;
+    (scenarios, peer): (&[String], &str),
+    mut hear: impl FnMut(Said) -> Result<()>,
+) -> Result<()> {
+    let order = format!("lab_scenario={} lab_peer={peer}", scenarios.join(","));
+    let mut machine = Machine::boot(kernel, image, &order)?;
     let stdout = BufReader::new(machine.0.stdout.take().context("a piped child has an output")?);
     let (lines, heard) = channel();
     std::thread::spawn(move || {
@@ -42,20 +50,25 @@ pub fn run(
             }
         }
     });
-    let deadline = Instant::now() + IN_ALL;
     let mut said = Vec::new();
-    loop {
+    let (mut found, mut deadline) = (0, Instant::now() + IN_ALL);
+    while found < scenarios.len() {
         let patience = SILENCE.min(deadline.saturating_duration_since(Instant::now()));
         match heard.recv_timeout(patience) {
             Ok(line) => match message(&line) {
-                Some(Value::Number(second)) => progress(second.as_u64().unwrap_or(0)),
-                Some(found) => return Ok(found),
+                Some(Value::Number(second)) => hear(Said::Second(second.as_u64().unwrap_or(0)))?,
+                Some(cell) => {
+                    found += 1;
+                    deadline = Instant::now() + IN_ALL;
+                    hear(Said::Found(cell))?;
+                }
                 None => said.push(line),
             },
             Err(RecvTimeoutError::Timeout) => bail!("the guest hangs; its last words:\n{}", tail(&said)),
-            Err(RecvTimeoutError::Disconnected) => bail!("the guest ended without a word:\n{}", tail(&said)),
+            Err(RecvTimeoutError::Disconnected) => bail!("the guest ended before its time:\n{}", tail(&said)),
         }
     }
+    Ok(())
 }
 
 /// What a line of the console says: a second that has passed, or what was found.

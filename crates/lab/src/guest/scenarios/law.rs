@@ -51,6 +51,9 @@ pub(super) fn guarantee(trial: &Trial) -> Result<Outcome> {
     };
     let worst = others.iter().map(|rates| error(rates, allotted)).fold(error(guaranteed, GUARANTEED), f64::max);
     outcome.figure("allocation_error_percent", worst);
+    let means_of_others = others.iter().map(|rates| means(rates, 10).next().unwrap_or(f64::NAN));
+    outcome.figure("lowest_other_mbit_s", means_of_others.clone().fold(f64::INFINITY, f64::min));
+    outcome.figure("highest_other_mbit_s", means_of_others.fold(0.0, f64::max));
     let shortest = rates.iter().map(Vec::len).min().unwrap_or(0);
     let sums: Vec<f64> = (0..shortest).map(|window| rates.iter().map(|rates| rates[window]).sum()).collect();
     outcome.figure("highest_10_s_percent_of_capacity", highest_mean(&sums, 10) / DOWNLOAD * 100.0);
