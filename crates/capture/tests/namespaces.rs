@@ -304,6 +304,7 @@ fn gateway() {
 
     let server = start(&network, 's', "server");
     for part in ["udp", "large", "tcp"] {
+        let took = std::time::Instant::now();
         let mut device = network.play('d', part);
         let mut seen = Totals::new();
         let mut ended = false;
@@ -343,6 +344,19 @@ fn gateway() {
         } else if part == "tcp" {
             let (bytes, packets) = flows[&(IpProtocol::TCP, false)];
             let payload = bytes - packets * 66;
+            let mut round_trips = (0, 0);
+            let mut longest = Duration::ZERO;
+            datapath
+                .classes()
+                .unwrap()
+                .read_qualities(|reading| {
+                    let (lan, wan) = (reading.quality.round_trips.lan, reading.quality.round_trips.wan);
+                    round_trips = (round_trips.0 + lan.count(), round_trips.1 + wan.count());
+                    longest = longest.max(lan.percentile(100).max(wan.percentile(100)).unwrap_or_default());
+                })
+                .unwrap();
+            assert!(round_trips.0 > 0 && round_trips.1 > 0, "a handshake at least: {round_trips:?}");
+            assert!(longest < took.elapsed(), "{longest:?}");
             // Segments sent again and longer options may add a little; nothing may be missing.
             assert!((TCP_BYTES as u64..TCP_BYTES as u64 * 101 / 100).contains(&payload), "{payload}");
         }

@@ -9,7 +9,7 @@
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_helpers.h>
-#include "parse.h"
+#include "quality.h"
 
 #define PACKET_HOST 0		 /* skb->pkt_type, linux/if_packet.h */
 #define PACKET_OTHERHOST 3
@@ -25,14 +25,6 @@ struct large_record {
 	struct event event;
 	__u8 frame[FRAME_MAX];
 };
-
-/* Where in the topology a program stands. */
-enum place { LAN_INGRESS, LAN_EGRESS, HOST_INGRESS, HOST_EGRESS };
-
-static __always_inline __u32 direction_of(enum place place)
-{
-	return place == LAN_INGRESS || place == HOST_EGRESS ? UPLOAD : DOWNLOAD;
-}
 
 static __always_inline const struct verdict *find_verdict(const union key *key)
 {
@@ -91,13 +83,6 @@ static __noinline int ends_here(struct __sk_buff *skb, const struct packet *p)
 		return 0;
 	}
 }
-
-/* A packet on its way: what is said of it where it goes up, and where its flow begins. */
-struct passing {
-	struct event event;
-	enum place place;
-	__u32 zero;
-};
 
 /*
  * Between 1 and `most`, on one register: the verifier of 6.1 forgets bounds that the compiler proves on another.
@@ -227,6 +212,8 @@ static __noinline int begin(struct __sk_buff *skb, const struct packet *p, const
 	fresh->slot = find_device(skb, p, direction_of(passing->place));
 	if (passing->place == LAN_EGRESS ? skb->ingress_ifindex == 0 : passing->place == LAN_INGRESS && ends_here(skb, p))
 		fresh->flags |= FLOW_LOCAL;
+	__builtin_memset(fresh->probes, 0, sizeof(fresh->probes));
+	measure_opening(skb, p, fresh, direction_of(passing->place));
 	fresh->sampled = !(fresh->flags & FLOW_SETTLED) && !p->later && !p->notable && config->sample_limit > 0;
 	return 0;
 }
@@ -253,7 +240,7 @@ static __noinline int catch_up(struct __sk_buff *skb, const struct packet *p, co
 				flow->classed_after = passed > 65535 ? 65535 : passed;
 			}
 			flow->class = verdict->class;
-			flow->flags = (flow->flags & FLOW_LOCAL) | (verdict->settled ? FLOW_SETTLED : 0);
+			flow->flags = (flow->flags & ~FLOW_SETTLED) | (verdict->settled ? FLOW_SETTLED : 0);
 		}
 		flow->verdict_epoch = epoch;
 	}
@@ -275,14 +262,17 @@ static __always_inline __u32 account(struct __sk_buff *skb, const struct config 
 	struct stats *stats;
 	struct packet p;
 	int parsed = PARSED;
+	__u64 coarse;
 	__u16 slot;
 	__u8 class, flags, sample;
 
 	stats = bpf_map_lookup_elem(&statistics, &zero);
 	if (!stats)
 		return NO_MINOR;
-	if (!parse_plain(skb, &p))
+	if (!parse_plain(skb, &p)) {
+		__builtin_memset(&p, 0, sizeof(p));
 		parsed = parse_any(skb, &p);
+	}
 
 	/* One super-packet is many packets on the wire, each with its own headers. */
 	packets = skb->gso_segs;
@@ -347,8 +337,11 @@ static __always_inline __u32 account(struct __sk_buff *skb, const struct config 
 			__sync_fetch_and_add(&flow->high_packets, packets);
 		}
 		/* To a few milliseconds, at a tenth of the price. */
-		flow->last_ns = bpf_ktime_get_coarse_ns();
+		coarse = bpf_ktime_get_coarse_ns();
+		flow->last_ns = coarse;
 		flags = flow->flags;
+		if ((is_window(coarse, config->windows) || flags & due_flag(direction)) && !(flags & FLOW_LOCAL))
+			measure(skb, &p, flow, direction, config->windows, packets, coarse);
 		sample = !(flags & FLOW_SETTLED) && !p.later && !p.notable && flow->sampled < config->sample_limit;
 		if (sample)
 			flow->sampled++;
@@ -382,7 +375,7 @@ static __always_inline __u32 account(struct __sk_buff *skb, const struct config 
 	if (p.notable || sample) {
 		passing.event.slot = slot;
 		passing.event.class = class;
-		passing.event.local = flags & FLOW_LOCAL;
+		passing.event.local = !!(flags & FLOW_LOCAL);
 		send_up(skb, stats, &passing);
 	}
 	if (flags & FLOW_LOCAL)

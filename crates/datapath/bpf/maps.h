@@ -10,13 +10,15 @@
 #include <linux/types.h>
 
 /* Grows with every change of this file: pinned maps of another layout are not adopted. */
-#define LAYOUT 4
+#define LAYOUT 5
 
 #define SLOTS 4096
 #define PROTECTED 16384 /* flows that keep their class whatever comes */
 #define CLASSES 16 /* room for 11 */
 #define CLASS_COUNT 11
 #define UNCLASSIFIED 10
+#define BUCKETS 64 /* of round-trip times */
+#define QUALITIES 16384 /* (device, class) pairs that have any */
 #define DOWNLOAD 0
 #define UPLOAD 1
 
@@ -39,6 +41,19 @@ struct flow_key {
 	__u8 zero[3];
 };
 
+/* What was sent in one direction and waits for its answer. Times are in ticks of 1.024 us of CLOCK_MONOTONIC. */
+struct probe {
+	__u32 value;      /* TCP: the number or timestamp that answers it; QUIC: the spin bit */
+	__u32 at;
+	__u32 next;       /* TCP: the number that follows what was sent */
+	__u32 heard;      /* when the last packet of this direction was looked at */
+	__u32 round_trip; /* the latest */
+	__u8 state;
+	__u8 period;      /* in which `next` and what is known were last brought up to date */
+	__u8 strikes;     /* how often the spin bit made no sense */
+	__u8 zero;
+};
+
 struct flow_value {
 	__u64 low_bytes;   /* sent by the low end */
 	__u64 low_packets;
@@ -53,10 +68,13 @@ struct flow_value {
 	__u16 slot;
 	__u8 class;
 	__u8 flags;
+	struct probe probes[2]; /* by direction */
 };
 
 #define FLOW_SETTLED 1 /* the verdict will not change any more: no samples */
 #define FLOW_LOCAL 2   /* ends at the gateway itself: no traffic of the link */
+#define FLOW_UPLOAD_DUE 4   /* an upload may answer a probe */
+#define FLOW_DOWNLOAD_DUE 8 /* a download may */
 
 /* Both of the map whose entries make room for others and of the one whose entries do not. */
 struct verdict {
@@ -93,6 +111,13 @@ struct counter {
 	__u64 packets;
 };
 
+/* Of a (device, class), by the direction in which the probe or the segment went. */
+struct quality {
+	__u32 round_trips[2][BUCKETS];
+	__u64 segments[2]; /* with data, while flows were looked at */
+	__u64 again[2];    /* of those: sent again, or out of order */
+};
+
 #define STEERING 1 /* queues are in force: set priorities and marks */
 #define MARKING 2  /* write the class into the DS field */
 
@@ -105,7 +130,8 @@ struct config {
 	__u16 download_major;
 	__u16 upload_major;
 	__u8 dscp[CLASSES];
-	__u64 zero;
+	__u32 windows; /* flows are looked at in one window of so many and one: a power of two, less one */
+	__u32 zero;
 };
 
 struct stats {

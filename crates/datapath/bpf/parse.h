@@ -49,6 +49,8 @@ struct packet {
 	__u8 notable; /* tells names or devices: always sent up */
 	__u8 later;   /* a part of a datagram whose first part was seen: what it holds tells nothing by itself */
 	__u8 opens;   /* asks for a TCP flow that nobody can have known */
+	__u8 zero;
+	__u32 zeros; /* without gaps: functions that are verified by themselves may read all of it */
 };
 
 /* What is read step by step, before it is a packet. */
@@ -184,6 +186,8 @@ static __always_inline int parse_plain(struct __sk_buff *skb, struct packet *p)
 	p->transport = at;
 	p->notable = is_notable_port(source_port) || is_notable_port(destination_port);
 	p->later = 0;
+	p->zero = 0;
+	p->zeros = 0;
 	return 1;
 }
 
@@ -415,11 +419,18 @@ static __always_inline void order(const struct headers *h, struct packet *p)
 	}
 }
 
-/* Any frame, read step by step. A function of its own keeps it out of the way of plain frames. */
-static __noinline int parse_any(struct __sk_buff *skb, struct packet *p)
+/*
+ * Any frame, read step by step. It is global, not static: so the verifier reads it once, not once for each way that
+ * leads here.
+ */
+__noinline int parse_any(struct __sk_buff *skb, struct packet *p)
 {
 	struct headers h = {};
-	int parsed = parse_headers(skb, &h);
+	int parsed;
+
+	if (!p)
+		return MALFORMED;
+	parsed = parse_headers(skb, &h);
 
 	p->ip = h.ip;
 	p->transport = h.transport;
@@ -434,15 +445,19 @@ static __noinline int parse_any(struct __sk_buff *skb, struct packet *p)
 	return parsed;
 }
 
-/* Addresses as the packet has them. */
-static __always_inline const __u8 *source_of(const struct packet *p)
+/* Where in the topology a program stands. */
+enum place { LAN_INGRESS, LAN_EGRESS, HOST_INGRESS, HOST_EGRESS };
+
+static __always_inline __u32 direction_of(enum place place)
 {
-	return p->from_low ? p->key.flow.low : p->key.flow.high;
+	return place == LAN_INGRESS || place == HOST_EGRESS ? UPLOAD : DOWNLOAD;
 }
 
-static __always_inline const __u8 *destination_of(const struct packet *p)
-{
-	return p->from_low ? p->key.flow.high : p->key.flow.low;
-}
+/* A packet on its way: what is said of it where it goes up, and where its flow begins. */
+struct passing {
+	struct event event;
+	enum place place;
+	__u32 zero;
+};
 
 #endif

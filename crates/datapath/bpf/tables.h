@@ -25,10 +25,21 @@ MAP(fragments, BPF_MAP_TYPE_LRU_HASH, struct fragment_key, struct fragment_ports
 MAP(devices_by_mac, BPF_MAP_TYPE_HASH, struct mac_key, __u32, SLOTS);
 MAP(devices_by_address, BPF_MAP_TYPE_HASH, struct address_key, __u32, SLOTS);
 MAP(counters, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct counter, SLOTS * CLASSES * 2);
+MAP(no_quality, BPF_MAP_TYPE_ARRAY, __u32, struct quality, 1); /* zeros: a new row is too large for the stack */
 MAP(steer, BPF_MAP_TYPE_ARRAY, __u32, __u32, 2 * 65536);
 MAP(statistics, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct stats, 1);
 MAP(configuration, BPF_MAP_TYPE_ARRAY, __u32, struct config, 1);
 MAP(ifbs, BPF_MAP_TYPE_HASH, __u32, __u32, 64); /* interface -> the IFB that shapes what it receives */
+
+/* (slot, class) -> how its flows fare; rows are made when there is something to say. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, QUALITIES);
+	__type(key, __u32);
+	__type(value, struct quality);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} qualities SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

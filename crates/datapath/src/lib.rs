@@ -10,6 +10,7 @@ mod events;
 mod load;
 mod maps;
 mod protected;
+mod quality;
 mod readings;
 mod slot;
 mod steering;
@@ -18,8 +19,9 @@ mod trial;
 
 pub use error::DatapathError;
 pub use events::{Event, Events};
-pub use load::{Adopted, Datapath, DatapathSettings, Hook};
+pub use load::{Adopted, Datapath, DatapathSettings, Hook, Looking};
 pub use protected::ProtectedFlows;
+pub use quality::{Quality, QualityReading, RoundTrips, Sides};
 pub use readings::{ClassCount, ClassMap, Counted, FlowMap, FlowReading, Stats};
 pub use slot::*;
 pub use steering::{Leaf, Steering, SteeringMode};

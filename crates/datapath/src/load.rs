@@ -5,7 +5,9 @@
 //! no tcx links, the programs are filters of the clsact qdisc, which stay by themselves.
 
 use crate::events::Events;
-use crate::maps::{LAYOUT, RawAddress, RawConfig, RawCounter, RawFlowKey, RawFlowValue, RawMac, RawStats, RawVerdict};
+use crate::maps::{
+    LAYOUT, RawAddress, RawConfig, RawCounter, RawFlowKey, RawFlowValue, RawMac, RawQuality, RawStats, RawVerdict,
+};
 use crate::protected::ProtectedFlows;
 use crate::readings::{ClassMap, FlowMap};
 use crate::steering::Steering;
@@ -43,16 +45,39 @@ pub struct DatapathSettings {
     pub ring_bytes: u32,
     /// Frames of one flow that go up at most while its verdict is open.
     pub sample_limit: u32,
+    /// When flows are looked at for their round-trip times and what is sent again.
+    pub looking: Looking,
+}
+
+/// When flows are looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Looking {
+    /// A sixteenth of the time, and where an answer is due: a packet costs hardly more.
+    #[default]
+    Sampled,
+    /// Always.
+    Always,
+}
+
+impl Looking {
+    /// `windows` of the configuration.
+    const fn windows(self) -> u32 {
+        match self {
+            Looking::Sampled => 15,
+            Looking::Always => 0,
+        }
+    }
 }
 
 impl Default for DatapathSettings {
-    /// `/sys/fs/bpf/equalnet`, 262,144 flows (27 MB of kernel memory), a ring of 4 MiB, 40 frames a flow.
+    /// `/sys/fs/bpf/equalnet`, 262,144 flows (62 MB of kernel memory), a ring of 4 MiB, 40 frames a flow.
     fn default() -> Self {
         DatapathSettings {
             pin_dir: PathBuf::from("/sys/fs/bpf/equalnet"),
             max_flows: 262_144,
             ring_bytes: 4 << 20,
             sample_limit: 40,
+            looking: Looking::Sampled,
         }
     }
 }
@@ -77,6 +102,7 @@ pub(crate) struct Maps {
     pub devices_by_mac: KernelMap<RawMac, u32>,
     pub devices_by_address: KernelMap<RawAddress, u32>,
     pub counters: KernelMap<u32, RawCounter>,
+    pub qualities: KernelMap<u32, RawQuality>,
     pub steer: KernelMap<u32, u32>,
     pub statistics: KernelMap<u32, RawStats>,
     pub configuration: KernelMap<u32, RawConfig>,
@@ -219,7 +245,11 @@ fn take<K: Plain, V: Plain>(ebpf: &mut Ebpf, name: &'static str) -> Result<Kerne
     let failed = |reason: String| DatapathError::Load { reason: format!("map `{name}`: {reason}") };
     let map = ebpf.take_map(name).ok_or_else(|| failed("not in the object".to_owned()))?;
     let map = match map {
-        Map::Array(map) | Map::HashMap(map) | Map::LruHashMap(map) | Map::PerCpuArray(map) => map,
+        Map::Array(map)
+        | Map::HashMap(map)
+        | Map::LruHashMap(map)
+        | Map::PerCpuArray(map)
+        | Map::PerCpuHashMap(map) => map,
         _ => return Err(failed("of an unexpected kind".to_owned())),
     };
     let info = map.info().map_err(|error| failed(story(&error)))?;
@@ -304,6 +334,7 @@ impl Datapath {
             devices_by_mac: take(&mut ebpf, "devices_by_mac")?,
             devices_by_address: take(&mut ebpf, "devices_by_address")?,
             counters: take(&mut ebpf, "counters")?,
+            qualities: take(&mut ebpf, "qualities")?,
             steer: take(&mut ebpf, "steer")?,
             statistics: take(&mut ebpf, "statistics")?,
             ifbs: take(&mut ebpf, "ifbs")?,
@@ -314,6 +345,7 @@ impl Datapath {
         maps.change_config(|config| {
             config.layout = LAYOUT;
             config.sample_limit = settings.sample_limit;
+            config.windows = settings.looking.windows();
             config.download_major = crate::DOWNLOAD_MAJOR;
             config.upload_major = crate::UPLOAD_MAJOR;
             // A fresh flow starts at the epoch in force, so any start will do; 0 is what an empty map holds.

@@ -4,9 +4,11 @@ use std::mem::{offset_of, size_of};
 use vocab::{Address, DeviceId, Direction, Endpoint, FlowKey, IpProtocol, Side, TrafficClass};
 
 /// `LAYOUT`: maps of another layout are not adopted.
-pub(crate) const LAYOUT: u32 = 4;
+pub(crate) const LAYOUT: u32 = 5;
 /// `PROTECTED`: flows that keep their class whatever comes.
 pub(crate) const PROTECTED: usize = 16_384;
+/// `BUCKETS`: of round-trip times.
+pub(crate) const BUCKETS: usize = 64;
 /// `CLASSES`: columns of the counters.
 pub(crate) const CLASSES: usize = 16;
 /// `STEERING`.
@@ -31,6 +33,20 @@ pub(crate) struct RawFlowKey {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
+pub(crate) struct RawProbe {
+    pub value: u32,
+    pub at: u32,
+    pub next: u32,
+    pub heard: u32,
+    pub round_trip: u32,
+    pub state: u8,
+    pub period: u8,
+    pub strikes: u8,
+    pub zero: u8,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
 pub(crate) struct RawFlowValue {
     pub low_bytes: u64,
     pub low_packets: u64,
@@ -45,6 +61,7 @@ pub(crate) struct RawFlowValue {
     pub slot: u16,
     pub class: u8,
     pub flags: u8,
+    pub probes: [RawProbe; 2],
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,6 +92,20 @@ pub(crate) struct RawCounter {
     pub packets: u64,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct RawQuality {
+    pub round_trips: [[u32; BUCKETS]; 2],
+    pub segments: [u64; 2],
+    pub again: [u64; 2],
+}
+
+impl Default for RawQuality {
+    fn default() -> RawQuality {
+        RawQuality { round_trips: [[0; BUCKETS]; 2], segments: [0; 2], again: [0; 2] }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub(crate) struct RawConfig {
@@ -86,7 +117,8 @@ pub(crate) struct RawConfig {
     pub download_major: u16,
     pub upload_major: u16,
     pub dscp: [u8; CLASSES],
-    pub zero: u64,
+    pub windows: u32,
+    pub zero: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -132,9 +164,13 @@ macro_rules! layout {
 }
 
 layout!(RawFlowKey: 40 { low @ 0, high @ 16, low_port @ 32, high_port @ 34, protocol @ 36, zero @ 37 });
-layout!(RawFlowValue: 64 {
+layout!(RawProbe: 24 {
+    value @ 0, at @ 4, next @ 8, heard @ 12, round_trip @ 16, state @ 20, period @ 21, strikes @ 22, zero @ 23,
+});
+layout!(RawQuality: 544 { round_trips @ 0, segments @ 512, again @ 528 });
+layout!(RawFlowValue: 112 {
     low_bytes @ 0, low_packets @ 8, high_bytes @ 16, high_packets @ 24, first_ns @ 32, last_ns @ 40,
-    verdict_epoch @ 48, generation @ 52, sampled @ 56, classed_after @ 58, slot @ 60, class @ 62, flags @ 63,
+    verdict_epoch @ 48, generation @ 52, sampled @ 56, classed_after @ 58, slot @ 60, class @ 62, flags @ 63, probes @ 64,
 });
 layout!(RawVerdict: 4 { class @ 0, settled @ 1, zero @ 2 });
 layout!(RawMac: 8 { mac @ 0, zero @ 6 });
@@ -142,7 +178,7 @@ layout!(RawAddress: 16 { address @ 0 });
 layout!(RawCounter: 16 { bytes @ 0, packets @ 8 });
 layout!(RawConfig: 48 {
     layout @ 0, generation @ 4, verdict_epoch @ 8, flags @ 12, sample_limit @ 16, download_major @ 20,
-    upload_major @ 22, dscp @ 24, zero @ 40,
+    upload_major @ 22, dscp @ 24, windows @ 40, zero @ 44,
 });
 layout!(RawStats: 128 {
     packets @ 0, bytes @ 16, local_packets @ 32, local_bytes @ 40, unknown_packets @ 48, unknown_bytes @ 56,
@@ -188,6 +224,11 @@ pub(crate) const fn direction_index(direction: Direction) -> usize {
 /// The row of a (slot, class, direction) in `counters`.
 pub(crate) const fn counter_index(slot: u16, class: TrafficClass, direction: Direction) -> u32 {
     ((slot as u32 * CLASSES as u32) + class.index() as u32) * 2 + direction_index(direction) as u32
+}
+
+/// The row of a (slot, class) in `qualities`.
+pub(crate) const fn quality_index(slot: u16, class: TrafficClass) -> u32 {
+    slot as u32 * CLASSES as u32 + class.index() as u32
 }
 
 /// The row of a leaf in `steer`.

@@ -2,10 +2,12 @@
 
 use crate::load::Maps;
 use crate::maps::{self, CLASSES, DeviceKey, FLOW_LOCAL, FLOW_SETTLED, RawStats, RawVerdict};
+use crate::quality::{self, Quality, QualityReading, Sides};
 use crate::sys::Values;
 use crate::{DatapathError, Slot};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 use vocab::{Address, ByteCount, DeviceId, Direction, FlowKey, MacAddress, TrafficClass};
 
 fn failed(map: &'static str) -> impl Fn(std::io::Error) -> DatapathError {
@@ -55,8 +57,10 @@ pub struct FlowReading {
     pub from_high: Counted,
     /// Its first packet, by CLOCK_MONOTONIC, in nanoseconds.
     pub first_ns: u64,
-    /// Its latest packet, by CLOCK_MONOTONIC, in nanoseconds.
+    /// Its latest packet, by CLOCK_MONOTONIC, in nanoseconds, to a tick of the kernel (1 to 10 ms).
     pub last_ns: u64,
+    /// The latest round trip between us and the device, and between us and the other end.
+    pub round_trip: Sides<Option<Duration>>,
 }
 
 /// What the programs have counted beside flows and classes, since the maps were made.
@@ -164,7 +168,12 @@ impl FlowMap {
                     from_low: counted(raw.low_bytes, raw.low_packets),
                     from_high: counted(raw.high_bytes, raw.high_packets),
                     first_ns: raw.first_ns,
-                    last_ns: raw.last_ns,
+                    // The first packet has the exact time.
+                    last_ns: raw.last_ns.max(raw.first_ns),
+                    round_trip: Sides {
+                        lan: quality::ticks(raw.probes[0].round_trip),
+                        wan: quality::ticks(raw.probes[1].round_trip),
+                    },
                 });
             })
             .map_err(failed("flows"))
@@ -286,6 +295,21 @@ impl ClassMap {
             .map_err(failed("counters"))
     }
 
+    /// Hands what was measured of each device and class to `sink`, in no order.
+    ///
+    /// # Errors
+    /// The map cannot be read.
+    pub fn read_qualities(&self, mut sink: impl FnMut(QualityReading)) -> Result<(), DatapathError> {
+        self.maps
+            .qualities
+            .read_batches(Values::PerCpu(self.maps.cpus), usize::MAX, |row, values| {
+                let (slot, class) = (*row as usize / CLASSES, *row as usize % CLASSES);
+                let Some(class) = TrafficClass::from_index(class) else { return };
+                sink(QualityReading { slot: Slot::new(slot as u16), class, quality: Quality::sum(values) });
+            })
+            .map_err(failed("qualities"))
+    }
+
     /// What the programs have counted beside flows and classes.
     ///
     /// # Errors
@@ -301,6 +325,8 @@ impl ClassMap {
                 let row = maps::counter_index(slot.number(), class, direction);
                 self.maps.counters.zero_per_cpu(&row, self.maps.cpus).map_err(failed("counters"))?;
             }
+            let row = maps::quality_index(slot.number(), class);
+            self.maps.qualities.remove(&row).map_err(failed("qualities"))?;
         }
         Ok(())
     }

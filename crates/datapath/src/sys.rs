@@ -5,7 +5,7 @@
 #![allow(unsafe_code)]
 
 use crate::maps::{
-    RawAddress, RawConfig, RawCounter, RawEvent, RawFlowKey, RawFlowValue, RawMac, RawStats, RawVerdict,
+    RawAddress, RawConfig, RawCounter, RawEvent, RawFlowKey, RawFlowValue, RawMac, RawQuality, RawStats, RawVerdict,
 };
 use std::ffi::{CStr, CString};
 use std::io;
@@ -30,7 +30,20 @@ macro_rules! plain {
     )*};
 }
 
-plain!(RawFlowKey, RawFlowValue, RawVerdict, RawMac, RawAddress, RawCounter, RawConfig, RawStats, RawEvent, u32, u64);
+plain!(
+    RawFlowKey,
+    RawFlowValue,
+    RawVerdict,
+    RawMac,
+    RawAddress,
+    RawCounter,
+    RawConfig,
+    RawStats,
+    RawEvent,
+    RawQuality,
+    u32,
+    u64
+);
 
 /// Reads a `T` from the front of `bytes`, and what follows it.
 pub(crate) fn read_plain<T: Plain>(bytes: &[u8]) -> Option<(T, &[u8])> {

@@ -53,8 +53,13 @@ fn a_restart_adopts_devices_counters_and_steering() {
     kernel.steering.set_leaf(slot, TrafficClass::Web, Direction::Download, Leaf::Present).unwrap();
     kernel.flows.set_verdicts(&[(video().key(), TrafficClass::Web, true)]).unwrap();
     kernel.upload(&up(video(), 100));
-    let settings =
-        DatapathSettings { pin_dir: kernel.pin_dir.clone(), max_flows: 4_096, ring_bytes: 1 << 20, sample_limit: 3 };
+    let settings = DatapathSettings {
+        pin_dir: kernel.pin_dir.clone(),
+        max_flows: 4_096,
+        ring_bytes: 1 << 20,
+        sample_limit: 3,
+        ..Default::default()
+    };
     let mut next = Datapath::load_or_adopt(&settings).unwrap();
     assert_eq!(next.adopted(), Adopted::Maps);
     let classes = next.classes().unwrap();

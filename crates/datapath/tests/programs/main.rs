@@ -5,4 +5,5 @@ mod frames;
 mod keeping;
 mod kernel;
 mod protecting;
+mod quality;
 mod steering;

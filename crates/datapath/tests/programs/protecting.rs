@@ -2,7 +2,7 @@
 
 use crate::kernel::*;
 use datapath::{
-    Counted, DOWNLOAD_MAJOR, Datapath, DatapathSettings, FlowReading, Hook, Leaf, MARK, ProtectedFlows, Slot,
+    Counted, DOWNLOAD_MAJOR, Datapath, DatapathSettings, FlowReading, Hook, Leaf, MARK, ProtectedFlows, Sides, Slot,
     SteeringMode,
 };
 use vocab::{Address, ByteCount, DeviceId, Direction, Endpoint, FlowKey, IpProtocol, TrafficClass};
@@ -139,6 +139,7 @@ fn reading(number: u32, slot: u16, packets: u64, last_ns: u64) -> FlowReading {
         from_high: moved,
         first_ns: 0,
         last_ns,
+        round_trip: Sides::default(),
     }
 }
 
