@@ -7,15 +7,17 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum DatapathError {
     /// A right is missing.
-    #[error(
-        "{what} needs the capabilities CAP_BPF and CAP_NET_ADMIN (CAP_SYS_ADMIN to mount bpffs): run as root, or give the unit AmbientCapabilities="
-    )]
+    #[error("{what} is not allowed: {reason}")]
     Permission {
         /// What was tried.
         what: &'static str,
+        /// What stands in the way, and what to do.
+        reason: String,
     },
     /// The kernel lacks eBPF.
-    #[error("this kernel has no bpf(2): it needs CONFIG_BPF_SYSCALL; frames can still be read with AF_PACKET")]
+    #[error(
+        "there is no bpf(2) here: the kernel needs CONFIG_BPF_SYSCALL=y (`zgrep BPF /proc/config.gz`, or /boot/config-*), or a seccomp filter hides it; frames can still be read with AF_PACKET"
+    )]
     NoBpf,
     /// The directory for pins cannot be made or is on no bpffs and none can be mounted.
     #[error("{path} cannot hold pinned maps: {source}; mount a bpffs there: mount -t bpf bpf {path}")]

@@ -12,6 +12,7 @@ mod maps;
 mod protected;
 mod quality;
 mod readings;
+mod refusal;
 mod slot;
 mod steering;
 pub mod sys;

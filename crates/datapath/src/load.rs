@@ -12,7 +12,7 @@ use crate::protected::ProtectedFlows;
 use crate::readings::{ClassMap, FlowMap};
 use crate::steering::Steering;
 use crate::sys::{self, KernelMap, Plain};
-use crate::{DatapathError, Stats};
+use crate::{DatapathError, Stats, refusal};
 use aya::maps::{Map, MapData, RingBuf};
 use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::tc::{self, NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle};
@@ -219,7 +219,7 @@ fn story(error: &(dyn std::error::Error + 'static)) -> String {
 fn prepare_pin_directory(path: &Path) -> Result<(), DatapathError> {
     let failed = |source: io::Error| {
         if is(&source, libc::EPERM) || is(&source, libc::EACCES) {
-            DatapathError::Permission { what: "making a place for pinned maps" }
+            refusal::refused("making a place for pinned maps")
         } else {
             DatapathError::PinDirectory { path: path.to_owned(), source }
         }
@@ -309,16 +309,16 @@ impl Datapath {
             .map_max_entries("events", settings.ring_bytes)
             .load(OBJECT)
             .map_err(|error| match os_error(&error) {
-                Some(libc::EPERM) => DatapathError::Permission { what: "loading eBPF maps" },
+                Some(libc::EPERM) => refusal::refused("loading eBPF maps"),
                 Some(libc::ENOSYS) => DatapathError::NoBpf,
-                _ => DatapathError::Load { reason: story(&error) },
+                _ => DatapathError::Load { reason: refusal::with_release(story(&error)) },
             })?;
         // Before any map is taken: the programs name them by the descriptors that `ebpf` holds.
         for hook in Hook::ALL {
             let program = program(&mut ebpf, hook)?;
             program.load().map_err(|error| match os_error(&error) {
-                Some(libc::EPERM) => DatapathError::Permission { what: "loading an eBPF program" },
-                _ => DatapathError::Program { program: hook.program(), reason: story(&error) },
+                Some(libc::EPERM) => refusal::refused("loading an eBPF program"),
+                _ => refusal::refused_program(hook.program(), story(&error)),
             })?;
         }
         let cpus = sys::possible_cpus().map_err(|source| DatapathError::Call { call: "possible CPUs", source })?;
@@ -428,7 +428,7 @@ impl Datapath {
 
     fn attach_tcx(&mut self, hook: Hook, interface: &InterfaceName, pin: &Path) -> Result<Mechanism, DatapathError> {
         let refused = |error: &(dyn std::error::Error + 'static)| match os_error(error) {
-            Some(libc::EPERM) => DatapathError::Permission { what: "attaching an eBPF program" },
+            Some(libc::EPERM) => refusal::refused("attaching an eBPF program"),
             _ => DatapathError::Attach {
                 program: hook.program(),
                 interface: interface.to_string(),
@@ -472,7 +472,7 @@ impl Datapath {
 
     fn attach_clsact(&mut self, hook: Hook, interface: &InterfaceName) -> Result<(), DatapathError> {
         let refused = |error: &(dyn std::error::Error + 'static)| match os_error(error) {
-            Some(libc::EPERM) => DatapathError::Permission { what: "attaching an eBPF program" },
+            Some(libc::EPERM) => refusal::refused("attaching an eBPF program"),
             _ => DatapathError::Attach {
                 program: hook.program(),
                 interface: interface.to_string(),

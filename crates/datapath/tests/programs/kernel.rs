@@ -35,10 +35,9 @@ impl Kernel {
         let settings = DatapathSettings { pin_dir: pin_dir.clone(), ..settings };
         let mut datapath = match Datapath::load_or_adopt(&settings) {
             Ok(datapath) => datapath,
-            Err(DatapathError::Permission { .. } | DatapathError::NoBpf) => {
+            Err(error @ (DatapathError::Permission { .. } | DatapathError::NoBpf)) => {
                 // Past the capture of the test harness: a skipped test must be seen.
-                let said = b"SKIPPED: loading eBPF programs needs root and a kernel with bpf(2)\n";
-                std::io::stderr().write_all(said).unwrap();
+                std::io::stderr().write_all(format!("SKIPPED: {error}\n").as_bytes()).unwrap();
                 return None;
             }
             Err(error) => panic!("{error}"),
