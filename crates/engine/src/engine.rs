@@ -532,11 +532,12 @@ impl Engine {
                 state.activity.correct(sample);
             }
         }
-        for (series, second) in seconds(links) {
-            let device_type = device_type(series, &self.registry);
-            let context = Context { device_type, ..second.context(self.settings.clock(end)) };
-            forecaster.observe_with(series, second.usage, context, end);
-        }
+        let (registry, clock) = (&self.registry, self.settings.clock(end));
+        let told = seconds(links).into_iter().map(|(series, second)| {
+            let context = Context { device_type: device_type(series, registry), ..second.context(clock) };
+            (series, second.usage, context)
+        });
+        forecaster.observe_all(told, end);
         for state in links.values_mut() {
             state.forecasts = forecast_aggregates(forecaster, &state.activity, end);
             for direction in Direction::ALL {

@@ -1,7 +1,7 @@
 //! What would have been foreseen of recorded series, strictly causal: at second `t` nothing after `t` is known.
 
 use crate::family::{Family, Member};
-use crate::{Forecaster, Kind, Series, Settings};
+use crate::{Context, Forecaster, Kind, Series, Settings};
 use std::sync::Arc;
 use std::time::Duration;
 use vocab::{Aggregate, DeviceId, Direction, Horizon, LinkId, MacAddress, Quantiles, Timestamp, Usage};
@@ -49,7 +49,7 @@ impl Backtest {
         for (number, usage) in seconds.iter().enumerate() {
             let now = begins + Duration::from_secs(number as u64);
             let Some(usage) = *usage else { continue };
-            self.forecaster.observe(series, usage, now);
+            let said = self.forecaster.observe_aloud(series, usage, Context::default(), now);
             if number < from || !(number - from).is_multiple_of(every.max(1)) {
                 continue;
             }
@@ -57,7 +57,7 @@ impl Backtest {
             let forecast = self.forecaster.forecast(series, now);
             foreseen(None, Foreseen { known, quantiles: forecast.quantiles });
             for &member in alone {
-                if let Some(quantiles) = self.forecaster.alone(series, member) {
+                if let Some(quantiles) = said[member.index()] {
                     foreseen(Some(member), Foreseen { known, quantiles });
                 }
             }

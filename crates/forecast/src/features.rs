@@ -4,8 +4,9 @@
 //! log-levels, none of them NaN. Windows are counted in seconds that passed, also those that nobody saw: they stand
 //! as the average of the last ten seconds. What is not known is 0, and a network that never saw it gives it no weight.
 
-use crate::Kind;
-use vocab::{TrafficClass, Usage};
+use crate::said::AllLevels;
+use crate::{Kind, curve};
+use vocab::{Horizon, TrafficClass, Usage};
 
 /// Below this rate a series is as good as silent: 1 kB/s. The unit of levels, as in the evaluation on the shared
 /// corpora.
@@ -25,13 +26,22 @@ pub(crate) fn bps_at(level: f32) -> f64 {
 }
 
 /// Levels in the space in which errors are alike: linear while quiet, logarithmic above.
+#[inline(always)]
 pub(crate) fn log(level: f32) -> f32 {
-    (1.0 + level.max(0.0)).ln().min(MOST_LOG)
+    curve::ln(1.0 + level.max(0.0)).min(MOST_LOG)
 }
 
 /// Back from [`log`].
+#[inline(always)]
 pub(crate) fn unlog(log_level: f32) -> f32 {
-    (log_level.min(MOST_LOG).exp() - 1.0).max(0.0)
+    (curve::exp(log_level.min(MOST_LOG)) - 1.0).max(0.0)
+}
+
+/// The same of all quantiles at once.
+pub(crate) fn unlog_all(logs: &AllLevels) -> AllLevels {
+    const COUNT: usize = 3 * Horizon::COUNT;
+    let powers = curve::exp_all::<COUNT>(std::array::from_fn(|at| logs[at / 3][at % 3].min(MOST_LOG)));
+    std::array::from_fn(|horizon| std::array::from_fn(|quantile| (powers[3 * horizon + quantile] - 1.0).max(0.0)))
 }
 
 /// How many levels errors are told apart by in a pool.
@@ -66,20 +76,30 @@ const SPREADS: [usize; 3] = [15, 60, 300];
 /// Weights of the newest second in averages: memories of 3 s to 5 min.
 const ALPHAS: [f32; 4] = [0.3, 0.1, 0.02, 0.003];
 
+/// Seconds are summed up by so many: means and maxima of more are of whole blocks.
+const BLOCK: usize = 15;
+const BLOCKS: usize = SPAN / BLOCK;
+
 /// Ages are told up to here, in seconds.
 const OLDEST: f32 = 600.0;
 
 const KINDS: usize = TrafficClass::COUNT + 2;
 
+/// Spreads and shares: what stands among levels and ages and is neither.
+const SHARES: std::ops::Range<usize> = {
+    let begins = LAGS + COARSE_LAGS + MEANS.len() + EARLIER + MAXIMA.len();
+    begins..begins + 2 * SPREADS.len()
+};
+
 /// Where levels begin that do not stand first: averages, then what is known of bursts.
-const AVERAGES: usize = LAGS + COARSE_LAGS + MEANS.len() + EARLIER + MAXIMA.len() + 2 * SPREADS.len() + 2;
+const AVERAGES: usize = SHARES.end + 2;
 
 /// The busiest and the quietest 15 s, after the ages of bursts and of the series.
 const EXTREMES: usize = AVERAGES + ALPHAS.len() + 6;
 
 /// Whether an input is the log-level of a rate, and not the one that others are told relative to.
 pub(crate) const fn is_level(input: usize) -> bool {
-    let first = input < LAGS + COARSE_LAGS + MEANS.len() + EARLIER + MAXIMA.len() && input != BASE;
+    let first = input < SHARES.start && input != BASE;
     first || input >= AVERAGES && input < AVERAGES + ALPHAS.len() || input >= EXTREMES && input < EXTREMES + 2
 }
 
@@ -227,22 +247,22 @@ impl Recent {
     /// What a network is told now of a series of this kind.
     pub fn inputs(&self, kind: Kind) -> [f32; INPUTS] {
         let known = (self.age as usize).clamp(1, SPAN);
-        // Newest first, and sums from the newest on.
+        // Oldest first; what was before it began is zero.
         let mut levels = [0.0f32; SPAN];
-        let (before, after) = self.levels.split_at(self.next);
-        for (to, &level) in levels.iter_mut().zip(before.iter().rev().chain(after.iter().rev())) {
-            *to = level;
-        }
-        let mut sums = [0.0f64; SPAN + 1];
-        for (at, &level) in levels.iter().enumerate() {
-            sums[at + 1] = sums[at] + f64::from(level);
-        }
+        let (newer, older) = self.levels.split_at(self.next);
+        levels[..older.len()].copy_from_slice(older);
+        levels[older.len()..].copy_from_slice(newer);
+        let window = |from: usize, to: usize| &levels[SPAN - to..SPAN - from];
+        let blocks: [Block; BLOCKS] = std::array::from_fn(|nth| Block::of(window(nth * BLOCK, (nth + 1) * BLOCK)));
+        // The newest second, the two newest, and so on: the first whole blocks of them.
+        let whole = |seconds: usize| &blocks[..seconds / BLOCK];
+        let sum_of = |seconds: usize| whole(seconds).iter().map(|block| block.sum).sum::<f32>();
+        let overall = sum_of(SPAN) / known as f32;
         // Before it began, a series is taken to have been as it was since.
-        let mean_of = |from: usize, to: usize| {
-            let (from, to) = if from >= known { (0, known) } else { (from, to.min(known)) };
-            ((sums[to] - sums[from]).max(0.0) / (to - from) as f64) as f32
+        let mean = |sum: f32, from: usize, to: usize| {
+            if from >= known { overall } else { sum / (to.min(known) - from) as f32 }
         };
-        let overall = log(mean_of(0, known));
+        let mean_of = |from: usize, to: usize| mean(window(from, to).iter().sum(), from, to);
 
         let mut inputs = [0.0f32; INPUTS];
         let mut at = 0;
@@ -250,37 +270,34 @@ impl Recent {
             inputs[at] = value;
             at += 1;
         };
-        for (lag, &level) in levels[..LAGS].iter().enumerate() {
-            put(if lag < known { log(level) } else { overall });
+        for lag in 0..LAGS {
+            put(if lag < known { levels[SPAN - 1 - lag] } else { overall });
         }
         for lag in 0..COARSE_LAGS {
             let from = LAGS + lag * COARSE;
-            put(log(mean_of(from, from + COARSE)));
+            put(mean_of(from, from + COARSE));
         }
         for seconds in MEANS {
-            put(log(mean_of(0, seconds)));
+            put(if seconds < BLOCK { mean_of(0, seconds) } else { mean(sum_of(seconds), 0, seconds) });
         }
-        for span in 1..=EARLIER {
-            put(log(mean_of(15 * span, 15 * span + 15)));
+        for (span, block) in blocks.iter().enumerate().skip(1).take(EARLIER) {
+            put(mean(block.sum, span * BLOCK, (span + 1) * BLOCK));
         }
-        let (mut largest, mut from) = (0.0f32, 0);
         for seconds in MAXIMA {
-            let to = seconds.min(known);
-            largest = levels[from.min(to)..to].iter().copied().fold(largest, f32::max);
-            from = to;
-            put(log(largest));
+            let newest = if seconds < BLOCK { window(0, seconds) } else { &[] };
+            put(whole(seconds).iter().map(|block| block.largest).chain(newest.iter().copied()).fold(0.0, f32::max));
         }
         for spread in &self.spreads {
             put(spread.deviation());
         }
         for seconds in SPREADS {
-            let window = &levels[..seconds.min(known)];
-            put(window.iter().filter(|&&level| level >= 1.0).count() as f32 / window.len() as f32);
+            let active: f32 = whole(seconds).iter().map(|block| block.active).sum();
+            put(active / seconds.min(known) as f32);
         }
-        put(log(self.idle_s.min(SPAN as f32)));
-        put(log(self.active_s.min(SPAN as f32)));
+        put(self.idle_s.min(SPAN as f32));
+        put(self.active_s.min(SPAN as f32));
         for which in 0..ALPHAS.len() {
-            put(log(self.average(which)));
+            put(self.average(which));
         }
         let burst = &self.burst;
         for value in [
@@ -290,20 +307,16 @@ impl Recent {
             burst.volume_before,
             burst.usual_interval_s,
         ] {
-            put(log(value));
+            put(value);
         }
-        put(log((self.age as f32 - 1.0).min(OLDEST)));
-        let whole = known / 15;
+        put((self.age as f32 - 1.0).min(OLDEST));
         let (mut busiest, mut quietest) = (0.0f32, f32::MAX);
-        for span in 0..whole {
-            let mean = mean_of(15 * span, 15 * span + 15);
+        for block in whole(known.max(BLOCK)) {
+            let mean = block.sum / known.min(BLOCK) as f32;
             (busiest, quietest) = (busiest.max(mean), quietest.min(mean));
         }
-        if whole == 0 {
-            (busiest, quietest) = (mean_of(0, 15), mean_of(0, 15));
-        }
-        put(log(busiest));
-        put(log(quietest));
+        put(busiest);
+        put(quietest);
         for class in TrafficClass::ALL {
             put(f32::from(u8::from(kind.class() == Some(class))));
         }
@@ -318,7 +331,40 @@ impl Recent {
         put(sin);
         put(cos);
         put(f32::from(u8::from(weekend)));
+        // All at once: most of what is told is a level, and the rest stands in one piece.
+        inputs[..SHARES.start].iter_mut().for_each(|level| *level = log(*level));
+        inputs[SHARES.end..KIND.start].iter_mut().for_each(|level| *level = log(*level));
         inputs
+    }
+}
+
+/// Fifteen seconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Block {
+    sum: f32,
+    largest: f32,
+    /// Seconds that were not quiet.
+    active: f32,
+}
+
+impl Block {
+    /// Four sums side by side, and what is left over.
+    fn of(levels: &[f32]) -> Block {
+        let mut side_by_side = [Block::default(); 4];
+        let (fours, rest) = levels.as_chunks::<4>();
+        for four in fours.iter().map(|four| &four[..]).chain([rest]) {
+            for (block, &level) in side_by_side.iter_mut().zip(four) {
+                block.sum += level;
+                block.largest = block.largest.max(level);
+                block.active += f32::from(u8::from(level >= 1.0));
+            }
+        }
+        let [a, b, c, d] = side_by_side;
+        Block {
+            sum: (a.sum + b.sum) + (c.sum + d.sum),
+            largest: a.largest.max(b.largest).max(c.largest.max(d.largest)),
+            active: a.active + b.active + c.active + d.active,
+        }
     }
 }
 

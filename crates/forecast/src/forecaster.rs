@@ -5,7 +5,7 @@ use crate::features::Context;
 use crate::kin::Likeness;
 use crate::said::rates;
 use crate::score::{HitRate, Scored};
-use crate::state::{Shared, State};
+use crate::state::{Shared, State, Told};
 use crate::{Series, Standing};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,6 +26,10 @@ impl Default for Settings {
     }
 }
 
+/// Series that are told before any is foreseen, and how many of them a network foresees at once.
+const SIDE_BY_SIDE: usize = 16;
+const TOGETHER: usize = 8;
+
 /// Scores that nobody took are dropped beyond this many, the oldest first.
 const MAX_SCORES: usize = 100_000;
 
@@ -39,6 +43,12 @@ pub struct Forecaster {
     heard: Heard,
     series: BTreeMap<Series, Kept>,
     shared: Shared,
+    verdicts: Verdicts,
+}
+
+/// How right forecasts were.
+#[derive(Clone, Debug)]
+struct Verdicts {
     scores: Vec<Scored>,
     hits: HitRate,
 }
@@ -84,8 +94,7 @@ impl Forecaster {
             heard: Heard::Family,
             series: BTreeMap::new(),
             shared: Shared::new(family),
-            scores: Vec::new(),
-            hits: HitRate::new(),
+            verdicts: Verdicts { scores: Vec::new(), hits: HitRate::new() },
         }
     }
 
@@ -116,22 +125,73 @@ impl Forecaster {
 
     /// The same, with what else is known of that second.
     pub fn observe_with(&mut self, series: Series, usage: Usage, context: Context, at: Timestamp) {
-        if !self.series.contains_key(&series) {
+        self.observe_all([(series, usage, context)], at);
+    }
+
+    /// The same of many series: much faster than one by one.
+    pub fn observe_all(&mut self, all: impl IntoIterator<Item = (Series, Usage, Context)>, at: Timestamp) {
+        let mut waiting = Vec::with_capacity(SIDE_BY_SIDE);
+        for (series, usage, context) in all {
+            let told = self.hear(series, usage, context, at).filter(|told| !told.is_silence);
+            waiting.extend(told.map(|told| (series, told)));
+            if waiting.len() == SIDE_BY_SIDE {
+                self.speak(&mut waiting);
+                waiting.clear();
+            }
+        }
+        self.speak(&mut waiting);
+    }
+
+    /// The same of one, and what each member says of it alone, as it stands in the shadow of what is said together;
+    /// `None` where it says nothing, or the window was passed over.
+    pub fn observe_aloud(
+        &mut self,
+        series: Series,
+        usage: Usage,
+        context: Context,
+        at: Timestamp,
+    ) -> [Option<[Quantiles; Horizon::COUNT]>; Member::COUNT] {
+        let Some(told) = self.hear(series, usage, context, at) else { return [None; Member::COUNT] };
+        let mut waiting = [(series, told)];
+        if !waiting[0].1.is_silence {
+            self.speak(&mut waiting);
+        }
+        let [(_, told)] = waiting;
+        told.said().map(|said| said.map(|levels| levels.map(rates)))
+    }
+
+    /// Learns from what `series` did in a window, and tells what there is to tell its models.
+    fn hear(&mut self, series: Series, usage: Usage, context: Context, at: Timestamp) -> Option<Told> {
+        if self.series.len() >= self.settings.max_series && !self.series.contains_key(&series) {
             self.make_room();
         }
-        let like = Likeness::new(series.kind(), &context);
         let shared = &self.shared;
-        let new = || Kept { state: Box::new(State::new(like, shared)), pending: [None; Horizon::COUNT], at };
+        let new = || {
+            let like = Likeness::new(series.kind(), &context);
+            Kept { state: Box::new(State::new(like, shared)), pending: [None; Horizon::COUNT], at }
+        };
         let kept = self.series.entry(series).or_insert_with(new);
         let second = at.as_unix_secs();
-        let Some(arrival) = kept.state.observe(series.kind(), usage, context, second, &mut self.shared) else {
-            return;
-        };
+        let (arrival, told) = kept.state.observe(series.kind(), usage, context, second, &mut self.shared)?;
         kept.at = at;
         if arrival.has_jumped() {
             kept.pending = [None; Horizon::COUNT];
         }
-        self.judge(series, second, at);
+        self.verdicts.judge(series, kept, second, at);
+        Some(told)
+    }
+
+    /// Lets the models say what they foresee of what they were told.
+    fn speak(&mut self, waiting: &mut [(Series, Told)]) {
+        let family = &self.shared.family;
+        let (some, rest) = waiting.as_chunks_mut::<TOGETHER>();
+        some.iter_mut().for_each(|some| foresee(family, some));
+        rest.iter_mut().for_each(|one| foresee(family, std::array::from_mut(one)));
+        for (series, told) in waiting {
+            if let Some(kept) = self.series.get_mut(series) {
+                kept.state.speak(told, &self.shared);
+            }
+        }
     }
 
     /// Takes what a program outside foresees for `series`: a level in bit/s for the next 15 s. It stands for a few
@@ -139,28 +199,6 @@ impl Forecaster {
     pub fn suggest(&mut self, series: Series, rate: BitRate, at: Timestamp) {
         if let Some(kept) = self.series.get_mut(&series) {
             kept.state.suggest(rate, at.as_unix_secs());
-        }
-    }
-
-    /// Scores what was said of `series` and has come by now.
-    fn judge(&mut self, series: Series, second: u64, now: Timestamp) {
-        let Some(kept) = self.series.get_mut(&series) else { return };
-        for horizon in Horizon::ALL {
-            let pending = &mut kept.pending[horizon.index()];
-            let Some(said) = pending.filter(|said| said.origin + horizon.seconds() <= second) else { continue };
-            *pending = None;
-            // Unknown is no score, and what was held back is no demand to compare with.
-            let Some(came) = kept.state.exactly_came(said.origin, horizon) else { continue };
-            let score = Score { said: said.quantiles, came, horizon, said_at: said.at };
-            let scored = Scored { series, model: said.model, score };
-            let trivial = score.came == BitRate::ZERO && score.said == Quantiles::ZERO;
-            if horizon == Horizon::Mean15s && said.maturity == Maturity::Mature && !trivial {
-                self.hits.count(scored.is_hit(), now);
-            }
-            if self.scores.len() >= MAX_SCORES {
-                self.scores.drain(..MAX_SCORES / 10);
-            }
-            self.scores.push(scored);
         }
     }
 
@@ -202,23 +240,16 @@ impl Forecaster {
         self.series.get(&series).map_or_else(Vec::new, |kept| kept.state.standings(&self.shared.family))
     }
 
-    /// What `member` alone says of the mean of the next 15 s and the other horizons, as it stands in the shadow of
-    /// what is said together; `None` where it says nothing.
-    pub fn alone(&self, series: Series, member: Member) -> Option<[Quantiles; Horizon::COUNT]> {
-        let levels = self.series.get(&series)?.state.alone(series.kind(), member, &self.shared)?;
-        Some(levels.map(rates))
-    }
-
     /// The scores since the last call, oldest first. Nobody need call it: the oldest are dropped in the end.
     pub fn take_scores(&mut self) -> Vec<Scored> {
-        std::mem::take(&mut self.scores)
+        std::mem::take(&mut self.verdicts.scores)
     }
 
     /// Of the mature forecasts of the mean of the next 15 s that came due in the last hour, the share that was
     /// not exceeded at P90, in thousandths; 900 is perfect. `None` while there are too few. Silence foreseen and
     /// come does not count.
     pub fn hit_permille(&self) -> Option<u16> {
-        self.hits.permille()
+        self.verdicts.hits.permille()
     }
 
     /// How many series are kept.
@@ -236,6 +267,39 @@ impl Forecaster {
             let idle = self.series.iter().min_by_key(|(_, kept)| kept.at).map(|(&series, _)| series);
             let Some(idle) = idle else { return };
             self.series.remove(&idle);
+        }
+    }
+}
+
+/// Lets those that have learnt weights say what they foresee of some series.
+fn foresee<const N: usize>(family: &Family, some: &mut [(Series, Told); N]) {
+    let inputs = some.each_ref().map(|(_, told)| &told.inputs);
+    let networks = (0..).zip(family.networks()).map(|(nth, network)| (Member::Network(nth), network.foresee(inputs)));
+    let trees = family.trees().map(|trees| (Member::Trees, trees.foresee(inputs)));
+    for (member, said) in networks.chain(trees).collect::<Vec<_>>() {
+        some.iter_mut().zip(said).for_each(|((_, told), levels)| told.says(member, levels));
+    }
+}
+
+impl Verdicts {
+    /// Scores what was said of `series` and has come by now.
+    fn judge(&mut self, series: Series, kept: &mut Kept, second: u64, now: Timestamp) {
+        for horizon in Horizon::ALL {
+            let pending = &mut kept.pending[horizon.index()];
+            let Some(said) = pending.filter(|said| said.origin + horizon.seconds() <= second) else { continue };
+            *pending = None;
+            // Unknown is no score, and what was held back is no demand to compare with.
+            let Some(came) = kept.state.exactly_came(said.origin, horizon) else { continue };
+            let score = Score { said: said.quantiles, came, horizon, said_at: said.at };
+            let scored = Scored { series, model: said.model, score };
+            let trivial = score.came == BitRate::ZERO && score.said == Quantiles::ZERO;
+            if horizon == Horizon::Mean15s && said.maturity == Maturity::Mature && !trivial {
+                self.hits.count(scored.is_hit(), now);
+            }
+            if self.scores.len() >= MAX_SCORES {
+                self.scores.drain(..MAX_SCORES / 10);
+            }
+            self.scores.push(scored);
         }
     }
 }

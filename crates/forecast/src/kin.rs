@@ -6,7 +6,7 @@ use crate::Kind;
 use crate::family::Member;
 use crate::features::{Context, LEVELS};
 use crate::mix::{Mix, Presumed};
-use crate::residuals::Pool;
+use crate::residuals::{Bin, Pool};
 use vocab::Horizon;
 
 /// A type of device has so many errors of its own in a pool, or the pool of the class speaks.
@@ -50,9 +50,8 @@ impl Kin {
     }
 
     fn learn(&mut self, mix: &Mix) {
-        for member in Member::all() {
-            let place = member.index();
-            let Some(worse) = mix.worse(member) else { continue };
+        for (place, worse) in mix.worse().into_iter().enumerate() {
+            let Some(worse) = worse else { continue };
             self.heard[place] = (self.heard[place] + 1.0).min(REMEMBERED_MINUTES);
             let step = 1.0 / self.heard[place];
             for (mean, worse) in self.worse[place].as_flattened_mut().iter_mut().zip(worse.as_flattened()) {
@@ -105,7 +104,7 @@ impl AllKin {
     }
 
     /// Takes one more error of a model that says one number.
-    pub fn learn_error(&mut self, like: Likeness, point: usize, horizon: usize, level: usize, error: f64) {
+    pub fn learn_error(&mut self, like: Likeness, point: usize, horizon: usize, level: usize, error: Bin) {
         for kin in self.both(like) {
             kin.pools.0[point][horizon][level].learn(error);
         }
@@ -158,14 +157,16 @@ mod tests {
         let mut mix = Mix::new();
         for _ in 0..100 {
             for horizon in Horizon::ALL {
-                mix.learn(Member::Last, horizon, [9.0, 10.0, 11.0], 10.0, false, 10.0);
-                mix.learn(Member::Ewma, horizon, [2.0, 3.0, 4.0], 10.0, false, 10.0);
+                let mut said = [[f32::NAN; 3]; Member::COUNT];
+                said[Member::Last.index()] = [9.0, 10.0, 11.0];
+                said[Member::Ewma.index()] = [2.0, 3.0, 4.0];
+                mix.learn(horizon, &said, 10.0, false, 10.0);
             }
         }
         let mut kin = AllKin::new();
         (0..minutes).for_each(|_| kin.learn_standing(told, &mix));
         let presumed = kin.presumed(asked);
-        let of = |member| presumed.of(member, Horizon::Mean15s, 1);
+        let of = |member| presumed.of_guarantees(member);
         of(Member::Last) - of(Member::Ewma)
     }
 
@@ -188,9 +189,9 @@ mod tests {
         let (tv, phone) = (like(TrafficClass::Streaming, Some(4)), like(TrafficClass::Streaming, Some(0)));
         let mut kin = AllKin::new();
         for _ in 0..4_000 {
-            kin.learn_error(tv, 0, 0, 5, 1.0);
+            kin.learn_error(tv, 0, 0, 5, Bin::of(1.0));
         }
-        kin.learn_error(phone, 0, 0, 5, 1.0);
+        kin.learn_error(phone, 0, 0, 5, Bin::of(1.0));
         assert_eq!(kin.pool(tv, 0, 0, 5).total(), 4_000.0);
         assert_eq!(kin.pool(phone, 0, 0, 5).total(), 4_001.0);
     }

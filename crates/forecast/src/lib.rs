@@ -14,6 +14,7 @@ mod anomaly;
 mod backtest;
 mod calibrate;
 mod chance;
+mod curve;
 mod family;
 mod features;
 mod forecaster;

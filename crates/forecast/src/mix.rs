@@ -4,10 +4,10 @@
 //! loss over about the last hundred seconds (exponential weights with discount). A model that lost more than EWMA
 //! over the last quarter of an hour is set aside. When errors rise for good, all that was learnt is forgotten.
 
-use crate::Member;
-use crate::said::{Levels, kept_every, rates};
+use crate::said::{AllLevels, Levels, kept_every, rates};
 use crate::score::pinball;
 use crate::train::PROBABILITIES;
+use crate::{Member, curve};
 use vocab::{Horizon, Quantiles};
 
 /// How much of a loss is remembered a second.
@@ -28,6 +28,7 @@ const PRESUMPTION: f32 = 4.0;
 /// Kin are told of no shorter record, in seconds that still count, and of nobody who lost more than so many times the best.
 const LEAST_TOLD_S: f32 = 10.0;
 const MOST_WORSE: f32 = 3.0;
+
 /// Autoregression counts as having lost this many times what it did: what follows no rhythm it foresees by accident, and
 /// then badly. Where there is one it is twice as good as others.
 const DOUBTED: f32 = 1.2;
@@ -49,11 +50,29 @@ const TOLERATED: f32 = 0.25;
 const MOST_ERROR: f32 = 3.0;
 const ALARM: f32 = 60.0;
 
+/// A number for each quantile of each horizon, side by side, and one to spare: what is done to sixteen is done to
+/// several at once.
+type Lanes = [f32; LANES];
+const LANES: usize = 16;
+const USED: usize = 3 * Horizon::COUNT;
+
+/// The same number for each quantile of a horizon.
+fn of_each(by_horizon: [f32; Horizon::COUNT]) -> Lanes {
+    std::array::from_fn(|lane| if lane < USED { by_horizon[lane / 3] } else { 0.0 })
+}
+
+/// P90 of the mean of the next 15 s, of which guarantees are made.
+const GUARANTEES: usize = 3 * Horizon::Mean15s.index() + 1;
+
+/// How loud each member speaks, by horizon and quantile.
+#[derive(Clone, Debug)]
+pub(crate) struct Weights([Lanes; Member::COUNT]);
+
 /// What all members lost lately on one series.
 #[derive(Clone, Debug)]
 pub(crate) struct Mix {
     /// Discounted sums by member, horizon and quantile, and of the seconds they are over, by member and horizon.
-    losses: [[[f32; 3]; Horizon::COUNT]; Member::COUNT],
+    losses: [Lanes; Member::COUNT],
     seconds: [[f32; Horizon::COUNT]; Member::COUNT],
     /// The same at the mean of the next 15 s over the last quarter of an hour.
     long: [(f32, f32); Member::COUNT],
@@ -86,7 +105,7 @@ pub struct Standing {
 /// By what exponent each member is presumed worse than the best before it has a record of its own, in steps of
 /// [`PRESUMED_STEP`]: there is one for every series, and neighbours differ little.
 #[derive(Clone, Debug)]
-pub(crate) struct Presumed([[[u8; 3]; Horizon::COUNT]; Member::COUNT]);
+pub(crate) struct Presumed([[u8; USED]; Member::COUNT]);
 
 /// The largest exponent, for who lost [`MOST_WORSE`] more than the best, is the last step.
 const PRESUMED_STEP: f32 = ETA * MOST_WORSE / 255.0;
@@ -95,15 +114,15 @@ impl Presumed {
     /// What is presumed where nothing is known, moved for each member by the trust in its kin (from 0 to 1) of the way
     /// to how much worse these were.
     pub fn new(kin: impl Fn(Member) -> (f32, [[f32; 3]; Horizon::COUNT])) -> Presumed {
-        let mut all = [[[0; 3]; Horizon::COUNT]; Member::COUNT];
-        for member in Member::all() {
+        let mut all = [[0; USED]; Member::COUNT];
+        for member in Member::ALL {
             let general = match member {
                 Member::Network(_) | Member::Trees | Member::Recurrent => 0.0,
                 Member::Ewma => PRESUMPTION,
                 Member::Last | Member::Seasonal | Member::Autoregression | Member::Outside => 1.5 * PRESUMPTION,
             };
             let (trust, worse) = kin(member);
-            for (presumed, worse) in all[member.index()].as_flattened_mut().iter_mut().zip(worse.as_flattened()) {
+            for (presumed, worse) in all[member.index()].iter_mut().zip(worse.as_flattened()) {
                 *presumed = ((general + trust * (ETA * worse - general)) / PRESUMED_STEP).round() as u8;
             }
         }
@@ -111,44 +130,57 @@ impl Presumed {
     }
 
     /// What is presumed of `member`.
-    pub fn of(&self, member: Member, horizon: Horizon, quantile: usize) -> f32 {
-        f32::from(self.0[member.index()][horizon.index()][quantile]) * PRESUMED_STEP
+    fn of(&self, member: Member) -> Lanes {
+        let steps = &self.0[member.index()];
+        std::array::from_fn(|lane| if lane < USED { f32::from(steps[lane]) * PRESUMED_STEP } else { 0.0 })
+    }
+
+    /// The same at P90 of the mean of the next 15 s.
+    #[cfg(test)]
+    pub fn of_guarantees(&self, member: Member) -> f32 {
+        self.of(member)[GUARANTEES]
     }
 }
 
 impl Mix {
     pub fn new() -> Mix {
         Mix {
-            losses: [[[0.0; 3]; Horizon::COUNT]; Member::COUNT],
+            losses: [[0.0; LANES]; Member::COUNT],
             seconds: [[0.0; Horizon::COUNT]; Member::COUNT],
             long: [(0.0, 0.0); Member::COUNT],
             drift: Drift::default(),
         }
     }
 
-    /// Takes what `member` said for `horizon` and what came, as levels; `scale` is what the series usually has. What
-    /// was held back proves only that more was wanted.
-    pub fn learn(&mut self, member: Member, horizon: Horizon, said: Levels, came: f32, at_least: bool, scale: f32) {
-        let (at, place) = (horizon.index(), member.index());
+    /// Takes what each member said for `horizon` and what came, as levels; `scale` is what the series usually has. Who
+    /// said nothing said no number. What was held back proves only that more was wanted.
+    pub fn learn(&mut self, horizon: Horizon, said: &[Levels; Member::COUNT], came: f32, at_least: bool, scale: f32) {
+        let at = horizon.index();
         // What is compared stands for the seconds since the last that was.
         let every = kept_every(horizon);
         let (elapsed, kept) = (every as f32, DISCOUNT.powi(every as i32));
-        let mut sum = 0.0;
-        for (quantile, probability) in PROBABILITIES.into_iter().enumerate() {
-            if at_least && came <= said[quantile] {
+        let (part, kept_long) = (elapsed / scale, LONG.powi(every as i32));
+        for (place, said) in said.iter().enumerate() {
+            if !said.iter().all(|level| level.is_finite()) {
                 continue;
             }
-            let lost = elapsed * pinball(came, said[quantile], probability) / scale;
-            self.losses[place][at][quantile] = self.losses[place][at][quantile] * kept + lost;
-            sum += lost;
-        }
-        let seconds = &mut self.seconds[place][at];
-        *seconds = *seconds * kept + elapsed;
-        if horizon == Horizon::Mean15s {
-            let kept = LONG.powi(every as i32);
-            let (lost, seconds) = &mut self.long[place];
-            *lost = *lost * kept + sum;
+            let mut sum = 0.0;
+            for (quantile, probability) in PROBABILITIES.into_iter().enumerate() {
+                if at_least && came <= said[quantile] {
+                    continue;
+                }
+                let lost = part * pinball(came, said[quantile], probability);
+                let losses = &mut self.losses[place][3 * at + quantile];
+                *losses = *losses * kept + lost;
+                sum += lost;
+            }
+            let seconds = &mut self.seconds[place][at];
             *seconds = *seconds * kept + elapsed;
+            if horizon == Horizon::Mean15s {
+                let (lost, seconds) = &mut self.long[place];
+                *lost = *lost * kept_long + sum;
+                *seconds = *seconds * kept_long + elapsed;
+            }
         }
     }
 
@@ -186,88 +218,139 @@ impl Mix {
         Some(if own == ewma { 1.0 } else { own / ewma.max(f32::MIN_POSITIVE) })
     }
 
-    /// How much more than the best `member` lost, as a part of what the best lost; `None` without half a minute of
+    /// What a member lost in a second on average; no number at horizons of which it has no record.
+    fn means(&self, member: Member) -> Lanes {
+        let (losses, seconds) = (&self.losses[member.index()], of_each(self.seconds[member.index()]));
+        std::array::from_fn(|lane| losses[lane] / seconds[lane])
+    }
+
+    /// How much more than the best each member lost, as a part of what the best lost; `None` without half a minute of
     /// record at every horizon.
-    pub fn worse(&self, member: Member) -> Option<[[f32; 3]; Horizon::COUNT]> {
-        let mut worse = [[0.0; 3]; Horizon::COUNT];
-        for at in 0..Horizon::COUNT {
-            let mean = |member: usize, quantile: usize| {
-                let seconds = self.seconds[member][at];
-                (seconds >= LEAST_TOLD_S).then(|| self.losses[member][at][quantile] / seconds)
-            };
-            for (quantile, worse) in worse[at].iter_mut().enumerate() {
-                let own = mean(member.index(), quantile)?;
-                let best = (0..Member::COUNT).filter_map(|member| mean(member, quantile)).fold(f32::MAX, f32::min);
-                *worse = ((own - best) / best.max(f32::MIN_POSITIVE)).min(MOST_WORSE);
-            }
-        }
-        Some(worse)
+    pub fn worse(&self) -> [Option<[[f32; 3]; Horizon::COUNT]>; Member::COUNT] {
+        let told: [Option<Lanes>; Member::COUNT] = std::array::from_fn(|place| {
+            let is_told = self.seconds[place].iter().all(|&seconds| seconds >= LEAST_TOLD_S);
+            is_told.then(|| self.means(Member::ALL[place]))
+        });
+        let best = told.iter().flatten().fold([f32::MAX; LANES], |best, means| least(&best, means));
+        told.map(|means| {
+            means.map(|means| {
+                let worse = worse(&means, &best);
+                std::array::from_fn(|at| std::array::from_fn(|quantile| worse[3 * at + quantile].min(MOST_WORSE)))
+            })
+        })
     }
 
     /// How loud each member speaks; `speaks` says who says anything now. All zero where nobody does.
-    pub fn weights(
-        &self,
-        horizon: Horizon,
-        quantile: usize,
-        speaks: &[bool; Member::COUNT],
-        presumed: &Presumed,
-    ) -> [f32; Member::COUNT] {
-        let at = horizon.index();
-        let mean = |member: usize| {
-            let seconds = self.seconds[member][at];
-            let doubt = if member == Member::Autoregression.index() { DOUBTED } else { 1.0 };
-            (seconds > 0.0).then(|| doubt * self.losses[member][at][quantile] / seconds)
-        };
-        let best = (0..Member::COUNT).filter(|&member| speaks[member]).filter_map(mean).fold(f32::MAX, f32::min);
-        let mut weights = [0.0f32; Member::COUNT];
-        let mut total = 0.0;
-        for member in Member::all() {
-            let place = member.index();
-            if !speaks[place] || self.is_set_aside(member) {
+    pub fn weights(&self, speaks: &[bool; Member::COUNT], presumed: &Presumed) -> Weights {
+        let speaking = || Member::ALL.into_iter().filter(|member| speaks[member.index()]);
+        let mut weights = [[0.0; LANES]; Member::COUNT];
+        let mut best = [f32::MAX; LANES];
+        for member in speaking() {
+            let doubt = doubt(member);
+            weights[member.index()] = self.means(member).map(|mean| doubt * mean);
+            best = least(&best, &weights[member.index()]);
+        }
+        let mut total = [0.0; LANES];
+        for member in speaking() {
+            let weights = &mut weights[member.index()];
+            if self.is_set_aside(member) {
+                *weights = [0.0; LANES];
                 continue;
             }
-            let seconds = self.seconds[place][at];
-            let trust = seconds / (seconds + PRESUMED_S);
-            let worse = mean(place).map_or(0.0, |mean| (mean - best) / best.max(f32::MIN_POSITIVE));
-            let presumed = presumed.of(member, horizon, quantile);
-            let exponent = ETA * trust * worse + (1.0 - trust) * presumed;
-            if exponent > INAUDIBLE {
-                continue;
+            let trust = of_each(self.seconds[member.index()].map(|seconds| seconds / (seconds + PRESUMED_S)));
+            let (worse, presumed, voice) = (worse(weights, &best), presumed.of(member), of_each(voice(member)));
+            let exponents: Lanes = std::array::from_fn(|lane| {
+                let worse = if trust[lane] > 0.0 { worse[lane] } else { 0.0 };
+                ETA * trust[lane] * worse + (1.0 - trust[lane]) * presumed[lane]
+            });
+            let loud = curve::exp_all(exponents.map(|exponent| -exponent));
+            *weights =
+                std::array::from_fn(|lane| if exponents[lane] > INAUDIBLE { 0.0 } else { voice[lane] * loud[lane] });
+            total = std::array::from_fn(|lane| total[lane] + weights[lane]);
+        }
+        let parts = total.map(|total| if total > 0.0 { 1.0 / total } else { 0.0 });
+        for member in speaking() {
+            for (weight, part) in weights[member.index()].iter_mut().zip(parts) {
+                *weight *= part;
             }
-            weights[place] = voice(member, horizon) * (-exponent).exp();
-            total += weights[place];
         }
-        if total > 0.0 {
-            weights.iter_mut().for_each(|weight| *weight /= total);
-        } else if speaks[Member::Ewma.index()] {
-            weights[Member::Ewma.index()] = 1.0;
+        if speaks[Member::Ewma.index()] {
+            for (weight, total) in weights[Member::Ewma.index()].iter_mut().zip(total) {
+                *weight = if total > 0.0 { *weight } else { 1.0 };
+            }
         }
-        weights
+        Weights(weights)
     }
 
     /// How all members stand that speak now: those that say something of the mean of the next 15 s.
     pub fn standings(&self, said: &[Option<Levels>; Member::COUNT], presumed: &Presumed) -> Vec<Standing> {
-        let weights = self.weights(Horizon::Mean15s, 1, &said.map(|said| said.is_some()), presumed);
+        let weights = self.weights(&said.map(|said| said.is_some()), presumed);
         let standing = |member: Member| {
             Some(Standing {
                 member,
-                weight: weights[member.index()],
+                weight: weights.0[member.index()][GUARANTEES],
                 alone: rates(said[member.index()]?),
                 against_ewma: self.against_ewma(member),
                 is_set_aside: self.is_set_aside(member),
             })
         };
-        Member::all().filter_map(standing).collect()
+        Member::ALL.into_iter().filter_map(standing).collect()
     }
 }
 
-/// How loud a member speaks among equals.
-fn voice(member: Member, horizon: Horizon) -> f32 {
-    if member != Member::Trees {
-        return 1.0;
+impl Weights {
+    /// What all say together.
+    pub fn together(&self, said: &[AllLevels; Member::COUNT]) -> AllLevels {
+        let mut sums = [0.0; LANES];
+        for (weights, said) in self.0.iter().zip(said) {
+            let mut levels = [0.0; LANES];
+            levels[..USED].copy_from_slice(said.as_flattened());
+            sums = std::array::from_fn(|lane| sums[lane] + weights[lane] * levels[lane]);
+        }
+        std::array::from_fn(|at| std::array::from_fn(|quantile| sums[3 * at + quantile]))
     }
-    match horizon {
+
+    /// Who speaks loudest for what guarantees are made of.
+    pub fn loudest(&self) -> Member {
+        let weight = |member: Member| self.0[member.index()][GUARANTEES];
+        Member::ALL.into_iter().fold(
+            Member::Ewma,
+            |loudest, member| {
+                if weight(member) > weight(loudest) { member } else { loudest }
+            },
+        )
+    }
+}
+
+fn least(some: &Lanes, others: &Lanes) -> Lanes {
+    std::array::from_fn(|lane| if others[lane] < some[lane] { others[lane] } else { some[lane] })
+}
+
+fn worse(means: &Lanes, best: &Lanes) -> Lanes {
+    std::array::from_fn(|lane| (means[lane] - best[lane]) / best[lane].max(f32::MIN_POSITIVE))
+}
+
+/// How many times what it lost a member counts as having lost.
+fn doubt(member: Member) -> f32 {
+    match member {
+        Member::Autoregression => DOUBTED,
+        Member::Last
+        | Member::Ewma
+        | Member::Seasonal
+        | Member::Outside
+        | Member::Network(_)
+        | Member::Trees
+        | Member::Recurrent => 1.0,
+    }
+}
+
+/// How loud a member speaks among equals, by horizon.
+fn voice(member: Member) -> [f32; Horizon::COUNT] {
+    if member != Member::Trees {
+        return [1.0; Horizon::COUNT];
+    }
+    Horizon::ALL.map(|horizon| match horizon {
         Horizon::After1s => TREES_COUNT_NEXT,
         Horizon::After5s | Horizon::After15s | Horizon::After60s | Horizon::Mean15s => TREES_COUNT,
-    }
+    })
 }

@@ -3,11 +3,10 @@
 //! Dense layers with a smooth gate between them. The outputs are steps in log-level space, relative to the mean of
 //! the last 15 s: the median, and from there twice a step that cannot be negative, so that quantiles never cross.
 
+use crate::curve;
 use crate::features::{BASE, INPUTS, MOST_LOG};
+use crate::said::AllLevels;
 use vocab::Horizon;
-
-/// Three quantiles for each horizon, in log-level space, never decreasing.
-pub(crate) type LogQuantiles = [[f32; 3]; Horizon::COUNT];
 
 /// How many numbers the last layer gives.
 pub(crate) const OUTPUTS: usize = 3 * Horizon::COUNT;
@@ -104,35 +103,40 @@ impl Network {
         }
     }
 
-    /// What it foresees; finite and never crossing, whatever it is told.
-    pub(crate) fn foresee(&self, inputs: &[f32; INPUTS]) -> LogQuantiles {
-        let (mut from, mut to) = ([0.0f32; MOST_WIDE], [0.0f32; MOST_WIDE]);
-        for (place, ((&input, shift), scale)) in from.iter_mut().zip(inputs.iter().zip(&self.shifts).zip(&self.scales))
-        {
-            *place = (input - shift) * scale;
+    /// What it foresees of some series, each told what stands at its place; finite and never crossing, whatever that is.
+    pub(crate) fn foresee<const N: usize>(&self, told: [&[f32; INPUTS]; N]) -> [AllLevels; N] {
+        // What belongs together in a sum stands together: the same value of every series.
+        let (mut from, mut to) = ([[0.0f32; N]; MOST_WIDE], [[0.0f32; N]; MOST_WIDE]);
+        for (at, (place, (shift, scale))) in from.iter_mut().zip(self.shifts.iter().zip(&self.scales)).enumerate() {
+            *place = told.map(|inputs| (inputs[at] - shift) * scale);
         }
         let mut wide = INPUTS;
         for (number, layer) in self.layers.iter().enumerate() {
             let outputs = layer.biases.len();
-            dense(&from[..wide], layer, &mut to[..outputs]);
+            dense(&from[..wide], layer, &mut to);
             if number + 1 < self.layers.len() {
-                to[..outputs].iter_mut().for_each(|value| *value = gate(*value));
+                to[..outputs].as_flattened_mut().iter_mut().for_each(|value| *value = gate(*value));
             }
             std::mem::swap(&mut from, &mut to);
             wide = outputs;
         }
-        meant(&from[..OUTPUTS], inputs[BASE])
+        std::array::from_fn(|one| meant(&std::array::from_fn(|output| from[output][one]), told[one][BASE]))
     }
 }
 
-/// What outputs mean: finite and never crossing, whatever they are.
-pub(crate) fn meant(outputs: &[f32], base: f32) -> LogQuantiles {
+/// What outputs mean, as levels: finite and never crossing, whatever they are.
+pub(crate) fn meant(outputs: &[f32; OUTPUTS], base: f32) -> AllLevels {
     let base = finite(base);
+    let powers = curve::exp_all::<OUTPUTS>(std::array::from_fn(|at| {
+        let output = finite(outputs[at]);
+        if at % 3 == 0 { (base + output).clamp(0.0, MOST_LOG) } else { output }
+    }));
+    let most = curve::exp(MOST_LOG);
     std::array::from_fn(|horizon| {
-        let of = |quantile: usize| finite(outputs[horizon * 3 + quantile]);
-        let median = (base + of(0)).clamp(0.0, MOST_LOG);
-        let high = (median + step_up(of(1))).min(MOST_LOG);
-        [median, high, (high + step_up(of(2))).min(MOST_LOG)]
+        let [median, high, highest] = [powers[3 * horizon], powers[3 * horizon + 1], powers[3 * horizon + 2]];
+        // A step up by ln(1 + e^x) in log space is a factor of 1 + e^x here.
+        let high = (median * (1.0 + high)).min(most);
+        [median - 1.0, high - 1.0, (high * (1.0 + highest)).min(most) - 1.0]
     })
 }
 
@@ -146,27 +150,29 @@ fn finite(value: f32) -> f32 {
 }
 
 /// One layer; as many outputs at a time as sums fit into registers.
-fn dense(from: &[f32], layer: &Layer, to: &mut [f32]) {
-    let mut at = 0;
-    at = outputs::<32>(from, layer, to, at);
-    at = outputs::<8>(from, layer, to, at);
-    at = outputs::<4>(from, layer, to, at);
-    outputs::<1>(from, layer, to, at);
+fn dense<const N: usize>(from: &[[f32; N]], layer: &Layer, to: &mut [[f32; N]; MOST_WIDE]) {
+    match (N, layer.biases.len()) {
+        (1, 32..) => outputs::<N, 32>(from, layer, to),
+        (1, 8..) => outputs::<N, 8>(from, layer, to),
+        (_, 4..) => outputs::<N, 4>(from, layer, to),
+        _ => outputs::<N, 1>(from, layer, to),
+    }
 }
 
-/// The outputs from the `at`-th on, `N` at a time, as long as there are as many; where it ended.
-fn outputs<const N: usize>(from: &[f32], layer: &Layer, to: &mut [f32], mut at: usize) -> usize {
-    let wide = to.len();
-    while at + N <= wide {
-        let mut sums = [0.0f32; N];
-        sums.copy_from_slice(&layer.biases[at..at + N]);
-        for (&input, row) in from.iter().zip(layer.weights.chunks_exact(wide)) {
-            for (sum, weight) in sums.iter_mut().zip(&row[at..at + N]) {
-                *sum += input * weight;
+/// All outputs, `AT_ONCE` at a time; there are that many at least.
+fn outputs<const N: usize, const AT_ONCE: usize>(from: &[[f32; N]], layer: &Layer, to: &mut [[f32; N]; MOST_WIDE]) {
+    let wide = layer.biases.len();
+    for at in (0..wide).step_by(AT_ONCE) {
+        // The last begin early enough: some are summed up twice.
+        let at = at.min(wide - AT_ONCE);
+        let mut sums: [[f32; N]; AT_ONCE] = std::array::from_fn(|output| [layer.biases[at + output]; N]);
+        for (inputs, row) in from.iter().zip(layer.weights.chunks_exact(wide)) {
+            for (sums, &weight) in sums.iter_mut().zip(&row[at..at + AT_ONCE]) {
+                for (sum, input) in sums.iter_mut().zip(inputs) {
+                    *sum += input * weight;
+                }
             }
         }
-        to[at..at + N].copy_from_slice(&sums);
-        at += N;
+        to[at..at + AT_ONCE].copy_from_slice(&sums);
     }
-    at
 }

@@ -5,7 +5,8 @@
 //! all horizons, meant as those of a [`crate::Network`] are.
 
 use crate::features::{BASE, INPUTS};
-use crate::network::{LogQuantiles, Malformed, OUTPUTS, are_sane, meant};
+use crate::network::{Malformed, OUTPUTS, are_sane, meant};
+use crate::said::AllLevels;
 
 /// How much it keeps of a series.
 pub(crate) const UNITS: usize = 24;
@@ -116,8 +117,8 @@ impl Recurrent {
         }
     }
 
-    /// What it foresees of a series of which it keeps `kept`, having taken `inputs`; finite and never crossing.
-    pub(crate) fn foresee(&self, inputs: &[f32; INPUTS], kept: &Kept) -> LogQuantiles {
+    /// What it foresees, as levels, of a series of which it keeps `kept`, having taken `inputs`; finite and never crossing.
+    pub(crate) fn foresee(&self, inputs: &[f32; INPUTS], kept: &Kept) -> AllLevels {
         let mut outputs = [0.0f32; OUTPUTS];
         outputs.copy_from_slice(&self.output_biases);
         add(&mut outputs, &self.told(inputs), &self.outputs_by_input);
@@ -169,7 +170,7 @@ mod tests {
                 recurrent.take(&inputs, &mut kept);
                 prop_assert!(kept.iter().all(|kept| kept.abs() <= 1.0), "{kept:?}");
                 for [p50, p90, p99] in recurrent.foresee(&inputs, &kept) {
-                    prop_assert!(0.0 <= p50 && p50 <= p90 && p90 <= p99 && p99 <= MOST_LOG, "{p50} {p90} {p99}");
+                    prop_assert!(0.0 <= p50 && p50 <= p90 && p90 <= p99 && p99.ln() <= MOST_LOG, "{p50} {p90} {p99}");
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! What a model usually misses by: empirical distributions of its errors in log-level space.
 
+use crate::curve;
+
 /// How many bins an error falls into.
 pub(crate) const BINS: usize = 36;
 
@@ -15,13 +17,19 @@ const ONE: u16 = 32;
 /// After this many errors all counts are halved: a memory of some minutes of windows.
 const MEMORY: u32 = 600;
 
-fn bin_of(error: f64) -> usize {
-    // The area of the hyperbolic sine, spelled out: the library's is three times slower, and this runs for every
-    // model, horizon and second.
-    let steps = (error.abs() / FINE) as f32;
-    let bent = (steps + (steps * steps + 1.0).sqrt()).ln();
-    let place = bent.copysign(error as f32) / BENT_LARGEST;
-    (((place + 1.0) / 2.0 * BINS as f32) as usize).min(BINS - 1)
+/// Which bin an error falls into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bin(u8);
+
+impl Bin {
+    pub fn of(error: f32) -> Bin {
+        // The area of the hyperbolic sine, spelled out: the library's is slower by far, and this runs for every model,
+        // horizon and second.
+        let steps = error.abs().min(LARGEST as f32) / FINE as f32;
+        let bent = curve::ln(steps + (steps * steps + 1.0).sqrt());
+        let place = bent.copysign(error) / BENT_LARGEST;
+        Bin((((place + 1.0) / 2.0 * BINS as f32) as u8).min(BINS as u8 - 1))
+    }
 }
 
 /// The area of the hyperbolic sine of [`LARGEST`] in steps of [`FINE`].
@@ -56,8 +64,8 @@ impl Errors {
     }
 
     /// Takes one more error.
-    pub fn learn(&mut self, error: f64) {
-        self.counts[bin_of(error)] += ONE;
+    pub fn learn(&mut self, Bin(bin): Bin) {
+        self.counts[usize::from(bin)] += ONE;
         self.total += u32::from(ONE);
         if self.total > MEMORY * u32::from(ONE) {
             self.counts.iter_mut().for_each(|count| *count /= 2);
@@ -87,8 +95,8 @@ impl Pool {
     }
 
     /// Takes one more error.
-    pub fn learn(&mut self, error: f64) {
-        self.counts[bin_of(error)] += 1.0;
+    pub fn learn(&mut self, Bin(bin): Bin) {
+        self.counts[usize::from(bin)] += 1.0;
         self.total += 1.0;
         if self.total > POOL_MEMORY {
             self.counts.iter_mut().for_each(|count| *count /= 2.0);
@@ -133,7 +141,7 @@ mod tests {
     fn quantiles_of_what_was_learnt() {
         let mut errors = Errors::new();
         for step in 0..1_000 {
-            errors.learn(f64::from(step % 100) / 100.0);
+            errors.learn(Bin::of(step as f32 % 100.0 / 100.0));
         }
         let found = quantiles(&errors, &Pool::new(), 0.0, &Edges::new(), [0.5, 0.9, 0.99]);
         for (found, true_value) in found.into_iter().zip([0.5, 0.9, 0.99]) {
@@ -151,9 +159,9 @@ mod tests {
     fn every_error_has_a_bin_that_holds_it() {
         let edges = Edges::new();
         for error in [-11.9, -1.0, -0.001, 0.0, 0.5, 11.9] {
-            let bin = bin_of(error);
-            assert!(f64::from(edges.0[bin]) <= error + 1e-4 && error <= f64::from(edges.0[bin + 1]) + 1e-4, "{error}");
+            let bin = usize::from(Bin::of(error).0);
+            assert!(edges.0[bin] <= error + 1e-4 && error <= edges.0[bin + 1] + 1e-4, "{error}");
         }
-        assert_eq!((bin_of(-1e9), bin_of(1e9)), (0, BINS - 1));
+        assert_eq!((Bin::of(-1e9), Bin::of(1e9)), (Bin(0), Bin(BINS as u8 - 1)));
     }
 }

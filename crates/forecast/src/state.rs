@@ -9,8 +9,8 @@ use crate::kin::{AllKin, Likeness, TOLD_EVERY};
 use crate::mix::{Mix, Presumed, Standing};
 use crate::models::{Autoregression, Ewma, Last, Model, Seasonal};
 use crate::recurrent::{self, UNITS};
-use crate::residuals::{Edges, Errors, quantiles};
-use crate::said::{AllLevels, Said};
+use crate::residuals::{Bin, Edges, Errors, quantiles};
+use crate::said::{AllLevels, Said, Words};
 use crate::train::PROBABILITIES;
 use std::sync::Arc;
 use vocab::{BitRate, Horizon, Usage};
@@ -26,6 +26,10 @@ const PEAK_DECAY: f32 = 0.998_845;
 
 /// What a pool counts beside a series' own errors, in errors: five minutes of them.
 const PRIOR: f32 = 300.0;
+
+/// What is foreseen counts as silence after minutes of it where no quantile is more, in levels: 8 kbit/s. What networks
+/// say of silence is noise around zero.
+const AS_GOOD_AS_SILENT: f32 = 1.0;
 
 /// What a program outside said stands for so many seconds.
 const SUGGESTED_S: u64 = 5;
@@ -63,11 +67,9 @@ struct Points {
     outside: Option<(f32, u64)>,
 }
 
-/// What a point model said in the last minute and what it misses by.
+/// What a point model misses by.
 #[derive(Clone, Debug)]
 struct Record {
-    /// Log-levels.
-    said: Said<1>,
     /// By horizon; below and above the usual log-level.
     errors: [[Errors; 2]; Horizon::COUNT],
     /// By horizon: their quantiles, as they were lately.
@@ -97,9 +99,8 @@ pub(crate) struct State {
     records: [Record; Member::POINTS.len()],
     /// The usual log-level, by which errors are told apart.
     usual_log: f32,
-    said: [Said<3>; Member::COUNT],
+    said: Said,
     speaks: [bool; Member::COUNT],
-    together: Said<3>,
     mix: Mix,
     /// Which series are its kin, and what they make presumed of it.
     like: Likeness,
@@ -120,7 +121,6 @@ impl State {
     /// One that begins: served by its kin as they stand now.
     pub fn new(like: Likeness, shared: &Shared) -> State {
         let record = || Record {
-            said: Said::nothing(),
             errors: std::array::from_fn(|_| std::array::from_fn(|_| Errors::new())),
             misses: [Misses { quantiles: [0.0; 3], of: None, age_s: 0 }; Horizon::COUNT],
         };
@@ -130,9 +130,8 @@ impl State {
             points: Points::default(),
             kept: [0.0; UNITS],
             records: std::array::from_fn(|_| record()),
-            said: std::array::from_fn(|_| Said::nothing()),
+            said: Said::nothing(),
             speaks: [false; Member::COUNT],
-            together: Said::nothing(),
             mix: Mix::new(),
             like,
             presumed: shared.kin.presumed(like),
@@ -176,11 +175,12 @@ impl State {
 
     /// How members stand.
     pub fn standings(&self, family: &Family) -> Vec<Standing> {
-        let mut said = [None; Member::COUNT];
-        for member in Member::all().filter(|&member| family.has(member) && self.speaks[member.index()]) {
-            let second = self.history.last();
-            said[member.index()] = second.and_then(|second| self.said[member.index()].at(second, Horizon::Mean15s));
-        }
+        let words = self.history.last().and_then(|second| self.said.at(second, Horizon::Mean15s));
+        let members = words.unwrap_or(Words::NONE).members;
+        let said = Member::ALL.map(|member| {
+            let levels = members[member.index()];
+            (family.has(member) && levels.iter().all(|level| level.is_finite())).then_some(levels)
+        });
         self.mix.standings(&said, &self.presumed)
     }
 
@@ -189,8 +189,8 @@ impl State {
         self.points.outside = Some((features::level(rate.as_bps() as f64), second));
     }
 
-    /// Takes the window that ended at `second`: learns from what was said before, then says anew. `None` if the
-    /// window was passed over.
+    /// Takes the window that ended at `second`: learns from what was said before, and tells what there is to tell the
+    /// models. `None` if the window was passed over. Then [`State::speak`] says anew.
     pub fn observe(
         &mut self,
         kind: Kind,
@@ -198,7 +198,7 @@ impl State {
         context: Context,
         second: u64,
         shared: &mut Shared,
-    ) -> Option<Arrival> {
+    ) -> Option<(Arrival, Told)> {
         let arrival = self.history.report(second, usage);
         let elapsed_s = match arrival {
             Arrival::After(elapsed_s) => elapsed_s,
@@ -216,7 +216,7 @@ impl State {
             shared.kin.learn_standing(self.like, &self.mix);
         }
         for missing in (1..elapsed_s.min(60)).rev() {
-            self.say(second - missing, None);
+            self.said.say(second - missing, |_| Words::NONE);
         }
         self.points.last.observe(usage, elapsed_s, second);
         self.points.ewma.observe(usage, elapsed_s, second);
@@ -230,8 +230,7 @@ impl State {
         *weight += USUAL_ALPHA * (1.0 - *weight);
         let ewma = features::log(features::level(self.points.ewma.level()));
         self.usual_log += USUAL_LOG_ALPHA.max(1.0 / self.windows as f32) * (ewma - self.usual_log);
-        self.speak(kind, second, shared);
-        Some(arrival)
+        Some((arrival, self.tell(kind, second, shared)))
     }
 
     fn usual(&self) -> f32 {
@@ -240,9 +239,7 @@ impl State {
     }
 
     fn forget_said(&mut self) {
-        self.said = std::array::from_fn(|_| Said::nothing());
-        self.together = Said::nothing();
-        self.records.iter_mut().for_each(|record| record.said = Said::nothing());
+        self.said = Said::nothing();
         self.points.outside = None;
         self.kept = [0.0; UNITS];
     }
@@ -252,94 +249,94 @@ impl State {
         let usual = self.usual();
         for horizon in Horizon::ALL {
             let Some(origin) = second.checked_sub(horizon.seconds()) else { continue };
+            let Some(words) = self.said.at(origin, horizon) else { continue };
             let (came, at_least) = match self.history.outcome(origin, horizon) {
                 Some(Outcome::Exact(bps)) => (features::level(bps), false),
                 Some(Outcome::AtLeast(bps)) => (features::level(bps), true),
                 None => continue,
             };
-            for member in Member::all() {
-                if let Some(said) = self.said[member.index()].at(origin, horizon) {
-                    self.mix.learn(member, horizon, said, came, at_least, usual);
-                }
-            }
+            self.mix.learn(horizon, &words.members, came, at_least, usual);
             let log_came = features::log(came);
-            for (place, record) in self.records.iter_mut().enumerate() {
-                let Some([log_said]) = record.said.at(origin, horizon) else { continue };
-                let error = f64::from(log_came - log_said);
-                if at_least && error <= 0.0 {
+            for (place, (record, log_said)) in self.records.iter_mut().zip(words.points).enumerate() {
+                let error = log_came - log_said;
+                if !error.is_finite() || at_least && error <= 0.0 {
                     continue;
                 }
-                record.errors[horizon.index()][usize::from(log_said > self.usual_log)].learn(error);
+                let bin = Bin::of(error);
+                record.errors[horizon.index()][usize::from(log_said > self.usual_log)].learn(bin);
                 let level = features::level_index(log_said);
-                shared.kin.learn_error(self.like, place, horizon.index(), level, error);
+                shared.kin.learn_error(self.like, place, horizon.index(), level, bin);
             }
-            let Some(said) = self.together.at(origin, horizon) else { continue };
-            self.calibration.learn(horizon, said, came, at_least);
+            if !words.together.iter().all(|level| level.is_finite()) {
+                continue;
+            }
+            self.calibration.learn(horizon, words.together, came, at_least);
             let is_news = horizon == Horizon::Mean15s && !at_least;
-            if is_news && self.mix.watch(log_came - features::log(said[0])) {
+            if is_news && self.mix.watch(log_came - features::log(words.together[0])) {
                 self.calibration = Calibration::default();
             }
         }
     }
 
-    /// Every member says what it foresees; together they say what counts.
-    fn speak(&mut self, kind: Kind, second: u64, shared: &Shared) {
-        if self.recent.is_silent() && self.now == AllLevels::default() {
+    /// What there is to tell models that have learnt weights, and what the others say.
+    fn tell(&mut self, kind: Kind, second: u64, shared: &Shared) -> Told {
+        let mut told = Told {
+            inputs: [0.0; INPUTS],
+            is_silence: false,
+            said: [AllLevels::default(); Member::COUNT],
+            speaks: [false; Member::COUNT],
+            points: [[f32::NAN; Horizon::COUNT]; Member::POINTS.len()],
+        };
+        if self.recent.is_silent() && self.now.as_flattened().iter().all(|level| *level < AS_GOOD_AS_SILENT) {
             // Silence for minutes, foreseen as silence: no model has anything else to say.
-            self.say(second, Some(&AllLevels::default()));
+            self.now = AllLevels::default();
+            told.points = [[0.0; Horizon::COUNT]; Member::POINTS.len()];
+            (told.is_silence, told.speaks) = (true, self.speaks);
             self.kept = [0.0; UNITS];
-            return;
+            self.keep(second, &told);
+            return told;
         }
-        let inputs = self.recent.inputs(kind);
-        if let Some(recurrent) = shared.family.recurrent() {
-            recurrent.take(&inputs, &mut self.kept);
+        for member in Member::POINTS {
+            let Some(logs) = self.point(member, second) else { continue };
+            self.look_at_misses(member.index(), logs, shared);
+            told.points[member.index()] = logs;
+            told.says(member, self.of_point(member.index(), logs));
         }
-        let most = self.most();
-        let mut all = [AllLevels::default(); Member::COUNT];
-        for member in Member::all() {
-            let place = member.index();
-            let point = self.point(member, second);
-            if let Some(record) = self.records.get_mut(place) {
-                record.said.say(second, point.map(|logs| logs.map(|log_level| [log_level])).as_ref());
-            }
-            let levels = match point {
-                Some(logs) => {
-                    self.look_at_misses(place, logs, shared);
-                    Some(self.of_point(place, logs))
-                }
-                None => self.of_weights(member, &inputs, shared),
-            };
-            self.speaks[place] = levels.is_some();
-            self.said[place].say(second, levels.as_ref());
-            all[place] = levels.unwrap_or_default();
-        }
-        let usual = self.usual();
-        for horizon in Horizon::ALL {
-            let mut levels = [0.0f32; 3];
-            for (quantile, level) in levels.iter_mut().enumerate() {
-                let weights = self.mix.weights(horizon, quantile, &self.speaks, &self.presumed);
-                if horizon == Horizon::Mean15s && quantile == 1 {
-                    self.loudest = loudest(&weights);
-                }
-                let said = all.iter().map(|levels| levels[horizon.index()][quantile]);
-                *level = weights.iter().zip(said).map(|(weight, level)| weight * level).sum();
-            }
-            let corrected = self.calibration.correct(horizon, levels, usual);
-            self.now[horizon.index()] = corrected.map(|level| if level.is_finite() { level.min(most) } else { most });
-        }
-        let now = self.now;
-        self.together.say(second, Some(&now));
+        told.inputs = self.recent.inputs(kind);
+        told
     }
 
-    /// Nothing but `levels` is said at `second`, by anybody who speaks.
-    fn say(&mut self, second: u64, levels: Option<&AllLevels>) {
-        for (said, speaks) in self.said.iter_mut().zip(self.speaks) {
-            said.say(second, levels.filter(|_| speaks));
+    /// Every member has said what it foresees of the window that was told of; together they say what counts.
+    pub fn speak(&mut self, told: &mut Told, shared: &Shared) {
+        let Some(second) = self.history.last() else { return };
+        if let Some(recurrent) = shared.family.recurrent() {
+            recurrent.take(&told.inputs, &mut self.kept);
+            told.says(Member::Recurrent, recurrent.foresee(&told.inputs, &self.kept));
         }
-        self.together.say(second, levels);
-        for record in &mut self.records {
-            record.said.say(second, levels.map(|_| &[[0.0]; Horizon::COUNT]));
+        self.speaks = told.speaks;
+        let most = self.most();
+        told.said.as_flattened_mut().as_flattened_mut().iter_mut().for_each(|level| *level = level.min(most));
+        let (usual, weights) = (self.usual(), self.mix.weights(&self.speaks, &self.presumed));
+        let levels = weights.together(&told.said);
+        self.loudest = weights.loudest();
+        for horizon in Horizon::ALL {
+            let corrected = self.calibration.correct(horizon, levels[horizon.index()], usual);
+            self.now[horizon.index()] = corrected.map(|level| if level.is_finite() { level.min(most) } else { most });
         }
+        self.keep(second, told);
+    }
+
+    /// Keeps what is said, to be compared with what comes.
+    fn keep(&mut self, second: u64, told: &Told) {
+        self.said.say(second, |horizon| {
+            let at = horizon.index();
+            let of_member = |place: usize| if told.speaks[place] { told.said[place][at] } else { [f32::NAN; 3] };
+            Words {
+                members: std::array::from_fn(of_member),
+                together: self.now[at],
+                points: told.points.map(|logs| logs[at]),
+            }
+        });
     }
 
     /// The log-levels a point model says, if it says any.
@@ -376,45 +373,40 @@ impl State {
 
     /// Quantiles around log-levels, by what their model usually misses by.
     fn of_point(&self, place: usize, logs: [f32; Horizon::COUNT]) -> AllLevels {
-        let most = self.most();
         let misses = &self.records[place].misses;
-        std::array::from_fn(|horizon| {
-            misses[horizon].quantiles.map(|error| features::unlog(logs[horizon] + error).min(most))
-        })
+        let logs: AllLevels =
+            std::array::from_fn(|horizon| misses[horizon].quantiles.map(|error| logs[horizon] + error));
+        features::unlog_all(&logs)
     }
 
     /// No quantile is larger.
     fn most(&self) -> f32 {
         (self.peak * SANE).max(LEAST_MOST)
     }
-
-    /// What a member that has learnt weights says, told `inputs`; `None` for others, and where the family has none.
-    fn of_weights(&self, member: Member, inputs: &[f32; INPUTS], shared: &Shared) -> Option<AllLevels> {
-        let logs = match member {
-            Member::Network(number) => shared.family.networks().get(usize::from(number))?.foresee(inputs),
-            Member::Trees => shared.family.trees()?.foresee(inputs),
-            Member::Recurrent => shared.family.recurrent()?.foresee(inputs, &self.kept),
-            Member::Last | Member::Ewma | Member::Seasonal | Member::Autoregression | Member::Outside => return None,
-        };
-        let most = self.most();
-        Some(logs.map(|logs| logs.map(|log_level| features::unlog(log_level).min(most))))
-    }
-
-    /// What one member alone says now.
-    pub fn alone(&self, kind: Kind, member: Member, shared: &Shared) -> Option<AllLevels> {
-        match self.point(member, self.history.last()?) {
-            Some(logs) => Some(self.of_point(member.index(), logs)),
-            None => self.of_weights(member, &self.recent.inputs(kind), shared),
-        }
-    }
 }
 
-fn loudest(weights: &[f32; Member::COUNT]) -> Member {
-    let mut loudest = Member::Ewma;
-    for member in Member::all() {
-        if weights[member.index()] > weights[loudest.index()] {
-            loudest = member;
-        }
+/// One window of one series, as models are told of it, and what they say.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    /// What those are told that have learnt weights.
+    pub inputs: [f32; INPUTS],
+    /// There is nothing but silence, and nobody need be asked.
+    pub is_silence: bool,
+    said: [AllLevels; Member::COUNT],
+    speaks: [bool; Member::COUNT],
+    /// The log-levels of those that say one number; no number where they say none.
+    points: [[f32; Horizon::COUNT]; Member::POINTS.len()],
+}
+
+impl Told {
+    /// Takes what a member says.
+    pub fn says(&mut self, member: Member, levels: AllLevels) {
+        self.said[member.index()] = levels;
+        self.speaks[member.index()] = true;
     }
-    loudest
+
+    /// What each member said.
+    pub fn said(&self) -> [Option<AllLevels>; Member::COUNT] {
+        std::array::from_fn(|place| self.speaks[place].then_some(self.said[place]))
+    }
 }

@@ -5,8 +5,8 @@
 //! of inputs; where an input is a level it is taken relative to the mean of the last 15 s, for a tree cannot subtract.
 //! The answers add up to steps from there, in log-level space.
 
-use crate::features::{BASE, INPUTS, MOST_LOG, is_level};
-use crate::network::LogQuantiles;
+use crate::features::{BASE, INPUTS, MOST_LOG, is_level, unlog_all};
+use crate::said::AllLevels;
 use vocab::Horizon;
 
 /// Questions to a tree.
@@ -149,33 +149,55 @@ impl Trees {
         told
     }
 
-    /// What they foresee; finite and never crossing, whatever they are told.
-    pub(crate) fn foresee(&self, inputs: &[f32; INPUTS]) -> LogQuantiles {
-        let told = Trees::told(&self.edges, inputs);
-        let base = inputs[BASE];
-        std::array::from_fn(|horizon| {
-            let Some(forest) = self.forests.get(horizon) else { return [base; 3] };
-            let sum = forest.sum(&told);
-            let median = (base + sum[0]).clamp(0.0, MOST_LOG);
-            let high = (base + sum[1]).clamp(median, MOST_LOG);
-            [median, high, (base + sum[2]).clamp(high, MOST_LOG)]
-        })
+    /// What they foresee of some series, each told what stands at its place, as levels; finite and never crossing,
+    /// whatever that is.
+    pub(crate) fn foresee<const N: usize>(&self, inputs: [&[f32; INPUTS]; N]) -> [AllLevels; N] {
+        // The same input of every series stands together: a question is put to all of them at once.
+        let mut told = [[0u8; N]; INPUTS];
+        for (at, (told, edges)) in told.iter_mut().zip(&self.edges).enumerate() {
+            *told = inputs.map(|inputs| bin(edges, seen(inputs, at)));
+        }
+        let mut logs = inputs.map(|inputs| [[inputs[BASE]; 3]; Horizon::COUNT]);
+        for (horizon, forest) in self.forests.iter().take(Horizon::COUNT).enumerate() {
+            for (logs, units) in logs.iter_mut().zip(forest.units_of_some(&told)) {
+                let [base, sum] = [logs[horizon], forest.meant_by(units)];
+                let median = (base[0] + sum[0]).clamp(0.0, MOST_LOG);
+                let high = (base[1] + sum[1]).clamp(median, MOST_LOG);
+                logs[horizon] = [median, high, (base[2] + sum[2]).clamp(high, MOST_LOG)];
+            }
+        }
+        logs.map(|logs| unlog_all(&logs))
     }
 }
 
 impl Forest {
     /// What all trees add up to.
+    #[cfg(test)]
     pub(crate) fn sum(&self, told: &Told) -> [f32; 3] {
         self.meant_by(self.units(told))
     }
 
     /// What all answers add up to, in [`UNIT`]s.
+    #[cfg(test)]
     pub(crate) fn units(&self, told: &Told) -> [i32; 3] {
-        let mut sum = [0i32; 3];
+        self.units_of_some(&told.map(|bin| [bin]))[0]
+    }
+
+    /// What all answers add up to for some series at once, whose bins stand side by side; in [`UNIT`]s.
+    fn units_of_some<const N: usize>(&self, told: &[[u8; N]; INPUTS]) -> [[i32; 3]; N] {
+        let mut sums = [[0i32; 3]; N];
         for (splits, leaves) in self.splits.iter().zip(&self.leaves) {
-            add(&mut sum, &leaves[leaf(splits, told)]);
+            let mut reached = [0u8; N];
+            for (depth, split) in splits.iter().enumerate() {
+                for (leaf, &told) in reached.iter_mut().zip(&told[usize::from(split.input)]) {
+                    *leaf |= u8::from(told > split.bin) << depth;
+                }
+            }
+            for (sum, leaf) in sums.iter_mut().zip(reached) {
+                add(sum, &leaves[usize::from(leaf) % LEAVES]);
+            }
         }
-        sum
+        sums
     }
 
     /// What a sum of answers means.
@@ -256,8 +278,10 @@ mod tests {
             let trees = Trees::new(edges(), vec![forest; Horizon::COUNT]).expect("it is sound");
             let mut told = [0.0; INPUTS];
             told.copy_from_slice(&inputs);
-            for [p50, p90, p99] in trees.foresee(&told) {
-                prop_assert!(0.0 <= p50 && p50 <= p90 && p90 <= p99 && p99 <= MOST_LOG, "{p50} {p90} {p99}");
+            let [alone] = trees.foresee([&told]);
+            prop_assert_eq!(trees.foresee([&[0.5; INPUTS], &told])[1], alone);
+            for [p50, p90, p99] in alone {
+                prop_assert!(0.0 <= p50 && p50 <= p90 && p90 <= p99 && p99.ln() <= MOST_LOG, "{p50} {p90} {p99}");
             }
         }
     }

@@ -58,6 +58,13 @@ fn silence_is_foreseen_as_silence() {
 }
 
 #[test]
+fn who_fell_silent_for_long_is_foreseen_as_silent() {
+    let busy = (0..100).map(|second| free(5_000_000 + second * 7_919 % 1_009 * 1_000));
+    let (_, forecast) = fed(busy.chain(std::iter::repeat_n(free(0), 1_200)));
+    check_between(&forecast, 0, 0);
+}
+
+#[test]
 fn a_constant_is_foreseen_as_itself() {
     let (_, forecast) = fed(std::iter::repeat_n(free(5_000_000), 300));
     check_between(&forecast, 4_600_000, 6_500_000);
@@ -169,11 +176,12 @@ fn who_loses_to_the_average_for_long_is_set_aside_and_heard_still() {
 #[test]
 fn what_one_says_alone_stands_with_it() {
     let rate = |second: u64| 1_000_000 + second * 7_919 % 3_000_000;
-    let (forecaster, _) = fed((0..400).map(|second| free(rate(second))));
+    let (mut forecaster, _) = fed((0..400).map(|second| free(rate(second))));
+    let aloud = forecaster.observe_aloud(series(1), free(rate(400)), Context::default(), after(400));
     let standings = forecaster.standings(series(1));
     assert!(standings.len() >= 6, "{standings:?}");
     for of in standings {
-        let alone = forecaster.alone(series(1), of.member).expect("it speaks")[Horizon::Mean15s.index()];
+        let alone = aloud[of.member.index()].expect("it speaks")[Horizon::Mean15s.index()];
         for quantile in [Quantile::P50, Quantile::P90, Quantile::P99] {
             // Kept at one part in 256.
             let (stands, says) = (of.alone.at(quantile).as_bps(), alone.at(quantile).as_bps());
@@ -187,6 +195,7 @@ fn check_deaf_to_context(family: Family) {
     let family = std::sync::Arc::new(family);
     let forecaster = || Forecaster::with_family(Settings::default(), family.clone());
     let (mut told, mut untold) = (forecaster(), forecaster());
+    let mut aloud = [None; Member::COUNT];
     for second in 0..400u64 {
         let usage = free(second * 7_919 % 1_009 * 10_000);
         let context = Context {
@@ -195,13 +204,25 @@ fn check_deaf_to_context(family: Family) {
             clock: (second % 7 > 0).then_some(((second * 997 % 86_400) as u32, second % 2 == 0)),
             device_type: None,
         };
-        told.observe_with(series(1), usage, context, after(second));
-        untold.observe(series(1), usage, after(second));
+        aloud = told.observe_aloud(series(1), usage, context, after(second));
+        assert_eq!(aloud, untold.observe_aloud(series(1), usage, Context::default(), after(second)), "{second}");
         assert_eq!(told.forecast(series(1), after(second)), untold.forecast(series(1), after(second)), "{second}");
     }
-    let network = Member::Network(0);
-    assert!(told.alone(series(1), network).is_some());
-    assert_eq!(told.alone(series(1), network), untold.alone(series(1), network));
+    assert!(aloud[Member::Network(0).index()].is_some());
+}
+
+#[test]
+fn many_at_once_are_foreseen_as_one_by_one() {
+    let (mut at_once, mut one_by_one) = (Forecaster::new(Settings::default()), Forecaster::new(Settings::default()));
+    for second in 0..200u64 {
+        let told = |number: u8| free((second + 7 * u64::from(number)) * 7_919 % 1_009 * 10_000);
+        at_once.observe_all((0..21).map(|number| (series(number), told(number), Context::default())), after(second));
+        (0..21).for_each(|number| one_by_one.observe(series(number), told(number), after(second)));
+        for number in 0..21 {
+            let at = after(second);
+            assert_eq!(at_once.forecast(series(number), at), one_by_one.forecast(series(number), at), "{number}");
+        }
+    }
 }
 
 #[test]
@@ -414,10 +435,10 @@ fn on_a_smooth_series_all_together_are_as_good_as_the_moving_average() {
     let mut missed = [0.0; 2];
     for second in 0..rates.len() - 15 {
         let now = after(second as u64);
-        forecaster.observe(series(1), free(rates[second] as u64), now);
+        let aloud = forecaster.observe_aloud(series(1), free(rates[second] as u64), Context::default(), now);
         if second >= 1_000 {
             let came = rates[second + 1..=second + 15].iter().sum::<f64>() / 15.0;
-            let ewma = forecaster.alone(series(1), Member::Ewma).expect("it has seen the series");
+            let ewma = aloud[Member::Ewma.index()].expect("it has seen the series");
             let said = [forecaster.forecast(series(1), now).quantiles[at], ewma[at]];
             for (missed, said) in missed.iter_mut().zip(said) {
                 *missed += (said.at(Quantile::P50).as_bps() as f64 - came).abs();

@@ -4,7 +4,7 @@
 //! are used for some minutes, then not, each device with a period of its own.
 #![allow(clippy::print_stdout, reason = "a program for a terminal")]
 
-use forecast::{Forecaster, Member, Series, Settings};
+use forecast::{Context, Forecaster, Member, Series, Settings};
 use sim::{Chance, Scenario, SimulatedDevice, Task, offered};
 use std::f64::consts::TAU;
 use std::time::Duration;
@@ -57,7 +57,8 @@ fn judge(what: &str, rates: &[f64], capacity: f64) {
     let parts: Vec<f64> = rates.iter().map(|rate| rate / capacity).collect();
     for second in 0..rates.len() - AHEAD {
         let now = start + Duration::from_secs(second as u64);
-        forecaster.observe(series, Usage::Free(BitRate::from_bps(rates[second] as u64)), now);
+        let usage = Usage::Free(BitRate::from_bps(rates[second] as u64));
+        let aloud = forecaster.observe_aloud(series, usage, Context::default(), now);
         if second < HOUR_S || !second.is_multiple_of(EVERY_S) {
             continue;
         }
@@ -83,8 +84,8 @@ fn judge(what: &str, rates: &[f64], capacity: f64) {
             })
             .collect();
         said.push((format!("ARIMA({ORDER}, 1, 0)"), both(&summed)));
-        for member in Member::all() {
-            if let Some(quantiles) = forecaster.alone(series, member) {
+        for member in Member::ALL {
+            if let Some(quantiles) = aloud[member.index()] {
                 said.push((format!("{} alone", member.name()), medians(quantiles)));
             }
         }

@@ -94,7 +94,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         (None, None) => Family::shipped(),
     };
     let mut written = arguments.forecasts.as_deref().map(Written::create).transpose()?;
-    let alone: Vec<Member> = Member::all()
+    let alone: Vec<Member> = Member::ALL
+        .into_iter()
         .filter(|&member| !arguments.together_only && family.has(member) && member != Member::Outside)
         .collect();
     let mut tallies: BTreeMap<Option<Member>, Tally> = BTreeMap::new();
