@@ -286,6 +286,7 @@ fn data<'a>(tensors: &SafeTensors<'a>, name: &str, dtype: Dtype) -> Result<&'a [
 mod tests {
     use super::*;
     use crate::features::INPUTS;
+    use crate::recurrent::UNITS;
     use proptest::prelude::*;
 
     /// Three trees for each horizon, no two answers alike.
@@ -299,11 +300,30 @@ mod tests {
         Trees::new(edges, (0..Horizon::COUNT).map(forest).collect()).expect("they fit together")
     }
 
+    /// No two numbers alike, nearly.
+    fn recurrent() -> Recurrent {
+        let parts = Recurrent::TENSORS.map(|(_, length)| (0..length).map(|at| (at as f32 * 0.7).sin() * 0.3).collect());
+        Recurrent::new(parts).expect("they fit together")
+    }
+
+    /// A file with some bytes overwritten.
+    fn damaged(family: &Family, damage: Vec<(prop::sample::Index, u8)>) -> Vec<u8> {
+        let mut bytes = family.to_bytes("a test");
+        for (at, value) in damage {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        bytes
+    }
+
     #[test]
     fn what_is_written_is_read() {
         let shipped = Family::shipped();
         assert!(!shipped.has(Member::Trees), "what ships is small");
-        for family in [shipped.clone(), Family::default().with_trees(trees()), shipped.with_trees(trees())] {
+        let all = shipped.clone().with_trees(trees()).with_recurrent(recurrent());
+        for family in
+            [shipped, Family::default().with_trees(trees()), Family::default().with_recurrent(recurrent()), all]
+        {
             assert_eq!(Family::from_bytes(&family.to_bytes("a test")).expect("it is sound"), family);
         }
         assert!(matches!(Family::from_bytes(&Family::default().to_bytes("nobody")), Err(WeightsError::Count)));
@@ -355,16 +375,30 @@ mod tests {
             damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..20),
             inputs in proptest::collection::vec(-100.0..100.0f32, INPUTS),
         ) {
-            let mut bytes = Family::default().with_trees(trees()).to_bytes("a test");
-            for (at, value) in damage {
-                let at = at.index(bytes.len());
-                bytes[at] = value;
-            }
+            let bytes = damaged(&Family::default().with_trees(trees()), damage);
             let mut told = [0.0; INPUTS];
             told.copy_from_slice(&inputs);
             if let Ok(Family { trees: Some(trees), .. }) = Family::from_bytes(&bytes) {
                 for quantiles in trees.foresee([&told])[0] {
                     prop_assert!(quantiles.is_sorted() && quantiles.iter().all(|said| said.is_finite()), "{quantiles:?}");
+                }
+            }
+        }
+
+        #[test]
+        fn a_damaged_recurrent_network_is_refused_or_sane(
+            damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..20),
+            seconds in proptest::collection::vec(-100.0..100.0f32, 1..4),
+        ) {
+            let bytes = damaged(&Family::default().with_recurrent(recurrent()), damage);
+            if let Ok(Family { recurrent: Some(recurrent), .. }) = Family::from_bytes(&bytes) {
+                let mut kept = [0.0; UNITS];
+                for second in seconds {
+                    recurrent.take(&[second; INPUTS], &mut kept);
+                    for quantiles in recurrent.foresee(&[second; INPUTS], &kept) {
+                        let is_finite = quantiles.iter().all(|said| said.is_finite());
+                        prop_assert!(quantiles.is_sorted() && is_finite, "{quantiles:?}");
+                    }
                 }
             }
         }

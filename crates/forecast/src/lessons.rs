@@ -66,7 +66,7 @@ pub(crate) struct Table {
 const EVENNESS: f64 = 0.5;
 
 /// Of so many lessons one is kept to check by.
-const CHECKED: u64 = 10;
+pub(crate) const CHECKED: u64 = 10;
 
 /// None is kept apart of a family of fewer.
 const ENOUGH_KIN: usize = 20;

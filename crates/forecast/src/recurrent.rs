@@ -19,19 +19,27 @@ pub(crate) type Kept = [f32; UNITS];
 
 /// A trained recurrent network. What it is told is shifted and scaled first, as it was in training.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Recurrent {
-    pub(crate) shifts: Vec<f32>,
-    pub(crate) scales: Vec<f32>,
+pub struct Recurrent([Vec<f32>; Part::COUNT]);
+
+/// What it is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Shifts,
+    Scales,
     /// By input, then by gate.
-    pub(crate) gates_by_input: Vec<f32>,
+    GatesByInput,
     /// By unit, then by gate.
-    pub(crate) gates_by_unit: Vec<f32>,
-    pub(crate) gate_biases: Vec<f32>,
+    GatesByUnit,
+    GateBiases,
     /// By input, then by output.
-    pub(crate) outputs_by_input: Vec<f32>,
+    OutputsByInput,
     /// By unit, then by output.
-    pub(crate) outputs_by_unit: Vec<f32>,
-    pub(crate) output_biases: Vec<f32>,
+    OutputsByUnit,
+    OutputBiases,
+}
+
+impl Part {
+    pub const COUNT: usize = Recurrent::TENSORS.len();
 }
 
 /// From 0 to 1.
@@ -40,7 +48,7 @@ pub(crate) fn part(x: f32) -> f32 {
 }
 
 impl Recurrent {
-    /// Its tensors in a file: name, and how many numbers each has.
+    /// Its tensors in a file, in the order of [`Part`]: name, and how many numbers each has.
     pub(crate) const TENSORS: [(&'static str, usize); 8] = [
         ("recurrent.shifts", INPUTS),
         ("recurrent.scales", INPUTS),
@@ -53,60 +61,34 @@ impl Recurrent {
     ];
 
     /// A network of the parts that [`Recurrent::TENSORS`] names, in that order.
-    pub(crate) fn new(parts: [Vec<f32>; Self::TENSORS.len()]) -> Result<Recurrent, Malformed> {
+    pub(crate) fn new(parts: [Vec<f32>; Part::COUNT]) -> Result<Recurrent, Malformed> {
         if parts.iter().zip(Self::TENSORS).any(|(part, (_, length))| part.len() != length) {
             return Err(Malformed::Shape);
         }
-        if !parts.iter().all(|part| are_sane(part)) {
-            return Err(Malformed::Weight);
-        }
-        let [
-            shifts,
-            scales,
-            gates_by_input,
-            gates_by_unit,
-            gate_biases,
-            outputs_by_input,
-            outputs_by_unit,
-            output_biases,
-        ] = parts;
-        Ok(Recurrent {
-            shifts,
-            scales,
-            gates_by_input,
-            gates_by_unit,
-            gate_biases,
-            outputs_by_input,
-            outputs_by_unit,
-            output_biases,
-        })
+        if parts.iter().all(|part| are_sane(part)) { Ok(Recurrent(parts)) } else { Err(Malformed::Weight) }
     }
 
     /// The parts again.
-    pub(crate) fn parts(&self) -> [&[f32]; Self::TENSORS.len()] {
-        [
-            &self.shifts,
-            &self.scales,
-            &self.gates_by_input,
-            &self.gates_by_unit,
-            &self.gate_biases,
-            &self.outputs_by_input,
-            &self.outputs_by_unit,
-            &self.output_biases,
-        ]
+    pub(crate) fn parts(&self) -> &[Vec<f32>; Part::COUNT] {
+        &self.0
+    }
+
+    pub(crate) fn part(&self, part: Part) -> &[f32] {
+        &self.0[part as usize]
     }
 
     fn told(&self, inputs: &[f32; INPUTS]) -> [f32; INPUTS] {
-        std::array::from_fn(|at| (inputs[at] - self.shifts[at]) * self.scales[at])
+        let (shifts, scales) = (self.part(Part::Shifts), self.part(Part::Scales));
+        std::array::from_fn(|at| (inputs[at] - shifts[at]) * scales[at])
     }
 
     /// Takes one more second. Whatever it is told, what it keeps stays between -1 and 1.
     pub(crate) fn take(&self, inputs: &[f32; INPUTS], kept: &mut Kept) {
         let mut of_inputs = [0.0f32; GATES];
-        of_inputs.copy_from_slice(&self.gate_biases);
-        add(&mut of_inputs, &self.told(inputs), &self.gates_by_input);
+        of_inputs.copy_from_slice(self.part(Part::GateBiases));
+        add(&mut of_inputs, &self.told(inputs), self.part(Part::GatesByInput));
         let mut of_units = [0.0f32; GATES];
-        add(&mut of_units, kept, &self.gates_by_unit);
+        add(&mut of_units, kept, self.part(Part::GatesByUnit));
         for (unit, kept) in kept.iter_mut().enumerate() {
             let [keep, count, new] = [unit, UNITS + unit, 2 * UNITS + unit];
             let counts = part(of_inputs[count] + of_units[count]);
@@ -120,9 +102,9 @@ impl Recurrent {
     /// What it foresees, as levels, of a series of which it keeps `kept`, having taken `inputs`; finite and never crossing.
     pub(crate) fn foresee(&self, inputs: &[f32; INPUTS], kept: &Kept) -> AllLevels {
         let mut outputs = [0.0f32; OUTPUTS];
-        outputs.copy_from_slice(&self.output_biases);
-        add(&mut outputs, &self.told(inputs), &self.outputs_by_input);
-        add(&mut outputs, kept, &self.outputs_by_unit);
+        outputs.copy_from_slice(self.part(Part::OutputBiases));
+        add(&mut outputs, &self.told(inputs), self.part(Part::OutputsByInput));
+        add(&mut outputs, kept, self.part(Part::OutputsByUnit));
         meant(&outputs, inputs[BASE])
     }
 }

@@ -10,6 +10,7 @@ use crate::features::{self, BASE, INPUTS, KIND};
 use crate::lessons::{Rows, Table};
 use crate::network::{Layer, MOST_WIDE, Network, OUTPUTS, gate, gate_slope, step_up, step_up_slope};
 use crate::score::pinball;
+use crate::steps::{Learning, Progress, go_through, step_width};
 use ndarray::{Array1, Array2, ArrayView2, Axis, Zip};
 use std::ops::ControlFlow;
 use vocab::Horizon;
@@ -51,25 +52,6 @@ impl Course {
     }
 }
 
-/// How far training is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Progress {
-    /// Steps made.
-    pub step: usize,
-    /// Of so many at most.
-    pub steps: usize,
-    /// The loss on what is learnt from, since the last report.
-    pub learning_loss: f64,
-    /// The loss on what is kept apart; `None` where nothing is.
-    pub checked_loss: Option<f64>,
-}
-
-/// Reports, and checks on what is kept apart, in a whole course.
-const REPORTS: usize = 25;
-
-/// After so many checks without a better one training ends.
-const PATIENCE: usize = 12;
-
 /// Rows that are checked at most.
 const CHECKED_ROWS: usize = 20_000;
 
@@ -98,35 +80,35 @@ pub fn train(
         return None;
     }
     let mut chance = Chance::new(course.seed);
-    let mut pupil = match from {
+    let pupil = match from {
         Some(network) => Pupil::from(network),
         None => Pupil::new(&rows.learn, course, &mut chance),
     };
-    let every = course.steps.div_ceil(REPORTS).max(1);
-    let mut best: Option<(f64, Network)> = None;
-    let (mut since_best, mut lost) = (0, 0.0);
-    for step in 1..=course.steps {
-        lost += pupil.step(&rows.learn, step, course, &mut chance);
-        if !step.is_multiple_of(every) && step != course.steps {
-            continue;
-        }
-        let network = pupil.network();
-        let checked = checked_loss(&rows.check, &network, course, &mut Chance::new(7));
-        let so_far = Progress { step, steps: course.steps, learning_loss: lost / every as f64, checked_loss: checked };
-        lost = 0.0;
-        match (checked, &best) {
-            (Some(loss), Some((least, _))) if loss >= *least => since_best += 1,
-            (Some(loss), _) => {
-                best = Some((loss, network));
-                since_best = 0;
-            }
-            (None, _) => best = Some((0.0, network)),
-        }
-        if report(so_far).is_break() || since_best >= PATIENCE {
-            break;
-        }
+    go_through(Studies { pupil, rows, course, chance }, course.steps, report)
+}
+
+/// A network that learns from rows.
+struct Studies<'a> {
+    pupil: Pupil,
+    rows: &'a Rows,
+    course: &'a Course,
+    chance: Chance,
+}
+
+impl Learning for Studies<'_> {
+    type Learnt = Network;
+
+    fn step(&mut self, step: usize) -> f64 {
+        self.pupil.step(&self.rows.learn, step, self.course, &mut self.chance)
     }
-    best.map(|(_, network)| network)
+
+    fn learnt(&self) -> Option<Network> {
+        Some(self.pupil.network())
+    }
+
+    fn checked_loss(&self, network: &Network) -> Option<f64> {
+        checked_loss(&self.rows.check, network, self.course, &mut Chance::new(7))
+    }
 }
 
 /// The slopes of one row's loss by its outputs, written to `slopes`; the loss, as far as its slope goes: the same
@@ -358,9 +340,7 @@ impl Pupil {
                 slopes = below;
             }
         }
-        let done = step as f32 / course.steps as f32;
-        let cosine = 0.5 * (1.0 + (std::f32::consts::PI * done).cos());
-        let width = course.step_width * (done * 50.0).min(1.0) * cosine.max(0.01);
+        let width = step_width(course.step_width, step, course.steps);
         for (weights, biases) in &mut self.layers {
             weights.step(width, step, DECAY);
             biases.step(width, step, 0.0);

@@ -3,10 +3,11 @@
 
 use crate::chance::Chance;
 use crate::features::{BASE, INPUTS, KIND};
-use crate::lessons::{Lesson, Sampling, Table};
+use crate::lessons::{CHECKED, Lesson, Sampling, Table};
 use crate::network::OUTPUTS;
-use crate::recurrent::{GATES, Recurrent, UNITS, part};
-use crate::train::{Course, DECAY, Learnt, Progress, judge, lose};
+use crate::recurrent::{GATES, Part, Recurrent, UNITS, part};
+use crate::steps::{Learning, Progress, go_through, step_width};
+use crate::train::{Course, DECAY, Learnt, judge, lose};
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use std::ops::{ControlFlow, Range};
 
@@ -33,13 +34,6 @@ const LISTENED: usize = 24;
 
 /// No more seconds are kept to learn from: some 150 MB.
 const MOST_ROWS: usize = 400_000;
-
-/// Of so many lessons one is kept to check by.
-const CHECKED: usize = 10;
-
-/// Checks, and reports, in a whole course; after so many without a better one it ends.
-const REPORTS: usize = 25;
-const PATIENCE: usize = 8;
 
 /// Batches that are checked at each.
 const CHECKED_BATCHES: usize = 8;
@@ -76,8 +70,8 @@ impl Passages {
                 if rows.len() < PASSAGE {
                     continue;
                 }
-                match number % CHECKED {
-                    0 if lessons.len() >= 2 * CHECKED => passages.check.push(rows),
+                match number % CHECKED as usize {
+                    0 if lessons.len() >= 2 * CHECKED as usize => passages.check.push(rows),
                     _ => passages.learn.push(rows),
                 }
             }
@@ -107,31 +101,33 @@ pub(crate) fn unroll(
         return None;
     }
     let mut chance = Chance::new(course.seed ^ 0x7265_6375);
-    let mut pupil = Pupil::new(&passages.table, &mut chance);
-    let every = unrolling.steps.div_ceil(REPORTS).max(1);
-    let (mut best, mut since_best, mut lost): (Option<(f64, Recurrent)>, _, _) = (None, 0, 0.0);
-    for step in 1..=unrolling.steps {
-        lost += pupil.step(passages, step, unrolling, course, &mut chance);
-        if !step.is_multiple_of(every) && step != unrolling.steps {
-            continue;
-        }
-        let recurrent = pupil.recurrent()?;
-        let checked = checked_loss(passages, &recurrent, course);
-        let so_far =
-            Progress { step, steps: unrolling.steps, learning_loss: lost / every as f64, checked_loss: checked };
-        lost = 0.0;
-        match (checked, &best) {
-            (Some(loss), Some((least, _))) if loss >= *least => since_best += 1,
-            (loss, _) => {
-                best = Some((loss.unwrap_or_default(), recurrent));
-                since_best = 0;
-            }
-        }
-        if report(so_far).is_break() || since_best >= PATIENCE {
-            break;
-        }
+    let pupil = Pupil::new(&passages.table, &mut chance);
+    go_through(Studies { pupil, passages, unrolling, course, chance }, unrolling.steps, report)
+}
+
+/// A recurrent network that learns from passages.
+struct Studies<'a> {
+    pupil: Pupil,
+    passages: &'a Passages,
+    unrolling: &'a Unrolling,
+    course: &'a Course,
+    chance: Chance,
+}
+
+impl Learning for Studies<'_> {
+    type Learnt = Recurrent;
+
+    fn step(&mut self, step: usize) -> f64 {
+        self.pupil.step(self.passages, step, self.unrolling, self.course, &mut self.chance)
     }
-    best.map(|(_, recurrent)| recurrent)
+
+    fn learnt(&self) -> Option<Recurrent> {
+        self.pupil.recurrent()
+    }
+
+    fn checked_loss(&self, recurrent: &Recurrent) -> Option<f64> {
+        checked_loss(self.passages, recurrent, self.course)
+    }
 }
 
 /// What is lost on passages of lessons that are not learnt from, the same each time.
@@ -212,18 +208,19 @@ impl Pupil {
     }
 
     fn from(recurrent: &Recurrent) -> Pupil {
-        let of = |numbers: &[f32], to: usize| {
+        let of = |part: Part, to: usize| {
+            let numbers = recurrent.part(part);
             Learnt::new(Array2::from_shape_fn((numbers.len() / to, to), |(from, at)| numbers[from * to + at]))
         };
         Pupil {
-            shifts: recurrent.shifts.iter().copied().collect(),
-            scales: recurrent.scales.iter().copied().collect(),
-            gates_by_input: of(&recurrent.gates_by_input, GATES),
-            gates_by_unit: of(&recurrent.gates_by_unit, GATES),
-            gate_biases: of(&recurrent.gate_biases, GATES),
-            outputs_by_input: of(&recurrent.outputs_by_input, OUTPUTS),
-            outputs_by_unit: of(&recurrent.outputs_by_unit, OUTPUTS),
-            output_biases: of(&recurrent.output_biases, OUTPUTS),
+            shifts: recurrent.part(Part::Shifts).iter().copied().collect(),
+            scales: recurrent.part(Part::Scales).iter().copied().collect(),
+            gates_by_input: of(Part::GatesByInput, GATES),
+            gates_by_unit: of(Part::GatesByUnit, GATES),
+            gate_biases: of(Part::GateBiases, GATES),
+            outputs_by_input: of(Part::OutputsByInput, OUTPUTS),
+            outputs_by_unit: of(Part::OutputsByUnit, OUTPUTS),
+            output_biases: of(Part::OutputBiases, OUTPUTS),
         }
     }
 
@@ -298,9 +295,7 @@ impl Pupil {
         }
         slopes /= count as f32;
         self.trace_back(&gone, &slopes, batch);
-        let done = step as f32 / unrolling.steps as f32;
-        let cosine = 0.5 * (1.0 + (std::f32::consts::PI * done).cos());
-        let width = unrolling.step_width * (done * 50.0).min(1.0) * cosine.max(0.01);
+        let width = step_width(unrolling.step_width, step, unrolling.steps);
         let decay = |is_bias: bool| if is_bias { 0.0 } else { DECAY };
         let mut all = self.learnt();
         let length = all.iter().map(|(learnt, _)| learnt.slope.iter().map(|slope| slope * slope).sum::<f32>());
