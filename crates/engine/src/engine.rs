@@ -282,6 +282,7 @@ impl Engine {
                     }
                 }
             }
+            Input::Habits(spans) => self.watch.remember(spans, &self.settings),
             Input::PlanApplied { plan, changes, leaf } => self.plan_applied(plan, changes, leaf, now),
             Input::PlanFailed { plan, reason } => self.plan_failed(plan, reason, now),
             Input::QueuesDisturbed { link, what } => self.queues_disturbed(link, what, now),

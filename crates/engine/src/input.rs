@@ -2,10 +2,12 @@
 
 use devices::Sighting;
 use forecast::Family;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use vocab::{
-    Actor, BitRate, CaptureCounts, DeviceId, DeviceRecord, Direction, FlowSummary, Link, LinkId, OutsideCounts, PlanId,
-    Policy, QueueReading, RuleHits, RuleId, Sample, SourceKind, Timestamp, TrafficClass, WeightsInForce,
+    Actor, BitRate, ByteCount, CaptureCounts, DeviceId, DeviceRecord, Directed, Direction, FlowSummary, Link, LinkId,
+    OutsideCounts, PlanId, Policy, QueueReading, RuleHits, RuleId, Sample, SourceKind, Timestamp, TrafficClass,
+    WeightsInForce,
 };
 
 /// What the engine is told.
@@ -70,6 +72,9 @@ pub enum Input {
         /// The last alert's number.
         last_alert: u64,
     },
+    /// What devices moved in earlier runs, in spans of [`forecast::Habit::SPAN_S`] by when they began: told once at the
+    /// start, so that their habits are known again. The oldest first.
+    Habits(Vec<(Timestamp, BTreeMap<DeviceId, Directed<ByteCount>>)>),
     /// A plan is in force.
     PlanApplied {
         /// Which.

@@ -41,6 +41,8 @@ pub(crate) struct Watch {
     devices: BTreeMap<DeviceId, Watched>,
     /// The end of the last span; `None` before the first began.
     since: Option<Timestamp>,
+    /// Only the end of the running span is seen: it began before anybody watched.
+    is_partial: bool,
     /// Nobody can make room before this span ends: none of them is silent.
     is_crowded: bool,
 }
@@ -78,6 +80,20 @@ pub(crate) enum Verdict {
 }
 
 impl Watch {
+    /// Learns the habits of spans that earlier runs recorded, the oldest first, each with when it began. Nobody is told
+    /// of them. Spans that are missing are not learnt, as those in which a loop stood still.
+    pub fn remember(&mut self, spans: Vec<(Timestamp, BTreeMap<DeviceId, Directed<ByteCount>>)>, settings: &Settings) {
+        for (begins, moved) in spans {
+            (self.since, self.is_partial) = (Some(begins), false);
+            for (device, bytes) in moved {
+                self.moved(device, bytes, settings);
+            }
+            self.close(begins + SPAN, settings);
+        }
+        self.since = None;
+        self.devices.values_mut().for_each(|watched| watched.standing = Standing::Usual(0));
+    }
+
     /// Takes what a device moved in a window.
     pub fn moved(&mut self, device: DeviceId, bytes: Directed<ByteCount>, settings: &Settings) {
         let Some(one_in) = settings.unusual_one_in else { return };
@@ -113,20 +129,25 @@ impl Watch {
     /// Closes the span if it ends by `now`, and says of whom there is news.
     pub fn close(&mut self, now: Timestamp, settings: &Settings) -> Vec<(DeviceId, Verdict)> {
         let end = now.floor(SPAN);
-        let since = *self.since.get_or_insert(end);
+        let Some(since) = self.since else {
+            (self.since, self.is_partial) = (Some(end), end < now);
+            self.devices.values_mut().for_each(|watched| watched.moved = Directed::default());
+            return Vec::new();
+        };
         if end <= since {
             return Vec::new();
         }
         self.since = Some(end);
         self.is_crowded = false;
         let time = end.since(since);
+        // A loop that stood still for long knows nothing of the spans in it.
+        let is_whole = !std::mem::take(&mut self.is_partial) && time <= SPAN * 2;
         let at = settings.local_time.hour_of_week(since);
         let minute = (settings.local_time.second_of_day(since) / 60) as u16;
         let mut news = Vec::new();
         for (&device, watched) in &mut self.devices {
             let moved = std::mem::take(&mut watched.moved);
-            // A loop that stood still for long knows nothing of the spans in it.
-            if time > SPAN * 2 {
+            if !is_whole {
                 continue;
             }
             watched.silent = if moved == Directed::default() { watched.silent.saturating_add(1) } else { 0 };
@@ -274,6 +295,47 @@ mod tests {
             self.at = self.at + SPAN;
             self.watch.close(self.at, &Settings::default())
         }
+    }
+
+    /// A watch that was told what an earlier one saw knows what that knew, and goes on from there.
+    #[test]
+    fn what_was_recorded_is_remembered_after_a_restart() {
+        let (mut before, mut recorded) = (World::new(), Vec::new());
+        let [regular, visitor] = [1, 2].map(device);
+        before.span([]);
+        for span in 0..14 * 288_u64 {
+            let mut moved = BTreeMap::from([(regular, BitRate::from_kbps(10 + span * 7_919 % 90))]);
+            if span % 288 < 12 {
+                moved.insert(visitor, BitRate::from_mbps(2));
+            }
+            let begins = before.at;
+            before.span(moved.clone());
+            let bytes = |rate: BitRate| Directed { download: rate.over(SPAN), upload: ByteCount::ZERO };
+            recorded.push((begins, moved.into_iter().map(|(device, rate)| (device, bytes(rate))).collect()));
+        }
+        let mut after = World { watch: Watch::default(), at: before.at };
+        after.watch.remember(recorded, &Settings::default());
+        // A span of which it sees only the end is none.
+        for moved in [BitRate::from_mbps(1_000), BitRate::from_mbps(2_000)] {
+            let bytes = Directed { download: moved.over(SPAN), upload: ByteCount::ZERO };
+            after.watch.moved(regular, bytes, &Settings::default());
+            after.at = after.at + SPAN / 2;
+            assert_eq!(after.watch.close(after.at, &Settings::default()), []);
+        }
+        before.span([(regular, BitRate::from_kbps(50))]);
+        let mut told = Vec::new();
+        for world in [&mut before, &mut after] {
+            assert_eq!(world.watch.habits(regular), Habits::Kept);
+            assert_eq!(world.watch.habits(visitor), Habits::Learning);
+            told.push([0, 20, 20].map(|mbps| world.span([(regular, BitRate::from_mbps(mbps))])));
+        }
+        let kind = |news: &[Vec<(DeviceId, Verdict)>]| match news.last().map(Vec::as_slice) {
+            Some([(of, Verdict::Unusual(AlertKind::Unusual { rate, minute, .. }))]) => Some((*of, *rate, *minute)),
+            _ => None,
+        };
+        assert_eq!(kind(&told[0]), Some((regular, BitRate::from_mbps(20), 20)));
+        assert_eq!(kind(&told[1]), kind(&told[0]));
+        assert_eq!(told.iter().flat_map(|told| &told[..2]).flatten().count(), 0);
     }
 
     #[test]

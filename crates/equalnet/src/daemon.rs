@@ -21,6 +21,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 use store::{FlowLogSettings, Retention, Store, StoreEvent, StoreSender, StoreSettings};
 use tokio::sync::{oneshot, watch};
 use traffic::FlowLimits;
@@ -325,15 +326,26 @@ fn open_history(
     Ok((sender, thread))
 }
 
-/// Devices and numbers of earlier runs. A history that cannot be read is no reason not to start.
+/// The weeks of which habits are learnt anew at the start: most of what they remember. And minutes of aggregates that
+/// are read for that at most: a second or two.
+const HABITS_OF: Duration = Duration::from_secs(28 * 86_400);
+const HABITS_ROWS: u64 = 1_500_000;
+
+/// Devices, numbers and habits of earlier runs. A history that cannot be read is no reason not to start.
 fn remember(engine: &mut Engine, config: &Config, clock: &Clock) {
-    let read = || -> Result<Input, store::StoreError> {
+    let now = clock.now();
+    let read = || -> Result<[Input; 2], store::StoreError> {
         let reader = store::Reader::open(&history_file(config))?;
         let ids = reader.latest_ids()?;
-        Ok(Input::Remembered { devices: reader.devices()?, last_decision: ids.decision, last_alert: ids.alert })
+        let length = Duration::from_secs(forecast::Habit::SPAN_S);
+        let spans = reader.spans(now - HABITS_OF, now, length, HABITS_ROWS)?;
+        Ok([
+            Input::Remembered { devices: reader.devices()?, last_decision: ids.decision, last_alert: ids.alert },
+            Input::Habits(spans.into_iter().map(|span| (span.begins, span.moved)).collect()),
+        ])
     };
     match read() {
-        Ok(input) => engine.handle_input(input, clock.now()),
+        Ok(inputs) => inputs.into_iter().for_each(|input| engine.handle_input(input, now)),
         Err(error) => tracing::warn!(%error, "what earlier runs knew cannot be read"),
     }
 }

@@ -22,8 +22,8 @@ pub use channel::{Message, StoreCounts, StoreReceiver, StoreSender, Unsent, Why,
 pub use error::StoreError;
 pub use flow_log::{FLOW_COLUMNS, flow_row};
 pub use query::{
-    DeviceVolume, FlowFilter, Grouping, History, HistoryQuery, LatestIds, Reader, Resolution, Second, Series,
-    SeriesKey, Setting, SettingChange, StoredForecast, StoredScore,
+    DeviceVolume, FlowFilter, Grouping, History, HistoryQuery, LatestIds, MovedInSpan, Reader, Resolution, Second,
+    Series, SeriesKey, Setting, SettingChange, StoredForecast, StoredScore,
 };
 pub use settings::{FlowLogSettings, Retention, StoreSettings};
 pub use store::Store;

@@ -2,8 +2,10 @@
 
 mod hours;
 mod seconds;
+mod spans;
 
 pub use seconds::Second;
+pub use spans::Span as MovedInSpan;
 
 use crate::StoreError;
 use crate::block::{Moved, decode, decode_batch};

@@ -501,3 +501,33 @@ fn seconds_are_bounded_in_days() {
     let kept = seconds(&reader, 0, 1_000_000);
     assert_eq!((kept.first().unwrap().0, kept.last().unwrap().0), (51 * 3_600, 98 * 3_600), "two days by default");
 }
+
+#[test]
+fn spans_say_what_devices_moved_while_all_of_them_was_recorded() {
+    let mut bench = fresh();
+    // Recorded from the middle of one span to the middle of the third; a device in each minute, another now and then.
+    for minute in 2..13 {
+        let second = 6_000 + minute * 60 + 7;
+        let mut samples = vec![sample(second, 1, TrafficClass::Web, 100), sample(second, 1, TrafficClass::Voice, 50)];
+        if minute == 6 || minute == 8 {
+            samples.push(sample(second, 2, TrafficClass::Web, 1_000));
+        }
+        write(&mut bench.writer, Record::Samples(samples));
+    }
+    // Minutes are closed by what comes after them.
+    write(&mut bench.writer, Record::Samples(vec![sample(12_000, 1, TrafficClass::Web, 1)]));
+    let spans = |from, to, most| {
+        let spans = bench.reader.spans(at(from), at(to), Duration::from_secs(300), most).unwrap();
+        let download = |moved: &Directed<ByteCount>| moved.download.0;
+        spans
+            .into_iter()
+            .map(|span| (span.begins, span.moved.iter().map(|(of, moved)| (*of, download(moved))).collect::<Vec<_>>()))
+            .collect::<Vec<_>>()
+    };
+    let whole = vec![(at(6_300), vec![(device(1), 750), (device(2), 2_000)])];
+    assert_eq!(spans(0, 9_000, 1_000), whole);
+    assert_eq!(spans(6_300, 6_600, 1_000), whole);
+    for (from, to, most) in [(0, 6_599, 1_000), (6_600, 9_000, 1_000), (0, 9_000, 5), (9_000, 0, 1_000)] {
+        assert_eq!(spans(from, to, most), []);
+    }
+}
