@@ -16,9 +16,9 @@ pub fn cell(cell: &Value) -> String {
     text
 }
 
-/// Everything, in the order of the scenarios in `listed`.
+/// Everything: what was promised as one table, then each scenario's figures, in the order of those in `listed`.
 pub fn all(listed: &[&Value], found: &[Value]) -> String {
-    let mut text = String::new();
+    let mut text = promises(listed, found);
     for scenario in listed {
         let name = &scenario["scenario"];
         let peers = strings(&scenario["peers"]);
@@ -31,6 +31,45 @@ pub fn all(listed: &[&Value], found: &[Value]) -> String {
         }
     }
     text
+}
+
+/// One row for each promise, one column for each peer that kept or broke one.
+fn promises(listed: &[&Value], found: &[Value]) -> String {
+    let cell_of = |scenario: &Value, peer: &str| {
+        found.iter().find(|cell| cell["scenario"] == scenario["scenario"] && cell["peer"] == peer)
+    };
+    let mut peers: Vec<&str> = Vec::new();
+    for peer in listed.iter().flat_map(|scenario| strings(&scenario["peers"])) {
+        if !peers.contains(&peer) && listed.iter().any(|scenario| cell_of(scenario, peer).is_some()) {
+            peers.push(peer);
+        }
+    }
+    let mut text = format!("| | goal | {} |\n|---|---|{}\n", peers.join(" | "), "---:|".repeat(peers.len()));
+    for scenario in listed {
+        let cells: Vec<Option<&Value>> = peers.iter().map(|peer| cell_of(scenario, peer)).collect();
+        if cells.iter().all(Option::is_none) {
+            continue;
+        }
+        let name = scenario["scenario"].as_str().unwrap_or_default();
+        for (figure, words, bound) in scenario["goals"].as_array().into_iter().flatten().filter_map(goal) {
+            let _ = write!(text, "| {name}: {} | {words} |", figure.replace('_', " "));
+            for cell in &cells {
+                let _ = match cell {
+                    None => write!(text, " |"),
+                    Some(cell) => write!(text, " {} |", judged(&cell["figures"][figure], Some(bound))),
+                };
+            }
+            text.push('\n');
+        }
+    }
+    text.push('\n');
+    text
+}
+
+/// A figure, in bold where it keeps what was promised.
+fn judged(value: &Value, bound: Option<&Value>) -> String {
+    let shown = number(value);
+    if bound.is_some_and(|bound| is_kept(value, bound)) { format!("**{shown}**") } else { shown }
 }
 
 fn one(text: &mut String, scenario: &Value, cells: &[&Value]) {
@@ -48,12 +87,7 @@ fn one(text: &mut String, scenario: &Value, cells: &[&Value]) {
     for (figure, words, bound) in promised.chain(others) {
         let _ = write!(text, "| {} | {words} |", figure.replace('_', " "));
         for cell in cells {
-            let value = &cell["figures"][figure];
-            let shown = number(value);
-            let _ = match bound {
-                Some(bound) if is_kept(value, bound) => write!(text, " **{shown}** |"),
-                _ => write!(text, " {shown} |"),
-            };
+            let _ = write!(text, " {} |", judged(&cell["figures"][figure], bound));
         }
         text.push('\n');
     }
@@ -114,7 +148,11 @@ mod tests {
                 "failures": ["no daemon\nand more"]}),
             json!({"scenario": "other", "peer": "none", "figures": {"jain": 1.0}}),
         ];
-        let expected = "**rrul**: load\n\n\
+        let expected = "| | goal | none | cake |\n\
+            |---|---|---:|---:|\n\
+            | rrul: p99 ms | ≤ 5 | 486 | 7.25 |\n\
+            | rrul: jain | ≥ 0.99 | – | **0.998** |\n\
+            \n**rrul**: load\n\n\
             | | goal | none | cake |\n\
             |---|---|---:|---:|\n\
             | p99 ms | ≤ 5 | 486 | 7.25 |\n\

@@ -102,11 +102,19 @@ pub const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "inversion",
-        shows: "priority 1 with four cubic flows against priority 5 with twenty BBR flows in five classes and a \
-                guarantee of 1 Mbit/s: seconds in which the second has what the first wants",
+        shows: "priority 1 with four flows against priority 5 with twenty flows in five classes and a guarantee of \
+                1 Mbit/s: seconds in which the second has what the first wants",
         peers: &Peer::ALL,
         goals: &[at_most("seconds_of_inversion", 0.0)],
         run: law::inversion,
+    },
+    Scenario {
+        name: "inversion-bbr",
+        shows: "the same, and the twenty flows are sent by BBR, which does not mind losses: they fill the modem's \
+                queue, before any gateway has a say",
+        peers: &Peer::ALL,
+        goals: &[at_most("seconds_of_inversion", 0.0)],
+        run: law::inversion_by_bbr,
     },
     Scenario {
         name: "fair-flows",

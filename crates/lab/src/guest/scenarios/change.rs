@@ -17,6 +17,8 @@ use vocab::BitRate;
 /// The kernel's classes at constant demand.
 pub(super) fn quiet(trial: &Trial) -> Result<Outcome> {
     const WATCHED_S: u64 = 30;
+    // So many of the changed classes are shown.
+    const EXAMPLES: usize = 10;
     let mut outcome = Outcome::new("quiet");
     let mut scene = Scene::build(trial, &[owed(FIRST, 3, 0), owed(SECOND, 3, 0)])?;
     let _voice = scene.call(PHONE)?;
@@ -28,15 +30,8 @@ pub(super) fn quiet(trial: &Trial) -> Result<Outcome> {
     for _ in 0..WATCHED_S * 2 {
         scene.listen(0.5);
         let now = classes(&scene)?;
-        // What was changed, added or removed since.
-        let changed: Vec<&String> = now
-            .iter()
-            .filter(|line| !last.contains(line))
-            .chain(last.iter().filter(|line| !now.contains(line)))
-            .collect();
-        if outcome.notes.len() < 10 {
-            outcome.notes.extend(changed.iter().map(|line| (*line).clone()));
-        }
+        let room = EXAMPLES.saturating_sub(outcome.notes.len());
+        outcome.notes.extend(now.iter().filter(|line| !last.contains(line)).take(room).cloned());
         changes += now.iter().filter(|line| !last.contains(line)).count();
         changes += last.len().saturating_sub(now.len());
         last = now;

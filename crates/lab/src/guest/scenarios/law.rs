@@ -61,12 +61,21 @@ pub(super) fn guarantee(trial: &Trial) -> Result<Outcome> {
     Ok(scene.end(outcome))
 }
 
-/// The second tries all it can: many flows, many classes, a sender that does not mind losses.
+/// The second tries many flows and many classes.
 pub(super) fn inversion(trial: &Trial) -> Result<Outcome> {
+    invert(trial, "inversion", |_| Ok(()))
+}
+
+/// And a sender that does not mind losses.
+pub(super) fn inversion_by_bbr(trial: &Trial) -> Result<Outcome> {
+    invert(trial, "inversion-bbr", |scene| scene.send_by_bbr(SECOND))
+}
+
+fn invert(trial: &Trial, name: &str, prepare: impl FnOnce(&Scene) -> Result<()>) -> Result<Outcome> {
     const GUARANTEED: f64 = 1.0;
-    let mut outcome = Outcome::new("inversion");
+    let mut outcome = Outcome::new(name);
     let mut scene = Scene::build(trial, &[owed(FIRST, 1, 0), owed(SECOND, 5, GUARANTEED as u64)])?;
-    scene.send_by_bbr(SECOND)?;
+    prepare(&scene)?;
     let meters = [scene.meter(FIRST, 1_000)?, scene.meter(SECOND, 1_000)?];
     let mut hungry = vec![scene.download(FIRST, RELEASES, 4)?];
     for server in FIVE {

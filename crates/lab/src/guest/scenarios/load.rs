@@ -4,12 +4,15 @@ use super::{FIRST, PHONE, SECOND, WARM_UP};
 use crate::agent::now_ms;
 use crate::guest::scene::Scene;
 use crate::guest::{Trial, mos};
+use crate::report::RoundTrips;
 use crate::scenarios::Outcome;
 use crate::world::{BACKUP, RELEASES};
 use anyhow::Result;
 
 const ALONE: f64 = 2.0;
 const MEASURED: f64 = 12.0;
+/// A second with such round trips is told of: twice what the way alone takes.
+const LONG_MS: f64 = 40.0;
 
 /// As the "realtime response under load" test of flent: four flows each way on one device, and probes.
 pub(super) fn rrul(trial: &Trial) -> Result<Outcome> {
@@ -57,6 +60,13 @@ pub(super) fn voice(trial: &Trial) -> Result<Outcome> {
     scene.listen(MEASURED);
     let end = now_ms();
     scene.listen(1.0);
+    for second in (loaded..end).step_by(1_000) {
+        let trips = scene.trips(&voice, second, second + 1_000);
+        if trips.p99 > LONG_MS || trips.lost > 0 {
+            let (when, RoundTrips { p50, p99, lost, .. }) = ((second - loaded) / 1_000, trips);
+            outcome.notes.push(format!("second {when} under load: p50 {p50:.0} ms, p99 {p99:.0} ms, {lost} lost"));
+        }
+    }
     let trips = scene.story.trips_between(voice.number(), warm, end);
     outcome.figure("mos", mos::mos(&trips));
     outcome.figure("mos_while_flows_start", mos::mos(&scene.story.trips_between(voice.number(), loaded, warm)));
