@@ -6,19 +6,23 @@ use crate::scenario::{Event, Scenario};
 use crate::traffic_source::{GREEDY, TrafficSource};
 use engine::{Engine, Input, Output};
 use forecast::Forecaster;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use vocab::{
-    Actor, Aggregate, BitRate, ByteCount, DevicePatch, DevicePolicy, Directed, Direction, InterfaceName, Link, LinkId,
-    Mode, Plan, Policy, QueueReading, Sample, Timestamp, Topology,
+    Actor, Aggregate, BitRate, ByteCount, DeviceId, DevicePatch, DevicePolicy, Directed, Direction, InterfaceName,
+    Link, LinkId, Mode, Plan, Policy, QueueReading, Sample, Timestamp, Topology,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A Monday, midnight UTC.
 const START: Timestamp = Timestamp::from_unix_secs(1_767_571_200);
+
+/// How long after a second began the queues of a device that came in it are made: after what was planned of the
+/// second before.
+const ARRIVAL: Duration = Duration::from_millis(100);
 
 /// What a sender that is not greedy keeps for later at most, in seconds of what it offers: beyond, an
 /// application lowers its rate.
@@ -83,6 +87,8 @@ struct Network<'a> {
     engine: Engine,
     capacity: Directed<BitRate>,
     in_force: Option<Arc<Plan>>,
+    /// Devices that have sent before.
+    met: BTreeSet<DeviceId>,
     sources: BTreeMap<(usize, usize), TrafficSource>,
     waiting: BTreeMap<(Aggregate, Direction), u64>,
     sent: BTreeMap<(Aggregate, Direction), ByteCount>,
@@ -114,6 +120,7 @@ pub fn run_with(scenario: &Scenario, forecaster: Forecaster) -> Report {
         engine: Engine::new(policy, vec![link(scenario.capacity)], forecaster, START),
         capacity: scenario.capacity,
         in_force: None,
+        met: BTreeSet::new(),
         sources: BTreeMap::new(),
         waiting: BTreeMap::new(),
         sent: BTreeMap::new(),
@@ -166,6 +173,7 @@ impl Network<'_> {
     fn second(&mut self, second: u64) {
         let start = START + SECOND * u32::try_from(second).expect("a scenario is shorter than a century");
         let offered = self.offer(second);
+        self.meet(&offered, start + ARRIVAL);
         let mut samples: BTreeMap<Aggregate, Directed<BitRate>> = BTreeMap::new();
         let mut readings = Vec::new();
         for direction in Direction::ALL {
@@ -205,6 +213,17 @@ impl Network<'_> {
         self.engine.handle_input(Input::Samples(samples.collect()), now);
         self.engine.handle_input(Input::Queues(readings), now);
         let now = now.max(self.engine.poll_timeout());
+        self.engine.handle_timeout(now);
+        self.drain(now);
+    }
+
+    /// Says who sends for the first time; their queues are made at once.
+    fn meet(&mut self, offered: &[((usize, Aggregate), Directed<BitRate>)], now: Timestamp) {
+        for ((_, aggregate), _) in offered {
+            if self.met.insert(aggregate.device) {
+                self.engine.handle_input(Input::Arrived(aggregate.device), now);
+            }
+        }
         self.engine.handle_timeout(now);
         self.drain(now);
     }

@@ -45,7 +45,8 @@ struct Way {
 /// One figure of a way.
 type Figure = fn(&Way) -> f64;
 
-/// The same story twice. Nothing is moved less, and nothing begins worse, with forecasts than without.
+/// The same story twice. Calls and films begin well in both ways; nothing is moved less, and nothing begins worse,
+/// with forecasts than without.
 pub(super) fn beginnings(program: &Path) -> Result<Outcome> {
     let mut outcome = Outcome::new("beginnings");
     let [reacting, foreseeing] = [Foresight::Reacting, Foresight::Forecasts].map(|foresight| {
@@ -84,14 +85,16 @@ pub(super) fn beginnings(program: &Path) -> Result<Outcome> {
         // Without these there is nothing to compare.
         outcome.at_least("film_segments_loaded", way.segments_ms.len() as f64, 4.0);
         outcome.at_least("call_packets_in_2_s", way.call_early.len() as f64, 200.0);
+        // A busy machine is given room; where queues waited for the next plan, these were 60 ms, 50 packets and 4 s.
+        outcome.at_most("call_delay_in_2_s_mean_ms", mean(&way.call_early), 30.0);
+        outcome.at_most("call_packets_lost", way.call_lost as f64, 20.0);
+        outcome.at_most("call_without_guarantee_s", way.call_missed_s, 0.5);
+        outcome.at_most("film_without_guarantee_s", way.film_missed_s, 2.0);
     }
     // What is noise between two runs of the same story: TCP finds its way anew each time.
     outcome.at_least("moved_with_forecasts_of_reacting", foreseeing.moved_mbit / reacting.moved_mbit, 0.97);
-    outcome.at_most("film_without_guarantee_more_s", foreseeing.film_missed_s - reacting.film_missed_s, 1.5);
-    outcome.at_most("call_without_guarantee_more_s", foreseeing.call_missed_s - reacting.call_missed_s, 1.0);
-    // A tenth of a second: whether the call's first packets wait for its class differs from run to run, and they alone
-    // move this mean by some 35 ms.
-    outcome.at_most("call_delay_more_ms", mean(&foreseeing.call_early) - mean(&reacting.call_early), 100.0);
+    outcome.at_most("film_without_guarantee_more_s", foreseeing.film_missed_s - reacting.film_missed_s, 1.0);
+    outcome.at_most("call_delay_more_ms", mean(&foreseeing.call_early) - mean(&reacting.call_early), 15.0);
     Ok(outcome)
 }
 
