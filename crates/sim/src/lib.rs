@@ -6,9 +6,11 @@
 
 mod beginnings;
 mod by_chance;
+mod closed_loop;
 mod link;
 mod network;
 mod offered;
+mod replay;
 mod residents;
 mod scenario;
 mod traffic_source;
@@ -17,6 +19,7 @@ mod watch;
 pub use beginnings::Beginning;
 pub use network::{Report, Row, run, run_with};
 pub use offered::offered;
+pub use replay::{Had, Recording, Replayed, replay};
 pub use residents::{HOUSEHOLD, Life, Resident, SPAN_S};
 pub use scenario::{Event, Scenario, ScenarioError, SimulatedDevice, Task};
 pub use traffic_source::Chance;

@@ -1,32 +1,17 @@
-//! The loop: sources offer, the link serves, the engine sees and plans.
+//! A scenario's devices around the closed loop, and who got what.
 
 use crate::beginnings::{Beginning, Beginnings, Second};
-use crate::link::serve;
+use crate::closed_loop::{ClosedLoop, Offered, SECOND};
 use crate::scenario::{Event, Scenario};
-use crate::traffic_source::{GREEDY, TrafficSource};
-use engine::{Engine, Input, Output};
+use crate::traffic_source::TrafficSource;
+use engine::Input;
 use forecast::Forecaster;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
-use vocab::{
-    Actor, Aggregate, BitRate, ByteCount, DeviceId, DevicePatch, DevicePolicy, Directed, Direction, InterfaceName,
-    Link, LinkId, Mode, Plan, Policy, QueueReading, Sample, Timestamp, Topology,
-};
-
-const SECOND: Duration = Duration::from_secs(1);
+use vocab::{Actor, Aggregate, BitRate, DevicePatch, DevicePolicy, Direction, Mode, Policy, Timestamp};
 
 /// A Monday, midnight UTC.
 const START: Timestamp = Timestamp::from_unix_secs(1_767_571_200);
-
-/// How long after a second began the queues of a device that came in it are made: after what was planned of the
-/// second before.
-const ARRIVAL: Duration = Duration::from_millis(100);
-
-/// What a sender that is not greedy keeps for later at most, in seconds of what it offers: beyond, an
-/// application lowers its rate.
-const PATIENCE_SECS: u64 = 4;
 
 /// Who got what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,18 +69,11 @@ struct Tally {
 
 struct Network<'a> {
     scenario: &'a Scenario,
-    engine: Engine,
-    capacity: Directed<BitRate>,
-    in_force: Option<Arc<Plan>>,
-    /// Devices that have sent before.
-    met: BTreeSet<DeviceId>,
+    closed_loop: ClosedLoop,
     sources: BTreeMap<(usize, usize), TrafficSource>,
-    waiting: BTreeMap<(Aggregate, Direction), u64>,
-    sent: BTreeMap<(Aggregate, Direction), ByteCount>,
     tallies: BTreeMap<(usize, Aggregate, Direction), Tally>,
     beginnings: Beginnings,
     events: VecDeque<(u64, Event)>,
-    failing: u32,
     report: Report,
 }
 
@@ -117,17 +95,11 @@ pub fn run_with(scenario: &Scenario, forecaster: Forecaster) -> Report {
     events.sort_by_key(|(at, _)| *at);
     let mut network = Network {
         scenario,
-        engine: Engine::new(policy, vec![link(scenario.capacity)], forecaster, START),
-        capacity: scenario.capacity,
-        in_force: None,
-        met: BTreeSet::new(),
+        closed_loop: ClosedLoop::new(policy, scenario.capacity, forecaster, START),
         sources: BTreeMap::new(),
-        waiting: BTreeMap::new(),
-        sent: BTreeMap::new(),
         tallies: BTreeMap::new(),
         beginnings: Beginnings::default(),
         events: events.into(),
-        failing: 0,
         report: Report::default(),
     };
     for second in 0..scenario.seconds {
@@ -137,100 +109,58 @@ pub fn run_with(scenario: &Scenario, forecaster: Forecaster) -> Report {
     network.finish()
 }
 
-fn link(capacity: Directed<BitRate>) -> Link {
-    let name = |name| InterfaceName::new(name).expect("a constant name is valid");
-    Link {
-        id: LinkId(0),
-        name: "internet".to_owned(),
-        topology: Topology::Router { lan: name("lan"), wan: name("wan") },
-        line_rate: capacity,
-        margin_permille: 0,
-    }
+/// When this second of a scenario begins.
+fn begins(second: u64) -> Timestamp {
+    START + SECOND * u32::try_from(second).expect("a scenario is shorter than a century")
 }
 
 impl Network<'_> {
     fn happen(&mut self, second: u64) {
-        let now = START + SECOND * u32::try_from(second).expect("a scenario is shorter than a century");
+        let now = begins(second);
         while let Some((_, event)) = self.events.pop_front_if(|(at, _)| *at <= second) {
             match event {
-                Event::Capacity(capacity) => {
-                    self.capacity = capacity;
-                    self.engine.handle_input(Input::LinkChanged(link(capacity)), now);
-                }
+                Event::Capacity(capacity) => self.closed_loop.set_capacity(capacity, now),
                 Event::Priority(device, priority) => {
                     let patch = DevicePatch { priority: Some(priority), ..DevicePatch::default() };
-                    let (policy, _) = patch.apply(self.engine.policy(), self.scenario.devices[device].id);
-                    self.engine
-                        .handle_input(Input::PolicyChanged { policy: Box::new(policy), by: Actor::Configuration }, now);
+                    let (policy, _) = patch.apply(self.closed_loop.engine.policy(), self.scenario.devices[device].id);
+                    let changed = Input::PolicyChanged { policy: Box::new(policy), by: Actor::Configuration };
+                    self.closed_loop.tell(changed, now);
                 }
-                Event::PlansFail(times) => self.failing = times,
+                Event::PlansFail(times) => self.closed_loop.failing = times,
             }
-            self.engine.handle_timeout(now);
-            self.drain(now);
         }
     }
 
     fn second(&mut self, second: u64) {
-        let start = START + SECOND * u32::try_from(second).expect("a scenario is shorter than a century");
-        let offered = self.offer(second);
-        self.meet(&offered, start + ARRIVAL);
-        let mut samples: BTreeMap<Aggregate, Directed<BitRate>> = BTreeMap::new();
-        let mut readings = Vec::new();
+        let mut offered = self.offer(second);
+        self.closed_loop.add_waiting(&mut offered);
+        let capacity = self.closed_loop.capacity;
+        let served = self.closed_loop.second(begins(second), &offered);
         for direction in Direction::ALL {
             let of_direction: BTreeMap<Aggregate, BitRate> =
-                offered.iter().map(|((_, aggregate), rate)| (*aggregate, rate[direction])).collect();
-            let division = self.in_force.as_ref().map(|plan| &plan.directions[direction]);
-            let served = serve(self.capacity[direction], &of_direction, division);
+                offered.iter().map(|(aggregate, rate)| (*aggregate, rate[direction])).collect();
+            let served = &served[direction];
             let total: BitRate = served.values().copied().sum();
-            self.report.overloaded_seconds += u64::from(total > self.capacity[direction]);
+            self.report.overloaded_seconds += u64::from(total > capacity[direction]);
             let wanted = of_direction.values().copied().sum::<BitRate>();
-            let full = self.capacity[direction].mul_ratio(999, 1_000);
+            let full = capacity[direction].mul_ratio(999, 1_000);
             self.report.idle_seconds += u64::from(total < full && total < wanted.mul_ratio(999, 1_000));
             self.beginnings.second(&Second {
                 number: second,
                 direction,
                 devices: &self.scenario.devices,
                 offered: &of_direction,
-                served: &served,
+                served,
             });
-            for ((device, aggregate), rate) in &offered {
-                let (rate, got) = (rate[direction], served[aggregate]);
-                self.tally(*device, *aggregate, direction, rate, got);
-                samples.entry(*aggregate).or_default()[direction] = got;
-                readings.push(self.reading(*aggregate, direction, rate, got, start + SECOND));
+            for (&aggregate, &rate) in &of_direction {
+                self.tally(aggregate, direction, rate, served[&aggregate]);
             }
         }
-        let samples = samples.into_iter().map(|(aggregate, rate)| Sample {
-            link: LinkId(0),
-            aggregate,
-            start,
-            window: SECOND,
-            bytes: rate.map(|rate| rate.over(SECOND)),
-            packets: rate.map(|rate| rate.as_bps() / 12_000),
-            flows: 1,
-        });
-        let now = start + SECOND + Duration::from_millis(10);
-        self.engine.handle_input(Input::Samples(samples.collect()), now);
-        self.engine.handle_input(Input::Queues(readings), now);
-        let now = now.max(self.engine.poll_timeout());
-        self.engine.handle_timeout(now);
-        self.drain(now);
     }
 
-    /// Says who sends for the first time; their queues are made at once.
-    fn meet(&mut self, offered: &[((usize, Aggregate), Directed<BitRate>)], now: Timestamp) {
-        for ((_, aggregate), _) in offered {
-            if self.met.insert(aggregate.device) {
-                self.engine.handle_input(Input::Arrived(aggregate.device), now);
-            }
-        }
-        self.engine.handle_timeout(now);
-        self.drain(now);
-    }
-
-    /// What each running task would move now, with what it could not move before.
-    fn offer(&mut self, second: u64) -> Vec<((usize, Aggregate), Directed<BitRate>)> {
-        let mut offered: BTreeMap<(usize, Aggregate), Directed<BitRate>> = BTreeMap::new();
+    /// What each running task would move now.
+    fn offer(&mut self, second: u64) -> Offered {
+        let mut offered = Offered::new();
         for (d, device) in self.scenario.devices.iter().enumerate() {
             for (t, task) in device.tasks.iter().enumerate() {
                 if !(task.from..task.to).contains(&second) {
@@ -239,79 +169,26 @@ impl Network<'_> {
                 let new = || TrafficSource::new(task.class, self.scenario.seed, d, t);
                 let source = self.sources.entry((d, t)).or_insert_with(new);
                 let aggregate = Aggregate { device: device.id, class: task.class };
-                *offered.entry((d, aggregate)).or_default() += source.offer();
+                *offered.entry(aggregate).or_default() += source.offer();
             }
         }
-        for ((_, aggregate), rate) in &mut offered {
-            for direction in Direction::ALL {
-                let waiting = self.waiting.get(&(*aggregate, direction)).copied().unwrap_or(0);
-                rate[direction] += BitRate::from_bps(waiting);
-            }
-        }
-        offered.into_iter().collect()
+        offered
     }
 
-    fn tally(&mut self, device: usize, aggregate: Aggregate, direction: Direction, offered: BitRate, got: BitRate) {
-        let wanted = offered.min(self.capacity[direction]);
-        if offered > BitRate::ZERO {
-            let tally = self.tallies.entry((device, aggregate, direction)).or_default();
-            tally.seconds += 1;
-            tally.got += u128::from(got.as_bps());
-            tally.wanted += u128::from(wanted.as_bps());
+    fn tally(&mut self, aggregate: Aggregate, direction: Direction, offered: BitRate, got: BitRate) {
+        if offered == BitRate::ZERO {
+            return;
         }
-        let left = if offered >= GREEDY { 0 } else { offered.saturating_sub(got).as_bps() };
-        let most = self.capacity[direction].as_bps() * PATIENCE_SECS;
-        self.waiting.insert((aggregate, direction), left.min(most));
-    }
-
-    fn reading(
-        &mut self,
-        aggregate: Aggregate,
-        direction: Direction,
-        offered: BitRate,
-        got: BitRate,
-        at: Timestamp,
-    ) -> QueueReading {
-        // A leaf holds 20 ms of the link's rate; what is beyond waits at the sender.
-        let room = self.capacity[direction].over(Duration::from_millis(20));
-        let sent = self.sent.entry((aggregate, direction)).or_default();
-        *sent += got.over(SECOND);
-        let waits = if self.in_force.is_some() { offered.saturating_sub(got).over(SECOND) } else { ByteCount::ZERO };
-        QueueReading {
-            link: LinkId(0),
-            aggregate,
-            direction,
-            at,
-            backlog: waits.min(room),
-            sent: *sent,
-            sent_packets: 0,
-            drops: 0,
-        }
-    }
-
-    /// Does what the engine wants, as the kernel would: at once, or not at all.
-    fn drain(&mut self, now: Timestamp) {
-        while let Some(output) = self.engine.poll_output() {
-            match output {
-                Output::Apply(plan) if self.failing > 0 => {
-                    self.failing -= 1;
-                    self.report.refused += 1;
-                    let reason = "the simulated kernel refuses".to_owned();
-                    self.engine.handle_input(Input::PlanFailed { plan: plan.id, reason }, now);
-                }
-                Output::Apply(plan) => {
-                    let applied = Input::PlanApplied { plan: plan.id, changes: 1, leaf: "bfifo" };
-                    self.in_force = Some(plan);
-                    self.report.plans += 1;
-                    self.engine.handle_input(applied, now);
-                }
-                Output::Release(_) => self.in_force = None,
-                Output::Record(_) | Output::Publish(_) | Output::Notify(_) => {}
-            }
-        }
+        let place = self.scenario.devices.iter().position(|device| device.id == aggregate.device);
+        let device = place.expect("what is offered comes from a device of the scenario");
+        let tally = self.tallies.entry((device, aggregate, direction)).or_default();
+        tally.seconds += 1;
+        tally.got += u128::from(got.as_bps());
+        tally.wanted += u128::from(offered.min(self.closed_loop.capacity[direction]).as_bps());
     }
 
     fn finish(mut self) -> Report {
+        (self.report.plans, self.report.refused) = (self.closed_loop.plans, self.closed_loop.refused);
         self.report.beginnings = self.beginnings.finish();
         for ((device, aggregate, direction), tally) in &self.tallies {
             self.report.rows.push(Row {
