@@ -62,6 +62,8 @@ enum Command {
     Analyze(offline::analyze::Arguments),
     /// Divide a link by the law, from a file, and show who gets what and why
     Plan(offline::plan_command::Arguments),
+    /// Send what was recorded through another policy, and compare: before it is applied
+    Replay(offline::replay::Arguments),
     /// Check a configuration file and say what is wrong, where, and what would be right
     CheckConfig(CheckConfig),
     /// Set the dashboard's password
@@ -178,6 +180,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Interfaces(output) => offline::interfaces::run(output.json),
         Command::Analyze(arguments) => offline::analyze::run(&arguments),
         Command::Plan(arguments) => offline::plan_command::run(&arguments),
+        Command::Replay(arguments) => offline::replay::run(&arguments),
         Command::CheckConfig(arguments) => check_config(&arguments),
         Command::Passwd(file) => passwd(&file),
         Command::Clear(arguments) => clear(&arguments),

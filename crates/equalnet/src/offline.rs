@@ -6,4 +6,5 @@ pub mod demo;
 pub mod interfaces;
 pub mod plan;
 pub mod plan_command;
+pub mod replay;
 pub mod train;

@@ -37,22 +37,27 @@ impl Place {
         Ok(self.config()?.state_dir)
     }
 
-    /// The last `since` of the history, of at most so many seconds of aggregates.
-    pub fn history(&self, since: Duration, most: usize) -> Result<OwnHistory> {
+    /// The history, to read.
+    pub fn reader(&self) -> Result<Reader> {
         let path = match &self.database {
             Some(path) => path.clone(),
             None => self.state_dir()?.join("history.db"),
         };
-        let story = || format!("the history {} cannot be read", path.display());
         if !path.exists() {
             bail!(
                 "{}: there is no history; the daemon keeps one while it runs, and --database names another",
                 path.display()
             );
         }
-        let reader = Reader::open(&path).with_context(story)?;
-        let Some(until) = reader.seconds_until().with_context(story)? else { return Ok(OwnHistory::default()) };
-        OwnHistory::read(&reader, until - since, until, most).with_context(story)
+        Reader::open(&path).with_context(|| format!("the history {} cannot be read", path.display()))
+    }
+
+    /// The last `since` of the history, of at most so many seconds of aggregates.
+    pub fn history(&self, since: Duration, most: usize) -> Result<OwnHistory> {
+        let reader = self.reader()?;
+        let story = "the history cannot be read";
+        let Some(until) = reader.seconds_until().context(story)? else { return Ok(OwnHistory::default()) };
+        OwnHistory::read(&reader, until - since, until, most).context(story)
     }
 }
 

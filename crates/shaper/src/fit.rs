@@ -22,38 +22,45 @@ pub(crate) const fn whole_bytes(bps: u64) -> u64 {
 }
 
 /// Takes from the floors that are only foreseen, of classes that are not protected, until [`OPEN_PERMILLE`] of the
-/// capacity is nobody's floor, or nothing only foreseen is left. All of them shrink by one factor.
+/// capacity is neither anybody's floor nor owed to anybody by guarantee, or nothing only foreseen is left. All of them
+/// shrink by one factor; what a device has within its guarantee is owed, foreseen or not.
 ///
 /// What is taken is no rate lost: it comes in turns then, by the plan's own parts.
 pub(crate) fn leave_room(
     claims: &mut [Claim],
     device_floors: &mut BTreeMap<Slot, u64>,
     slack: &mut BTreeMap<Slot, u64>,
+    guarantees: &BTreeMap<Slot, u64>,
     capacity: BitRate,
 ) {
+    let of = |map: &BTreeMap<Slot, u64>, slot| map.get(slot).copied().unwrap_or(0);
     let mut devices: BTreeMap<Slot, Foreseen> = BTreeMap::new();
     for claim in &*claims {
         let device = devices.entry(claim.slot).or_default();
         device.floors = device.floors.saturating_add(claim.floor);
         device.foreseen = device.foreseen.saturating_add(only_foreseen(claim));
     }
-    let of = |map: &BTreeMap<Slot, u64>, slot| map.get(slot).copied().unwrap_or(0);
-    let owed: u128 = devices.iter().map(|(slot, device)| u128::from(device.floors.max(of(device_floors, slot)))).sum();
+    let (mut owed, mut spare) = (0u128, 0u128);
+    for (slot, device) in &mut devices {
+        let (floor, guarantee) = (device.floors.max(of(device_floors, slot)), of(guarantees, slot));
+        device.spare = device.foreseen.min(of(slack, slot)).min(floor.saturating_sub(guarantee));
+        owed += u128::from(floor.max(guarantee));
+        spare += u128::from(device.spare);
+    }
     let most = u128::from(capacity.mul_ratio(1_000 - OPEN_PERMILLE, 1_000).as_bps());
     let excess = owed.saturating_sub(most);
-    let available: u128 = devices.iter().map(|(slot, device)| u128::from(device.foreseen.min(of(slack, slot)))).sum();
-    if excess == 0 || available == 0 {
+    if excess == 0 || spare == 0 {
         return;
     }
-    let steps = (excess * u128::from(STEPS)).div_ceil(available).min(u128::from(STEPS)) as u64;
+    let steps = (excess * u128::from(STEPS)).div_ceil(spare).min(u128::from(STEPS)) as u64;
     for claim in claims {
         let device = &devices[&claim.slot];
-        let taken = device.foreseen.min(of(slack, &claim.slot)) / STEPS * steps;
-        let part = u128::from(only_foreseen(claim)) * u128::from(taken) / u128::from(device.foreseen.max(1));
+        let taken = u128::from(device.taken(steps));
+        let part = u128::from(only_foreseen(claim)) * taken / u128::from(device.foreseen.max(1));
         claim.floor -= part as u64;
     }
     for (slot, device) in &devices {
-        let taken = device.foreseen.min(of(slack, slot)) / STEPS * steps;
+        let taken = device.taken(steps);
         device_floors.entry(*slot).and_modify(|floor| *floor = floor.saturating_sub(taken));
         slack.entry(*slot).and_modify(|slack| *slack -= taken);
     }
@@ -63,8 +70,17 @@ pub(crate) fn leave_room(
 #[derive(Default)]
 struct Foreseen {
     floors: u64,
-    /// What of them may go.
+    /// What of them is only foreseen, of classes that are not protected.
     foreseen: u64,
+    /// What of that may go.
+    spare: u64,
+}
+
+impl Foreseen {
+    /// What goes in so many of [`STEPS`].
+    fn taken(&self, steps: u64) -> u64 {
+        self.spare / STEPS * steps
+    }
 }
 
 /// What of a floor may go to leave room.
@@ -169,13 +185,19 @@ mod tests {
 
     /// The floors of the leaves after room was left, in kbit/s.
     fn left(leaves: &[Leaf]) -> Vec<u64> {
+        left_beside(leaves, &[])
+    }
+
+    /// The same beside these guarantees: slot, kbit/s.
+    fn left_beside(leaves: &[Leaf], guarantees: &[(u16, u64)]) -> Vec<u64> {
+        let guarantees = guarantees.iter().map(|&(slot, kbps)| (Slot::new(slot).unwrap(), kbps * 1_000)).collect();
         let mut claims = claims(leaves);
         let (mut floors, mut slack) = (BTreeMap::new(), BTreeMap::new());
         for claim in &claims {
             *floors.entry(claim.slot).or_default() += claim.floor;
             *slack.entry(claim.slot).or_default() += claim.floor.saturating_sub(claim.guaranteed);
         }
-        leave_room(&mut claims, &mut floors, &mut slack, CAPACITY);
+        leave_room(&mut claims, &mut floors, &mut slack, &guarantees, CAPACITY);
         let mut sums: BTreeMap<Slot, u64> = BTreeMap::new();
         for claim in &claims {
             *sums.entry(claim.slot).or_default() += claim.floor;
@@ -192,6 +214,12 @@ mod tests {
         assert_eq!(left(&[(1, Streaming, 10_000, 8_000), (2, Web, 10_000, 8_000)]), [9_000, 9_000]);
         assert_eq!(left(&[(1, Streaming, 10_000, 10_000), (2, Web, 10_000, 10_000)]), [10_000, 10_000], "owed");
         assert_eq!(left(&[(1, Call, 10_000, 0), (2, Web, 10_000, 0)]), [10_000, 7_500], "a call's is kept");
+        // What is owed to who asks for nothing now is no room for what is only foreseen, but what is foreseen may be
+        // within what is owed.
+        let both = [(1, Streaming, 9_000, 0), (2, Web, 1_000, 0), (3, Web, 0, 0)];
+        assert_eq!(left_beside(&both, &[(3, 8_000)]), [9_000, 1_000, 0]);
+        assert_eq!(left_beside(&both, &[(3, 12_000)]), [4_500, 500, 0]);
+        assert_eq!(left_beside(&both, &[(1, 9_000), (3, 8_500)]), [9_000, 500, 0]);
     }
 
     /// What devices are told, kbit/s, of `room` kbit/s, each with one leaf: its floor and its guarantee.

@@ -173,7 +173,7 @@ pub(crate) fn queue_tree(
             claims.push(Claim { slot, class, rate, floor, guaranteed, ceiling, prio, hungry, limit });
         }
     }
-    leave_room(&mut claims, &mut device_floors, &mut slack, capacity);
+    leave_room(&mut claims, &mut device_floors, &mut slack, &guarantees, capacity);
     let turns = turns(&claims, &slack, capacity, style.packet);
     for (claim, turn) in claims.iter_mut().zip(&turns) {
         let made = claim.floor - turn.floor;

@@ -27,10 +27,9 @@ struct Leaf {
 /// from the law, so that the law's plan meets something that is not itself.
 pub(crate) fn serve(capacity: BitRate, offered: &BTreeMap<Aggregate, BitRate>, division: Option<&Division>) -> Served {
     let mut leaves: Vec<Leaf> = offered.iter().map(|(&aggregate, &rate)| leaf(aggregate, rate, division)).collect();
-    let standing = division.map(|division| Standing::new(capacity, division)).unwrap_or_default();
-    let kept = division.map_or(1_000, |division| kept_permille(capacity, division));
-    for leaf in leaves.iter_mut().filter(|leaf| !leaf.aggregate.class.is_protected()) {
-        leaf.floor = leaf.guaranteed.max(leaf.floor * kept / 1_000).min(leaf.floor);
+    let told = division.map(|division| Told::new(capacity, division));
+    for leaf in &mut leaves {
+        leaf.floor = told.as_ref().map_or(0, |told| told.of_leaf(leaf));
     }
     let mut left = capacity.as_bps();
     for leaf in &mut leaves {
@@ -38,50 +37,76 @@ pub(crate) fn serve(capacity: BitRate, offered: &BTreeMap<Aggregate, BitRate>, d
         left -= leaf.served;
     }
     // What a leaf leaves of its floor, its device's other leaves borrow first, and what its device is owed beyond.
-    for device in division.into_iter().flat_map(|division| &division.devices) {
+    for (told, device) in told.iter().flat_map(|told| told.division.devices.iter().map(move |device| (told, device))) {
         let mut of_device: Vec<&mut Leaf> =
             leaves.iter_mut().filter(|leaf| leaf.aggregate.device == device.device).collect();
         let served: u64 = of_device.iter().map(|leaf| leaf.served).sum();
-        let owed = device.floor.as_bps() * kept / 1_000 + standing.of(device);
-        let room = owed.saturating_sub(served).min(left);
+        let room = told.of_device(device).saturating_sub(served).min(left);
         left -= room - share_out_by_tier(room, &mut of_device);
     }
     share_out_by_tier(left, &mut leaves.iter_mut().collect::<Vec<_>>());
     leaves.into_iter().map(|leaf| (leaf.aggregate, BitRate::from_bps(leaf.served))).collect()
 }
 
-/// What devices are owed by guarantee beyond their floors: it stands by as far as there is room.
-#[derive(Default)]
-struct Standing {
-    permille: u64,
+/// What the kernel is told of a division: floors that are only foreseen leave room, guarantees stand by.
+struct Told<'a> {
+    division: &'a Division,
+    /// What is taken of [`spare`], in thousandths.
+    taken: u64,
+    /// What of [`Told::asked`] stands by, in thousandths.
+    standing: u64,
 }
 
-impl Standing {
-    fn new(capacity: BitRate, division: &Division) -> Standing {
-        let floors: u64 = division.devices.iter().map(|device| device.floor.as_bps()).sum();
-        let asked: u64 = division.devices.iter().map(Standing::asked).sum();
-        let spare = u128::from(capacity.as_bps().saturating_sub(floors));
-        Standing { permille: (spare * 1_000).checked_div(u128::from(asked)).unwrap_or(0).min(1_000) as u64 }
+impl<'a> Told<'a> {
+    fn new(capacity: BitRate, division: &'a Division) -> Told<'a> {
+        let sum = |of: &dyn Fn(&DeviceAllocation) -> u64| division.devices.iter().map(of).sum::<u64>();
+        let owed = sum(&|device| device.floor.max(device.guarantee).as_bps());
+        let spare = sum(&spare);
+        // A tenth stays open to who begins.
+        let excess = owed.saturating_sub(capacity.as_bps() / 10 * 9).min(spare);
+        let taken = (excess * 1_000).checked_div(spare).unwrap_or(0);
+        let told = Told { division, taken, standing: 0 };
+        let left = u128::from(capacity.as_bps().saturating_sub(sum(&|device| told.floor(device))));
+        let standing = (left * 1_000).checked_div(u128::from(sum(&Told::asked))).unwrap_or(0).min(1_000);
+        Told { standing: standing as u64, ..told }
     }
 
+    fn floor(&self, device: &DeviceAllocation) -> u64 {
+        device.floor.as_bps() - spare(device) * self.taken / 1_000
+    }
+
+    /// What it is owed by guarantee beyond its floor.
     fn asked(device: &DeviceAllocation) -> u64 {
         device.guarantee.saturating_sub(device.floor).as_bps()
     }
 
-    fn of(&self, device: &DeviceAllocation) -> u64 {
-        Standing::asked(device) * self.permille / 1_000
+    /// The rate of a device's class.
+    fn of_device(&self, device: &DeviceAllocation) -> u64 {
+        self.floor(device) + Told::asked(device) * self.standing / 1_000
+    }
+
+    /// The rate of a leaf.
+    fn of_leaf(&self, leaf: &Leaf) -> u64 {
+        let is_its = |device: &&DeviceAllocation| device.device == leaf.aggregate.device;
+        let Some(device) = self.division.devices.iter().find(is_its) else { return leaf.floor };
+        if leaf.aggregate.class.is_protected() {
+            return leaf.floor;
+        }
+        let taken = u128::from(spare(device) * self.taken / 1_000);
+        let part = u128::from(leaf.floor.saturating_sub(leaf.guaranteed)) * taken;
+        leaf.floor - part.checked_div(u128::from(foreseen(device))).unwrap_or(0) as u64
     }
 }
 
-/// What of the floors that are only foreseen, of classes that are not protected, the kernel is told, in thousandths:
-/// they leave a tenth of the capacity open to who begins.
-fn kept_permille(capacity: BitRate, division: &Division) -> u64 {
-    let leaves = || division.devices.iter().flat_map(|device| &device.aggregates);
-    let floors: u64 = leaves().map(|leaf| leaf.floor.as_bps()).sum();
-    let unprotected = leaves().filter(|leaf| !leaf.class.is_protected());
-    let foreseen: u64 = unprotected.map(|leaf| leaf.floor.saturating_sub(leaf.guaranteed).as_bps()).sum();
-    let excess = floors.saturating_sub(capacity.as_bps() / 10 * 9).min(foreseen);
-    1_000 - (excess * 1_000).checked_div(foreseen).unwrap_or(0)
+/// What of a device's floors is only foreseen, of classes that are not protected.
+fn foreseen(device: &DeviceAllocation) -> u64 {
+    let unprotected = device.aggregates.iter().filter(|leaf| !leaf.class.is_protected());
+    unprotected.map(|leaf| leaf.floor.saturating_sub(leaf.guaranteed).as_bps()).sum()
+}
+
+/// What of that may go: what is within a guarantee is owed.
+fn spare(device: &DeviceAllocation) -> u64 {
+    foreseen(device).min(device.floor.saturating_sub(device.guarantee).as_bps())
 }
 
 fn leaf(aggregate: Aggregate, offered: BitRate, division: Option<&Division>) -> Leaf {

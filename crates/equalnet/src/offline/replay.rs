@@ -1,0 +1,364 @@
+//! `equalnet replay`: what was recorded, divided by another policy.
+
+use crate::config::Config;
+use crate::kept_devices::KeptDevices;
+use crate::learning::bar;
+use crate::own_history::{self, Place};
+use crate::weights;
+use anyhow::{Context, Result, bail};
+use capture::{CaptureError, FileSource, Observation, Polled, Source};
+use forecast::{Family, Forecaster, Settings};
+use serde_json::{Value, json};
+use sim::{Had, Recording, Replayed};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use store::Reader;
+use traffic::{Counts, FlowLimits, FlowTable, Locality, Meter, Packet};
+use vocab::{
+    Aggregate, BitRate, ByteCount, DeviceId, Directed, Direction, LinkId, Mode, Policy, Sample, Timestamp, Usage,
+};
+
+/// What the user asked for.
+#[derive(clap::Args)]
+#[command(
+    after_help = "What was recorded is what was wanted: each device and class wants in each second what it moved \
+    then, and whatever it can get in a second in which it was held back. It goes through the same engine three \
+    times: with nobody dividing, with the policy in force here, and with the other one. A device's guarantee is missed in \
+    a second in which it wanted more and had less than 95 % of it; a delay is what the last bit of a second waits (95 % \
+    of seconds stay below), 4 s at most. It is a model of seconds, not of packets: take it for comparison.\n\n\
+    OTHER.toml is a configuration; of it only the policy is heeded, so it may hold nothing else.\n\n\
+    Examples:\n  equalnet replay --since 1h --policy other.toml\n  \
+    equalnet replay evening.pcapng --policy other.toml --download 20Mbit/s --upload 5Mbit/s\n  \
+    equalnet replay --since 24h --policy other.toml --json | jq .classes\n\nExit code: 0 done, 2 an error."
+)]
+pub struct Arguments {
+    /// A capture file instead of this network's history
+    #[arg(value_name = "FILE", required_unless_present = "since", conflicts_with = "since")]
+    file: Option<PathBuf>,
+    /// The last part of this network's own history, such as 1h, 24h: counted back from its newest minute
+    #[arg(long, value_name = "TIME", value_parser = own_history::parse_since)]
+    since: Option<Duration>,
+    /// The other policy
+    #[arg(long, value_name = "OTHER.toml")]
+    policy: PathBuf,
+    /// The capacity for downloads, instead of the configured link's
+    #[arg(long, value_name = "RATE")]
+    download: Option<BitRate>,
+    /// The capacity for uploads, instead of the configured link's
+    #[arg(long, value_name = "RATE")]
+    upload: Option<BitRate>,
+    #[command(flatten)]
+    place: Place,
+    /// JSON for machines
+    #[arg(long)]
+    json: bool,
+}
+
+/// No more seconds of aggregates are replayed: half a gigabyte.
+const MOST: usize = 8_000_000;
+
+/// Rows of devices shown to people.
+const TOP: usize = 20;
+
+/// One way of dividing.
+struct Way {
+    name: String,
+    policy: Policy,
+    had: Replayed,
+}
+
+/// Replays three times and prints what everybody would have had.
+///
+/// # Errors
+/// A file cannot be read or is wrong; there is nothing recorded; no capacity is known.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let config = arguments.place.config()?;
+    let in_force = KeptDevices::read(&config.state_dir)?.over(config.policy.clone());
+    let text = std::fs::read_to_string(&arguments.policy)
+        .with_context(|| format!("{} cannot be read", arguments.policy.display()))?;
+    let other = Config::parse(&text, &arguments.policy)?.policy;
+    let capacity = capacity(arguments, &config)?;
+    allocate::check_policy(&other, capacity).with_context(|| arguments.policy.display().to_string())?;
+    let (recording, mut names) = match (&arguments.file, arguments.since) {
+        (Some(file), _) => (captured(file)?, BTreeMap::new()),
+        (None, Some(since)) => remembered(&arguments.place, since)?,
+        (None, None) => bail!("name a capture file, or --since"),
+    };
+    if recording.held() == 0 {
+        bail!("nothing was recorded in that time");
+    }
+    for (&device, of_device) in other.devices.iter().chain(&in_force.devices) {
+        if let Some(name) = &of_device.name {
+            names.insert(device, name.clone());
+        }
+    }
+    let family = Arc::new(weights::in_force(&config.state_dir).0);
+    let way = |name: &str, mode, policy: &Policy| Way {
+        name: name.to_owned(),
+        policy: Policy { mode, ..policy.clone() },
+        had: Replayed::default(),
+    };
+    let mut ways = [
+        way("nobody divides", Mode::Observe, &in_force),
+        way("in force", Mode::Control, &in_force),
+        way(&file_name(&arguments.policy), Mode::Control, &other),
+    ];
+    for way in &mut ways {
+        let bar = bar(&way.name, recording.length().as_secs());
+        let forecaster = forecaster(&family);
+        way.had = sim::replay(&recording, &way.policy, capacity, forecaster, &mut || bar.inc(1));
+        bar.finish_and_clear();
+    }
+    let report = Report { capacity, recording: &recording, names, ways: &ways };
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&report.as_json())?);
+    } else {
+        print!("{}", report.as_text());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn forecaster(family: &Arc<Family>) -> Forecaster {
+    let mut forecaster = Forecaster::new(Settings::default());
+    forecaster.set_family(Arc::clone(family));
+    forecaster
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+fn capacity(arguments: &Arguments, config: &Config) -> Result<Directed<BitRate>> {
+    let configured = config.links.first().map(|link| link.capacity());
+    let asked = Directed { download: arguments.download, upload: arguments.upload };
+    match (asked.download, asked.upload, configured) {
+        (Some(download), Some(upload), _) => Ok(Directed { download, upload }),
+        (_, _, Some(configured)) => {
+            Ok(Directed::from_fn(|direction| asked[direction].unwrap_or(configured[direction])))
+        }
+        _ => bail!("no link is configured here: say how much it carries, with --download and --upload (20Mbit/s)"),
+    }
+}
+
+/// The last part of the history, and what its devices are called.
+fn remembered(place: &Place, since: Duration) -> Result<(Recording, BTreeMap<DeviceId, String>)> {
+    let reader = place.reader()?;
+    let mut recording = Recording::default();
+    let Some(until) = reader.seconds_until()? else { return Ok((recording, BTreeMap::new())) };
+    reader.seconds(until - since, until, &mut |second| {
+        for direction in Direction::ALL {
+            let usage = second.usage[direction];
+            if usage != Usage::Free(BitRate::ZERO) && recording.held() < MOST {
+                recording.add(second.start, second.aggregate, direction, usage);
+            }
+        }
+    })?;
+    if recording.held() == MOST {
+        eprintln!("warning: more was recorded than is replayed at once: the first {:?} of it", recording.length());
+    }
+    Ok((recording, names(&reader)?))
+}
+
+fn names(reader: &Reader) -> Result<BTreeMap<DeviceId, String>> {
+    let known = reader.devices()?.into_iter().filter(|record| !record.name.is_empty());
+    Ok(known.map(|record| (record.device, record.name)).collect())
+}
+
+/// What a capture file holds, by device and class.
+fn captured(file: &Path) -> Result<Recording> {
+    let story = || file.display().to_string();
+    let mut source = FileSource::open(file, None).with_context(story)?;
+    let mut table = FlowTable::new(FlowLimits { flows: 1 << 20, ..FlowLimits::default() }, Locality::default());
+    let mut meter = Meter::new(LinkId(0));
+    let mut recording = Recording::default();
+    let mut open: Option<Timestamp> = None;
+    let bar = bar("reading", file.metadata().map_or(0, |file| file.len()));
+    loop {
+        let polled = source.poll(Duration::ZERO, &mut |observation| {
+            let Observation::Frame(frame) = observation else { return };
+            let Ok(packet) = Packet::parse(frame.bytes, frame.link_type, frame.wire_len) else { return };
+            let second = frame.at.floor(SECOND);
+            let begins = *open.get_or_insert(second);
+            // Frames may come a little out of order: they count where they come.
+            if second > begins {
+                keep(&mut recording, meter.close_window(begins, SECOND));
+                open = Some(second);
+            }
+            let counts = Counts { bytes: ByteCount(u64::from(frame.wire_len)), packets: u64::from(frame.packets) };
+            let observed = table.observe_counted(&packet, counts, frame.direction, frame.at);
+            if let Some((device, direction)) = observed.owner {
+                meter.observe(Aggregate { device, class: observed.class }, direction, counts.bytes, counts.packets);
+            }
+        });
+        bar.set_position(source.progress().read);
+        if let Some(second) = open {
+            table.expire(second);
+        }
+        match polled {
+            Ok(Polled::Finished) => break,
+            Ok(Polled::Observed(_) | Polled::Idle) => {}
+            Err(error @ CaptureError::NotACapture { .. }) => return Err(error).with_context(story),
+            Err(error) => {
+                eprintln!("warning: {}: {error}; what was read so far is replayed", file.display());
+                break;
+            }
+        }
+        if recording.held() >= MOST {
+            eprintln!("warning: more was captured than is replayed at once: the first {:?} of it", recording.length());
+            break;
+        }
+    }
+    bar.finish_and_clear();
+    if let Some(begins) = open {
+        keep(&mut recording, meter.close_window(begins, SECOND));
+    }
+    Ok(recording)
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn keep(recording: &mut Recording, samples: Vec<Sample>) {
+    for sample in samples {
+        for direction in Direction::ALL {
+            let rate = sample.bytes[direction].per(SECOND);
+            if rate > BitRate::ZERO {
+                recording.add(sample.start, sample.aggregate, direction, Usage::Free(rate));
+            }
+        }
+    }
+}
+
+/// What is told.
+struct Report<'a> {
+    capacity: Directed<BitRate>,
+    recording: &'a Recording,
+    names: BTreeMap<DeviceId, String>,
+    ways: &'a [Way],
+}
+
+impl Report<'_> {
+    fn name(&self, device: DeviceId) -> String {
+        self.names.get(&device).cloned().unwrap_or_else(|| device.to_string())
+    }
+
+    fn as_json(&self) -> Value {
+        let rates = |rates: Directed<BitRate>| json!({"download_bps": rates.download.as_bps(), "upload_bps": rates.upload.as_bps()});
+        let ways = self.ways.iter().map(|way| {
+            let devices = way.had.devices.iter().map(|(&device, had)| {
+                let mut row = had_json(had);
+                row["device"] = json!(device.to_string());
+                row["name"] = json!(self.name(device));
+                row
+            });
+            let classes = way.had.classes.iter().map(|(class, had)| {
+                let mut row = had_json(had);
+                row["class"] = json!(class.name());
+                row
+            });
+            json!({"policy": way.name, "plans": way.had.plans, "devices": Vec::from_iter(devices), "classes": Vec::from_iter(classes)})
+        });
+        json!({
+            "seconds": self.recording.length().as_secs(),
+            "capacity": rates(self.capacity),
+            "ways": Vec::from_iter(ways),
+        })
+    }
+
+    fn as_text(&self) -> String {
+        let Directed { download, upload } = self.capacity;
+        let mut text = format!(
+            "{} s of {} devices through {download} down and {upload} up\n",
+            self.recording.length().as_secs(),
+            self.recording.devices().len()
+        );
+        for direction in Direction::ALL {
+            let had = |way: &Way, device: &DeviceId| way.had.devices.get(device).map(|had| had[direction].clone());
+            let mut devices: Vec<(u64, DeviceId)> = self
+                .recording
+                .devices()
+                .into_iter()
+                .map(|device| {
+                    (
+                        self.ways.iter().filter_map(|way| had(way, &device)).map(|had| had.moved.0).max().unwrap_or(0),
+                        device,
+                    )
+                })
+                .filter(|(moved, _)| *moved > 0)
+                .collect();
+            devices.sort_by(|a, b| b.cmp(a));
+            devices.truncate(TOP);
+            let rows = devices.into_iter().map(|(_, device)| (self.name(device), self.row(|way| had(way, &device))));
+            text.push_str(&self.table(&format!("{direction}, by device"), rows.collect()));
+            let classes = vocab::TrafficClass::ALL.into_iter().filter_map(|class| {
+                let row = self.row(|way| way.had.classes.get(&class).map(|had| had[direction].clone()));
+                (!row.iter().all(Option::is_none)).then(|| (class.name().to_owned(), row))
+            });
+            text.push_str(&self.table(&format!("{direction}, by class"), classes.collect()));
+        }
+        text
+    }
+
+    fn row(&self, had: impl Fn(&Way) -> Option<Had>) -> Vec<Option<Had>> {
+        self.ways.iter().map(|way| had(way).filter(|had| had.seconds > 0)).collect()
+    }
+
+    /// For each way: the mean rate, the seconds in which a guarantee was missed, and the delay.
+    fn table(&self, title: &str, rows: Vec<(String, Vec<Option<Had>>)>) -> String {
+        if rows.is_empty() {
+            return String::new();
+        }
+        let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max(title.len()).min(40);
+        let mut text = format!("\n{title:width$}");
+        for way in self.ways {
+            text.push_str(&format!("  │ {:>31}", clipped(&way.name, 31)));
+        }
+        text.push_str(&format!("\n{:width$}", ""));
+        for _ in self.ways {
+            text.push_str(&format!("  │ {:>12} {:>8} {:>9}", "mean", "missed", "delay"));
+        }
+        for (name, row) in rows {
+            text.push_str(&format!("\n{:width$}", clipped(&name, width)));
+            for had in row {
+                let cells = had.map_or_else(
+                    || ["–".to_owned(), String::new(), String::new()],
+                    |had| {
+                        [
+                            had.mean.to_string(),
+                            format!("{} s", had.missed_s),
+                            format!("{} ms", had.delay_p95.as_millis()),
+                        ]
+                    },
+                );
+                text.push_str(&format!("  │ {:>12} {:>8} {:>9}", cells[0], cells[1], cells[2]));
+            }
+        }
+        text.push('\n');
+        text
+    }
+}
+
+fn clipped(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    text.chars().take(width - 1).chain(['…']).collect()
+}
+
+fn had_json(had: &Directed<Had>) -> Value {
+    let one = |had: &Had| {
+        json!({
+            "seconds": had.seconds,
+            "moved_bytes": had.moved.0,
+            "mean_bps": had.mean.as_bps(),
+            "share_permille": had.share_permille,
+            "short_seconds": had.short_s,
+            "guarantee_missed_seconds": had.missed_s,
+            "delay_mean_ms": had.delay_mean.as_secs_f64() * 1e3,
+            "delay_p95_ms": had.delay_p95.as_secs_f64() * 1e3,
+        })
+    };
+    json!({"download": one(&had.download), "upload": one(&had.upload)})
+}
