@@ -270,7 +270,8 @@ impl Report<'_> {
     fn as_text(&self) -> String {
         let Directed { download, upload } = self.capacity;
         let mut text = format!(
-            "{} s of {} devices through {download} down and {upload} up\n",
+            "{} s of {} devices through {download} down and {upload} up\n\
+             mean: while it wanted something   missed: seconds below what is guaranteed   delay: 95 % of seconds wait less\n",
             self.recording.length().as_secs(),
             self.recording.devices().len()
         );
@@ -361,4 +362,48 @@ fn had_json(had: &Directed<Had>) -> Value {
         })
     };
     json!({"download": one(&had.download), "upload": one(&had.upload)})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vocab::{DevicePolicy, Guarantee, Priority, Share, TrafficClass};
+
+    fn household() -> Recording {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lab/recording/household.pcap.gz");
+        captured(&file).unwrap()
+    }
+
+    #[test]
+    fn a_capture_is_told_second_by_second() {
+        let recording = household();
+        assert!((20..60).contains(&recording.length().as_secs()), "{:?}", recording.length());
+        assert!(recording.devices().len() >= 7, "{:?}", recording.devices());
+    }
+
+    #[test]
+    fn a_guarantee_shows_in_the_column_of_its_policy_alone() {
+        let recording = household();
+        let capacity = Directed { download: BitRate::from_mbps(10), upload: BitRate::from_mbps(5) };
+        let backs_up: DeviceId = "00:11:32:b4:5d:18".parse().unwrap();
+        let guarantee = Directed { upload: Guarantee::Absolute(BitRate::from_mbps(4)), ..Directed::default() };
+        let share = Share { guarantee, priority: Priority::new(1).unwrap(), ..Share::default() };
+        let mut other = Policy::default();
+        other.devices.insert(backs_up, DevicePolicy { share, ..DevicePolicy::default() });
+        let family = Arc::new(Family::shipped());
+        let ways = [("in force", Policy::default()), ("other.toml", other)].map(|(name, policy)| {
+            let policy = Policy { mode: Mode::Control, ..policy };
+            let had = sim::replay(&recording, &policy, capacity, forecaster(&family), &mut || ());
+            Way { name: name.to_owned(), policy, had }
+        });
+        let backup = |way: &Way| way.had.classes[&TrafficClass::Backup].upload.mean;
+        assert!(backup(&ways[1]) > backup(&ways[0]), "{:?}", ways.each_ref().map(backup));
+        let names = [(backs_up, "attic-nas".to_owned())].into();
+        let report = Report { capacity, recording: &recording, names, ways: &ways };
+        let text = report.as_text();
+        assert!(text.contains("attic-nas") && text.contains("other.toml") && !text.contains("00:11:32"), "{text}");
+        let json = report.as_json();
+        assert_eq!(json["ways"].as_array().map(Vec::len), Some(2));
+        assert_eq!(json["capacity"]["download_bps"], 10_000_000);
+    }
 }
