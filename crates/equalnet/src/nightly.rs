@@ -64,15 +64,7 @@ impl Nightly {
             if let Some(train) = self.train.filter(|_| is_due && child.is_none()) {
                 child = self.begin(train).map(|child| (child, Instant::now()));
             }
-            if let Some((running, since)) = &mut child {
-                if since.elapsed() > LONGEST {
-                    let _ = running.kill();
-                }
-                if let Ok(Some(status)) = running.try_wait() {
-                    told(running, status);
-                    child = None;
-                }
-            }
+            tend(&mut child, LONGEST);
         }
         if let Some((mut child, _)) = child {
             let _ = child.kill();
@@ -130,6 +122,18 @@ impl Nightly {
                 None
             }
         }
+    }
+}
+
+/// Ends a child that runs for longer than `longest`, and tells of one that has ended.
+fn tend(child: &mut Option<(Child, Instant)>, longest: Duration) {
+    let Some((running, since)) = child else { return };
+    if since.elapsed() > longest {
+        let _ = running.kill();
+    }
+    if let Ok(Some(status)) = running.try_wait() {
+        told(running, status);
+        *child = None;
     }
 }
 
@@ -224,6 +228,7 @@ pub fn first(family: Arc<Family>, in_force: WeightsInForce) -> Input {
 mod tests {
     use super::*;
     use crossbeam_channel::bounded;
+    use std::os::unix::process::ExitStatusExt;
 
     /// At which of `looks` (seconds after midnight UTC) it is due, where `at` is the time of the night.
     fn check(local: &LocalTime, at: u32, looks: &[i64], expected: &[i64]) {
@@ -272,6 +277,20 @@ mod tests {
         assert!(parsed.get_flag("nightly") && parsed.get_flag("json"));
         assert_eq!(parsed.get_one::<Duration>("cpu_time"), Some(&train.cpu_time));
         assert_eq!(parsed.get_one::<vocab::ByteCount>("memory"), Some(&train.memory));
+    }
+
+    #[test]
+    fn a_child_that_takes_too_long_is_ended() {
+        let sleeping = Command::new("sleep").arg("60").stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = Some((sleeping, Instant::now()));
+        tend(&mut child, LONGEST);
+        assert!(child.as_mut().unwrap().0.try_wait().unwrap().is_none(), "it has time left");
+        tend(&mut child, Duration::ZERO);
+        if let Some((ended, _)) = &mut child {
+            assert_eq!(ended.wait().unwrap().signal(), Some(9));
+        }
+        tend(&mut child, LONGEST);
+        assert!(child.is_none());
     }
 
     #[test]
