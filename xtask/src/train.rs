@@ -30,6 +30,12 @@ enum Model {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         more: Vec<String>,
     },
+    /// A larger recurrent network through `burn`, to compare with (docs/forecasts.md): minutes to build, the first time
+    Large {
+        /// Passed on: `--learn F.csv --judge F.csv --out FOLDER`, `--cell lstm`, `--device cuda`, …; `-- --help` explains them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        more: Vec<String>,
+    },
     /// Judge the built-in weights of behaviour only
     Judge {
         /// Passed on: `--captures FOLDER --truth FILE`, `--list`
@@ -44,7 +50,19 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Model::Behavior { more } => ("behavior", more),
         Model::Forecast { more } => ("forecast", more),
         Model::Demand { more } => ("demand", more),
+        Model::Large { more } => return large(&more),
         Model::Judge { more } => ("judge", more),
     };
     run::check(run::cargo(&["run", "--release", "--quiet", "--package", "trainer", "--", verb]).args(more))
+}
+
+/// A workspace of its own, so that nothing else is built with what it needs.
+fn large(more: &[String]) -> Result<()> {
+    let mut command =
+        run::cargo(&["run", "--release", "--quiet", "--manifest-path", "crates/trainer/large/Cargo.toml"]);
+    let is_cuda = |pair: &[String]| pair[0] == "--device" && pair[1] == "cuda";
+    if more.windows(2).any(is_cuda) || more.iter().any(|one| one == "--device=cuda") {
+        command.args(["--features", "cuda"]);
+    }
+    run::check(command.arg("--").args(more))
 }
