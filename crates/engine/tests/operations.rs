@@ -57,6 +57,7 @@ fn link(mbps: u64) -> Link {
         topology: Topology::Router { lan: name("lan"), wan: name("wan") },
         line_rate: Directed { download: BitRate::from_mbps(mbps), upload: BitRate::from_mbps(mbps) },
         margin_permille: 50,
+        framing: vocab::Framing::default(),
     }
 }
 

@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
 use vocab::{
-    BitRate, ByteCount, DeviceId, DevicePolicy, Directed, Direction, InterfaceName, Link, LinkId, MacAddress, Mode,
-    Monthly, Policy, Priority, PriorityLevels, Quota, Share, Topology, TrafficClass, Weight,
+    BitRate, ByteCount, DeviceId, DevicePolicy, Directed, Direction, Framing, InterfaceName, Link, LinkId, MacAddress,
+    Mode, Monthly, Policy, Priority, PriorityLevels, Quota, Share, Topology, TrafficClass, Weight,
 };
 use written::{Written, WrittenDevice, WrittenLink};
 
@@ -359,6 +359,8 @@ impl Reader<'_> {
         let margin = self.optional("link.margin", &written.margin, "A part below 50 %, such as `5 %`", |text| {
             parse_permille(text).filter(|permille| *permille < 500)
         })?;
+        let right = format!("One of {}", Framing::names().collect::<Vec<_>>().join(", "));
+        let framing = self.optional("link.framing", &written.framing, &right, |text| text.parse::<Framing>().ok())?;
         Ok(Link {
             id: LinkId(index as u16),
             name: written.name.clone().unwrap_or_else(|| "internet".to_owned()),
@@ -368,6 +370,7 @@ impl Reader<'_> {
                 upload: rate("link.upload", &written.upload)?,
             },
             margin_permille: margin.unwrap_or(50),
+            framing: framing.unwrap_or_default(),
         })
     }
 
@@ -655,6 +658,7 @@ mod tests {
         check_fault(link, 5, "link.upload", "`100 Mbit/s`");
         let link = "[[link]]\ninterface = \"eth0\"\ndownload = \"10 Mbit/s\"\nupload = \"1 Mbit/s\"";
         check_fault(&format!("{link}\nquota = \"500\""), 5, "link.quota", "`500 GB`");
+        check_fault(&format!("{link}\nframing = \"vdsl\""), 5, "link.framing", "pppoe-ptm");
         check_fault(&format!("{link}\nquota = \"1 TB\"\nquota_resets = 32"), 6, "link.quota_resets", "1 to 31");
         check_fault(&format!("{link}\nquota_resets = 3"), 5, "link.quota_resets", "Write `quota`");
         check_fault("[capture]\nsource = \"file\"", 2, "capture.source", "file = ");

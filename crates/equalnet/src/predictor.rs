@@ -226,6 +226,7 @@ mod tests {
                 topology: Topology::Host { interface: InterfaceName::new("eth0").unwrap() },
                 line_rate: Directed { download: rate, upload: rate },
                 margin_permille: 0,
+                framing: vocab::Framing::default(),
             },
             usage: Directed::default(),
             forecast: Directed::default(),

@@ -73,8 +73,8 @@ fn depth_of(tree: &QueueTree, class: &Class) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::queue_tree;
     use crate::tree::tests::{STYLE, any_division, slot};
+    use crate::tree::{Charge, queue_tree};
     use proptest::prelude::*;
     use std::collections::BTreeMap;
     use vocab::{BitRate, Division};
@@ -162,6 +162,7 @@ mod tests {
             quantum: 1_514,
             burst: 1,
             cburst: 1,
+            charge: Charge::default(),
         };
         let tree = |parent| QueueTree {
             classes: [(1, class(0, 100)), (0x10, class(1, 40)), (0x20, class(1, 40)), (0x11, class(parent, 20))].into(),

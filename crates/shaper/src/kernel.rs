@@ -25,6 +25,10 @@ const IFLA_MASTER: u16 = 10;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_INFO_KIND: u16 = 1;
 const IFF_UP: u32 = 1;
+/// linux/if_arp.h: what has a header of Ethernet. Tunnels and PPP hand over the IP packet alone.
+const ARPHRD_ETHER: u16 = 1;
+const ARPHRD_LOOPBACK: u16 = 772;
+const ETHERNET_HEADER: u16 = 14;
 /// struct ifinfomsg: family, padding, type, index, flags, change.
 const LINK_HEADER: usize = 16;
 
@@ -39,6 +43,8 @@ pub(crate) struct Interface {
     pub index: i32,
     /// The largest IP packet, bytes.
     pub mtu: u32,
+    /// What stands before the IP packet, bytes.
+    pub header: u16,
     /// The bridge or bond it is a part of.
     master: Option<i32>,
     /// What it rides on: the interface under a VLAN, a tunnel, a macvlan.
@@ -90,7 +96,9 @@ impl Kernel {
         let bodies = self.netlink.dump(&Request { kind: RTM_GETLINK, flags: 0, body: vec![0; LINK_HEADER] })?;
         let read = |body: &Vec<u8>| {
             let index = u32_at(body, 1)? as i32;
-            let mut interface = Interface { name: String::new(), index, mtu: 1_500, master: None, lower: None };
+            let sort = u16::from_ne_bytes(*body.get(2..)?.first_chunk::<2>()?);
+            let header = if matches!(sort, ARPHRD_ETHER | ARPHRD_LOOPBACK) { ETHERNET_HEADER } else { 0 };
+            let mut interface = Interface { name: String::new(), index, mtu: 1_500, header, master: None, lower: None };
             let mut is_veth = false;
             for (kind, value) in attributes(body.get(LINK_HEADER..)?) {
                 match kind {
@@ -402,8 +410,14 @@ mod tests {
 
     #[test]
     fn packets_of_a_bridge_come_in_through_its_ports() {
-        let interface =
-            |name: &str, index, master, lower| Interface { name: name.to_owned(), index, mtu: 1_500, master, lower };
+        let interface = |name: &str, index, master, lower| Interface {
+            name: name.to_owned(),
+            index,
+            mtu: 1_500,
+            header: ETHERNET_HEADER,
+            master,
+            lower,
+        };
         let interfaces = [
             interface("eth0", 1, None, None),
             interface("eth1", 2, Some(5), None),

@@ -25,4 +25,4 @@ pub use error::ShaperError;
 pub use leaf::LeafKind;
 pub use shaper::{Applied, Disturbance, Shaper, ShaperSettings, clear, download_interface};
 pub use steer::{Fixed, Steer};
-pub use tree::{Class, LeafQdisc, QueueTree};
+pub use tree::{Charge, Class, LeafQdisc, QueueTree};

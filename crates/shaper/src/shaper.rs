@@ -6,7 +6,7 @@ use crate::kernel::{Kernel, Root, entrances};
 use crate::leaf::LeafKind;
 use crate::state::{self, Before, BeforeOffloads};
 use crate::steer::Steer;
-use crate::tree::{self, FRAME, LeafQdisc, LeafStyle, QueueTree, SUPER_PACKET, queue_tree};
+use crate::tree::{self, Charge, FRAME, LeafQdisc, LeafStyle, QueueTree, SUPER_PACKET, queue_tree};
 use crate::watcher::{Noticed, Watcher};
 use datapath::sys::{self, Offload};
 use datapath::{Leaf, Slot};
@@ -14,8 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use tracing::{info, warn};
 use vocab::{
-    BitRate, ByteCount, DeviceId, Directed, Direction, Division, InterfaceName, Link, LinkId, Plan, QueueReading,
-    Timestamp, Topology,
+    BitRate, ByteCount, DeviceId, Directed, Direction, Division, Framing, InterfaceName, Link, LinkId, Plan,
+    QueueReading, Timestamp, Topology,
 };
 
 /// Below this capacity super-packets are switched off: one of 64 kB blocks a link of 100 Mbit/s for 5.2 ms,
@@ -50,6 +50,7 @@ pub struct Shaper<S> {
     settings: ShaperSettings,
     link: LinkId,
     topology: Topology,
+    framing: Framing,
     kernel: Kernel,
     watcher: Watcher,
     steering: S,
@@ -63,6 +64,8 @@ struct Side {
     /// Where its packets leave and wait.
     interface: InterfaceName,
     index: i32,
+    /// What its frames have before the IP packet, bytes.
+    header: u16,
     major: u16,
     installed: Installed,
     /// The pace for which super-packets were last looked after; `None` if they must be.
@@ -128,6 +131,7 @@ impl<S: Steer> Shaper<S> {
         let side = |direction, interface| Side {
             interface,
             index: 0,
+            header: 0,
             major: datapath::major(direction),
             installed: Installed::Unknown,
             pace: None,
@@ -146,7 +150,8 @@ impl<S: Steer> Shaper<S> {
         info!(link = link.id.0, leaf = leaf.name(), "queues read back");
         let topology = link.topology.clone();
         let watcher = Watcher::open().map_err(ShaperError::Socket)?;
-        Ok(Shaper { settings, link: link.id, topology, kernel, watcher, steering, leaf, before, sides })
+        let framing = link.framing;
+        Ok(Shaper { settings, link: link.id, topology, framing, kernel, watcher, steering, leaf, before, sides })
     }
 
     /// The qdisc in the leaves, as the kernel has it.
@@ -233,7 +238,8 @@ impl<S: Steer> Shaper<S> {
                 slots.insert(device.device, slot);
             }
         }
-        let style = LeafStyle { kind: self.leaf, packet: side.packet };
+        let charge = Charge::of(self.framing, side.header);
+        let style = LeafStyle { kind: self.leaf, packet: side.packet, charge };
         let build = |draining: &BTreeMap<u16, u8>| {
             queue_tree(division, style, draining, |device| slots.get(&device).copied()).ok_or_else(|| {
                 ShaperError::NoCapacity { interface: side.interface.clone(), capacity: division.capacity }
@@ -498,7 +504,8 @@ enum Offloading {
 
 impl Side {
     fn read_back(&mut self, kernel: &mut Kernel, settings: &ShaperSettings) -> Result<(), ShaperError> {
-        self.index = kernel.interface(&self.interface)?.index;
+        let interface = kernel.interface(&self.interface)?;
+        (self.index, self.header) = (interface.index, interface.header);
         self.open.clear();
         self.pace = None;
         self.installed = match kernel.root(self.index, self.major)? {

@@ -185,7 +185,7 @@ const TCA_STATS_PKT64: u16 = 8;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::{Class, burst};
+    use crate::tree::{Charge, Class, burst};
     use vocab::BitRate;
 
     /// What `tc` sends for the command that begins with `command`.
@@ -205,6 +205,7 @@ mod tests {
             quantum,
             burst: burst::ticks(burst_bytes, BitRate::from_bps(rate)),
             cburst: burst::ticks(cburst_bytes, BitRate::from_bps(ceil)),
+            charge: Charge::default(),
         }
     }
 

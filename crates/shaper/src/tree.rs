@@ -5,7 +5,7 @@ use crate::leaf::LeafKind;
 use crate::turns::turns;
 use datapath::{DEFAULT_MINOR, LOCAL_MINOR, ROOT_MINOR, Slot};
 use std::collections::{BTreeMap, BTreeSet};
-use vocab::{Aggregate, Allocation, BitRate, Bound, DeviceId, Division, Tier, TrafficClass};
+use vocab::{Aggregate, Allocation, BitRate, Bound, DeviceId, Division, Encoding, Framing, Tier, TrafficClass};
 
 /// A class of HTB, in the kernel's own precision: rates are whole bytes per second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,33 @@ pub struct Class {
     pub burst: u32,
     /// How long `ceil` may be saved up, in ticks of 64 ns.
     pub cburst: u32,
+    /// What is counted of each packet.
+    pub charge: Charge,
+}
+
+/// How many bytes HTB counts for a packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Charge {
+    /// Beside what the frame has here.
+    pub overhead: u16,
+    /// At least.
+    pub least: u16,
+    /// Whether in cells of 53 bytes for 48.
+    pub cells: bool,
+}
+
+impl Charge {
+    /// On an interface whose frames have `header` bytes before the IP packet.
+    ///
+    /// HTB adds and does not take away: where the bottleneck has fewer bytes around a packet than our own frame, ours
+    /// are counted, which errs to the side of less.
+    pub fn of(framing: Framing, header: u16) -> Charge {
+        Charge {
+            overhead: framing.overhead.saturating_sub(header),
+            least: framing.least,
+            cells: framing.encoding == Encoding::Atm,
+        }
+    }
 }
 
 /// The qdisc in a leaf class.
@@ -64,6 +91,8 @@ pub(crate) struct LeafStyle {
     pub kind: LeafKind,
     /// The largest packet that may come, in bytes: a frame, or a super-packet where offloads are on.
     pub packet: u32,
+    /// What is counted of each packet.
+    pub charge: Charge,
 }
 
 /// A frame of 1,500 bytes with its Ethernet header.
@@ -191,7 +220,9 @@ pub(crate) fn queue_tree(
         let rate = BitRate::from_bps(whole_bytes(rate));
         let ceil = BitRate::from_bps(whole_bytes(ceil.as_bps())).max(rate);
         let (burst, cburst) = (burst::of(rate), burst::of(ceil));
-        tree.classes.insert(minor, Class { parent, rate, ceil, prio, quantum, burst, cburst });
+        // What the gateway sends to the local side never crosses the bottleneck.
+        let charge = if minor == LOCAL_MINOR { Charge::default() } else { style.charge };
+        tree.classes.insert(minor, Class { parent, rate, ceil, prio, quantum, burst, cburst, charge });
     };
     add(ROOT_MINOR, 0, capacity.as_bps(), capacity, 0, FRAME);
     add(LOCAL_MINOR, 0, LOCAL_RATE.as_bps(), LOCAL_RATE, 0, LOCAL_QUANTUM);
@@ -288,7 +319,8 @@ pub(crate) mod tests {
     use proptest::prelude::*;
     use vocab::{Allocation, Bound, DeviceAllocation, MacAddress};
 
-    pub(crate) const STYLE: LeafStyle = LeafStyle { kind: LeafKind::Bfifo, packet: FRAME };
+    pub(crate) const STYLE: LeafStyle =
+        LeafStyle { kind: LeafKind::Bfifo, packet: FRAME, charge: Charge { overhead: 0, least: 0, cells: false } };
 
     pub(crate) fn device(number: u8) -> DeviceId {
         DeviceId::Mac(MacAddress([2, 0, 0, 0, 0, number]))
@@ -459,7 +491,7 @@ pub(crate) mod tests {
     #[test]
     fn a_queue_is_as_long_as_its_rate_and_its_packets_ask() {
         let limit = |service, ceiling, ms, packet| {
-            let style = LeafStyle { kind: LeafKind::Bfifo, packet };
+            let style = LeafStyle { packet, ..STYLE };
             leaf_limit(BitRate::from_kbps(service), BitRate::from_kbps(ceiling), ms, style)
         };
         assert_eq!(limit(20_000, 20_000, LEAF_MS, FRAME), 57_344); // 50,000 bytes, a step up
@@ -468,7 +500,7 @@ pub(crate) mod tests {
         assert_eq!(limit(2_500, 2_500, PROTECTED_MS, FRAME), 16_384); // three pictures of a meeting
         assert_eq!(limit(100, 100, LEAF_MS, FRAME), 3_072); // two frames
         assert_eq!(limit(20_000, 20_000, LEAF_MS, SUPER_PACKET), 131_072);
-        let fq_codel = LeafStyle { kind: LeafKind::FqCodel, packet: FRAME };
+        let fq_codel = LeafStyle { kind: LeafKind::FqCodel, ..STYLE };
         assert_eq!(leaf_limit(BitRate::from_mbps(1), BitRate::from_mbps(1), LEAF_MS, fq_codel), 0);
     }
 

@@ -20,8 +20,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use vocab::{
-    Allocation, BitRate, Bound, DeviceAllocation, DeviceId, Directed, Direction, Division, InterfaceName, Link, LinkId,
-    MacAddress, Plan, PlanId, QueueReading, Tier, Timestamp, Topology, TrafficClass,
+    Allocation, BitRate, Bound, DeviceAllocation, DeviceId, Directed, Direction, Division, Framing, InterfaceName,
+    Link, LinkId, MacAddress, Plan, PlanId, QueueReading, Tier, Timestamp, Topology, TrafficClass,
 };
 
 /// What the test is when it starts itself again.
@@ -295,7 +295,14 @@ fn router() -> Topology {
 
 fn link(topology: Topology) -> Link {
     let line_rate = Directed { download: BitRate::from_mbps(20), upload: BitRate::from_mbps(10) };
-    Link { id: LinkId(7), name: "home".to_owned(), topology, line_rate, margin_permille: 0 }
+    Link {
+        id: LinkId(7),
+        name: "home".to_owned(),
+        topology,
+        line_rate,
+        margin_permille: 0,
+        framing: Framing::default(),
+    }
 }
 
 fn open_on(topology: Topology, state_dir: &Path, adopt: bool) -> Result<Shaper<Fixed>, ShaperError> {
@@ -361,7 +368,7 @@ fn gateway() {
     let mut sink = Sink::start();
     let begin = Instant::now();
     type Case<'a> = (&'a str, &'a dyn Fn(&Path, &mut Sink));
-    let cases: [Case; 13] = [
+    let cases: [Case; 14] = [
         ("weights hold between devices, however many leaves they have", &|dir, _| weights(dir)),
         ("floors are kept and tiers are strict", &|dir, _| floors_and_tiers(dir)),
         ("a change of priority reaches a full queue", &|dir, _| priority(dir)),
@@ -369,6 +376,7 @@ fn gateway() {
         ("a standing queue outlives its plan", &standing_queue),
         ("a restart rebuilds nothing", &|dir, _| restart(dir)),
         ("drift is repaired, and only drift", &|dir, _| drift(dir)),
+        ("what the line adds to packets is counted", &|dir, _| framings(dir)),
         ("what somebody else changes is noticed and put right", &|dir, _| disturbances(dir)),
         ("a refusal names the class and leaves a valid tree", &|dir, _| refusal(dir)),
         ("what stood there before comes back", &|dir, _| before(dir)),
@@ -576,6 +584,27 @@ fn restart(dir: &Path) {
     assert_eq!(shaper.read(Timestamp::default()).unwrap(), []);
     assert_eq!(shaper.apply(&plan).unwrap().changes, 0, "nothing is rebuilt");
     assert_eq!(reading(&mut shaper, 1, Web).sent_packets, sent, "the counters went on");
+}
+
+/// What the bottleneck adds to each packet is counted, so that our queue stays before it.
+fn framings(dir: &Path) {
+    let plan = plan(20_000, &[(1, &[(Web, 3, 20_000, 100, 20_000)])]);
+    // A frame of 1,442 bytes holds a packet of 1,428: with 40 bytes in 31 cells of 53; with 38.
+    for (framing, on_the_line) in [("pppoe-llcsnap", 31 * 53), ("ethernet", 1_428 + 38), ("none", 1_442)] {
+        let link = Link { framing: framing.parse().unwrap(), ..link(router()) };
+        let slots = [(device(1), slot(1))].into();
+        let settings = || ShaperSettings { state_dir: dir.to_owned(), adopt: false };
+        let mut shaper = Shaper::open(settings(), &link, Fixed { slots }).unwrap();
+        assert!(shaper.apply(&plan).unwrap().changes > 0, "{framing} is another tree than the one before");
+        let expected = 20.0 * ON_LAYER_2 as f64 / f64::from(on_the_line);
+        let flow = Flow::start(1, Web, 5014, BitRate::from_mbps(25));
+        expect(&mut shaper, Duration::from_secs(2), 1.5, [(framing, 1, Web, expected)]);
+        flow.stop();
+        drop(shaper);
+        let slots = [(device(1), slot(1))].into();
+        let mut shaper = Shaper::open(settings(), &link, Fixed { slots }).unwrap();
+        assert_eq!(shaper.apply(&plan).unwrap().changes, 0, "{framing} is read back as it was said");
+    }
 }
 
 fn disturbances(dir: &Path) {

@@ -195,5 +195,6 @@ fn link(capacity: Directed<BitRate>) -> Link {
         topology: Topology::Router { lan: name("lan"), wan: name("wan") },
         line_rate: capacity,
         margin_permille: 0,
+        framing: vocab::Framing::default(),
     }
 }

@@ -1,6 +1,6 @@
 //! What is divided.
 
-use crate::{BitRate, Directed};
+use crate::{BitRate, Directed, Framing};
 use std::fmt;
 
 /// The name of a network interface as the kernel knows it: 1 to 15 bytes, no slash, no blank.
@@ -69,13 +69,15 @@ pub struct Link {
     pub line_rate: Directed<BitRate>,
     /// What is kept free so that the queue stays with us, in thousandths of the line rate.
     pub margin_permille: u16,
+    /// What it adds to each packet. Where that is known, `line_rate` counts it too, as modems do.
+    pub framing: Framing,
 }
 
 impl Link {
-    /// The rate we divide: the line rate less the margin.
+    /// The rate we divide: what the line carries of frames, less the margin.
     pub fn capacity(&self) -> Directed<BitRate> {
         let kept = 1_000 - u64::from(self.margin_permille.min(1_000));
-        self.line_rate.map(|rate| rate.mul_ratio(kept, 1_000))
+        self.line_rate.map(|rate| self.framing.carried(rate).mul_ratio(kept, 1_000))
     }
 }
 

@@ -499,6 +499,7 @@ pub fn snapshot() -> Snapshot {
             },
             line_rate: mbps(100, 20),
             margin_permille: 0,
+            framing: vocab::Framing::default(),
         },
         usage: mbps(94, 4),
         forecast: Directed::default(),

@@ -15,6 +15,7 @@ pub fn engine(mode: Mode) -> Engine {
         topology: Topology::Router { lan: name("lan"), wan: name("wan") },
         line_rate: Directed { download: rate, upload: rate },
         margin_permille: 50,
+        framing: vocab::Framing::default(),
     };
     let policy = Policy { mode, ..Policy::default() };
     Engine::new(policy, vec![link], Forecaster::new(Settings::default()), START)

@@ -34,6 +34,7 @@ pub struct WrittenLink {
     pub download: Spanned<String>,
     pub upload: Spanned<String>,
     pub margin: Option<Spanned<String>>,
+    pub framing: Option<Spanned<String>>,
     pub quota: Option<Spanned<String>>,
     pub quota_resets: Option<Spanned<u8>>,
 }

@@ -1,7 +1,7 @@
 //! HTB: hierarchical token bucket (net/sched/sch_htb.c).
 
 use super::{Options, attribute, attributes, u32_at, u64_at_start};
-use crate::tree::Class;
+use crate::tree::{Charge, Class};
 use vocab::BitRate;
 
 const TCA_HTB_PARMS: u16 = 1;
@@ -10,6 +10,10 @@ const TCA_HTB_RATE64: u16 = 6;
 const TCA_HTB_CEIL64: u16 = 7;
 /// `TC_LINKLAYER_ETHERNET`: rates are as given, no cells, no table.
 const LINK_LAYER_ETHERNET: u8 = 1;
+/// `TC_LINKLAYER_MASK`.
+const LINK_LAYER_MASK: u8 = 0x0f;
+/// `TC_LINKLAYER_ATM`: 53 bytes for 48 (`psched_l2t_ns` in include/net/sch_generic.h).
+const LINK_LAYER_ATM: u8 = 2;
 /// What `tc` computes for frames up to 2,047 bytes; read only together with a rate table.
 const CELL_LOG: u8 = 3;
 
@@ -35,7 +39,7 @@ pub(crate) fn class(class: &Class) -> Options {
         attribute(&mut payload, TCA_HTB_CEIL64, &ceil.to_ne_bytes());
     }
     // struct tc_htb_opt: rate, ceil, buffer, cbuffer, quantum, level (the kernel's), prio.
-    let mut parameters = [ratespec(rate), ratespec(ceil)].concat();
+    let mut parameters = [ratespec(rate, class.charge), ratespec(ceil, class.charge)].concat();
     for word in [class.burst, class.cburst, class.quantum, 0, u32::from(class.prio)] {
         parameters.extend(word.to_ne_bytes());
     }
@@ -44,13 +48,20 @@ pub(crate) fn class(class: &Class) -> Options {
 }
 
 /// struct tc_ratespec: cell_log, linklayer, overhead, cell_align (-1, as `tc` sends it), mpu, rate.
-///
-/// The overhead is zero: our rates are layer 2, which is what HTB charges.
-fn ratespec(bytes_per_second: u64) -> [u8; 12] {
-    let mut spec = [CELL_LOG, LINK_LAYER_ETHERNET, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0];
+fn ratespec(bytes_per_second: u64, charge: Charge) -> [u8; 12] {
+    let link_layer = if charge.cells { LINK_LAYER_ATM } else { LINK_LAYER_ETHERNET };
+    let mut spec = [CELL_LOG, link_layer, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0];
+    spec[2..4].copy_from_slice(&charge.overhead.to_ne_bytes());
+    spec[6..8].copy_from_slice(&charge.least.to_ne_bytes());
     let rate = u32::try_from(bytes_per_second).unwrap_or(u32::MAX);
     spec[8..].copy_from_slice(&rate.to_ne_bytes());
     spec
+}
+
+/// What the first tc_ratespec of `parameters` counts of each packet.
+fn read_charge(parameters: &[u8]) -> Option<Charge> {
+    let word = |at: usize| Some(u16::from_ne_bytes(*parameters.get(at..)?.first_chunk::<2>()?));
+    Some(Charge { overhead: word(2)?, least: word(6)?, cells: *parameters.get(1)? & LINK_LAYER_MASK == LINK_LAYER_ATM })
 }
 
 /// The class that these options describe, under the class `parent`.
@@ -70,6 +81,7 @@ pub(crate) fn read_class(parent: u16, payload: &[u8]) -> Option<Class> {
                     cburst: u32_at(value, 7)?,
                     quantum: u32_at(value, 8)?,
                     prio: u8::try_from(u32_at(value, 10)?).ok()?,
+                    charge: read_charge(value)?,
                 });
             }
             _ => {}
