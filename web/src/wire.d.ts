@@ -671,6 +671,8 @@ export interface components {
         ClassUsage: {
             /** @description Which. */
             class: string;
+            /** @description How its flows fare. */
+            fare?: components["schemas"]["Fare"];
             /** @description bit/s in the last second. */
             usage: components["schemas"]["Directed_u64"];
         };
@@ -780,6 +782,8 @@ export interface components {
             ceiling: components["schemas"]["Directed_Option_u64"];
             /** @description bit/s in the last second, per class that moved something. */
             classes: components["schemas"]["ClassUsage"][];
+            /** @description How its flows fare. */
+            fare?: components["schemas"]["Fare"];
             /**
              * Format: int64
              * @description When it was first seen.
@@ -1077,6 +1081,27 @@ export interface components {
             device: components["schemas"]["Device"];
             /** @enum {string} */
             k: "device";
+        };
+        /**
+         * @description How flows fare, by what passed in the last half minute. Absent is what nothing told of: round trips are seen in TCP and
+         *     QUIC, by eBPF.
+         */
+        Fare: {
+            /**
+             * Format: double
+             * @description TCP segments sent again or out of order, of a hundred.
+             */
+            retransmitted_percent?: number | null;
+            /**
+             * Format: double
+             * @description The median round trip between the gateway and the device, ms: its cable or Wi-Fi, and our queue towards it.
+             */
+            rtt_lan_ms?: number | null;
+            /**
+             * Format: double
+             * @description The median round trip between the gateway and the other end, ms.
+             */
+            rtt_wan_ms?: number | null;
         };
         /** @description One flow. `GET /flows?device=&class=&limit=` gives the busiest and the latest. */
         Flow: {

@@ -12,6 +12,7 @@ pub(crate) use outlook::outlook;
 use crate::problem::Problem;
 use crate::request::{Effect, Standing};
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 use store::SeriesKey;
 use vocab::{
     Actor, Alert, AlertKind, Because, BitRate, ByteCount, Conditions, Decision, DecisionKind, DeviceAllocation,
@@ -302,7 +303,11 @@ pub(crate) fn device(snapshot: &Snapshot, device: &DeviceSnapshot, numbers: &mut
         .into_iter()
         .zip(device.classes)
         .filter(|(_, usage)| *usage != Directed::default())
-        .map(|(class, usage)| wire::ClassUsage { class: class.name().to_owned(), usage: rates(usage) })
+        .map(|(class, usage)| {
+            let measured = device.class_fares.iter().find(|(of, _)| *of == class);
+            let fare = measured.map_or_else(wire::Fare::default, |(_, measured)| fare(measured));
+            wire::ClassUsage { class: class.name().to_owned(), usage: rates(usage), fare }
+        })
         .collect();
     wire::Device {
         id: device.device.to_string(),
@@ -332,7 +337,18 @@ pub(crate) fn device(snapshot: &Snapshot, device: &DeviceSnapshot, numbers: &mut
         },
         volume_today: volumes(device.volume_today),
         habits: device.habits.name().to_owned(),
+        fare: fare(&device.fare),
         flows: device.flows,
+    }
+}
+
+fn fare(fare: &vocab::Fare) -> wire::Fare {
+    // To a hundredth: buckets are not finer.
+    let millis = |time: Duration| (time.as_secs_f64() * 100_000.0).round() / 100.0;
+    wire::Fare {
+        rtt_lan_ms: fare.round_trip.lan.map(millis),
+        rtt_wan_ms: fare.round_trip.wan.map(millis),
+        retransmitted_percent: fare.again_permille.map(|permille| f64::from(permille) / 10.0),
     }
 }
 

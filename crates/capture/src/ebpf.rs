@@ -1,13 +1,16 @@
 //! The kernel counts, by eBPF; frames come up while a flow's verdict is open.
 
 use crate::{
-    AggregateCounts, CaptureError, Counting, FlowCounts, Frame, Moved, Observation, Polled, Source, SourceCounts,
+    AggregateCounts, AggregateQuality, CaptureError, Counting, FlowCounts, Frame, Moved, Observation, Polled, Source,
+    SourceCounts,
 };
 use datapath::{ClassMap, Counted, Datapath, Events, FlowMap, ProtectedFlows, Slot, sys};
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use vocab::{ByteCount, DeviceId, Direction, FlowKey, LinkType, SourceKind, Timestamp, TrafficClass};
+use vocab::{
+    Aggregate, ByteCount, DeviceId, Direction, FlowKey, LinkType, Quality, SourceKind, Timestamp, TrafficClass,
+};
 
 /// Frames one call of `poll` hands over at most: a few milliseconds of work.
 const FRAMES_PER_POLL: usize = 1_024;
@@ -24,6 +27,7 @@ pub struct EbpfSource {
     protected: ProtectedFlows,
     /// What was read last, to tell what is new.
     last_counts: HashMap<(Slot, TrafficClass, Direction), Counted, foldhash::fast::RandomState>,
+    last_qualities: HashMap<(Slot, TrafficClass), Quality, foldhash::fast::RandomState>,
     last_flows: HashMap<FlowKey, (Counted, Counted, u64, Reading), foldhash::fast::RandomState>,
     reading: Reading,
     clocks: sys::Clocks,
@@ -47,6 +51,7 @@ impl EbpfSource {
             flows: datapath.flows(),
             protected: datapath.protected()?,
             last_counts: HashMap::default(),
+            last_qualities: HashMap::default(),
             last_flows: HashMap::default(),
             reading: 0,
             clocks: sys::clocks(),
@@ -71,6 +76,7 @@ impl EbpfSource {
     pub fn release(&mut self, device: DeviceId) -> Result<(), CaptureError> {
         if let Some(slot) = self.classes.slot_of(device) {
             self.last_counts.retain(|(of, _, _), _| *of != slot);
+            self.last_qualities.retain(|(of, _), _| *of != slot);
         }
         Ok(self.classes.release(device)?)
     }
@@ -142,6 +148,18 @@ impl Source for EbpfSource {
                     direction: count.direction,
                     moved,
                 }));
+            }
+        })?;
+
+        let last_qualities = &mut self.last_qualities;
+        self.classes.read_qualities(|reading| {
+            let Some(slot) = reading.slot else { return };
+            let Some(device) = devices.get(&slot) else { return };
+            let before = last_qualities.insert((slot, reading.class), reading.quality).unwrap_or_default();
+            let quality = reading.quality.since(&before);
+            if quality != Quality::default() {
+                let aggregate = Aggregate { device: *device, class: reading.class };
+                sink(Observation::AggregateQuality(&AggregateQuality { aggregate, quality }));
             }
         })?;
 

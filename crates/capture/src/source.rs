@@ -2,7 +2,9 @@
 
 use crate::CaptureError;
 use std::time::Duration;
-use vocab::{ByteCount, DeviceId, Direction, FlowKey, LinkType, SourceKind, Timestamp, TrafficClass};
+use vocab::{
+    Aggregate, ByteCount, DeviceId, Direction, FlowKey, LinkType, Quality, SourceKind, Timestamp, TrafficClass,
+};
 
 /// A frame with the time it passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +70,15 @@ pub struct AggregateCounts {
     pub moved: Moved,
 }
 
+/// How the flows of one aggregate fared since the last reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AggregateQuality {
+    /// Whose, and in which class.
+    pub aggregate: Aggregate,
+    /// Round trips, and what was sent again.
+    pub quality: Quality,
+}
+
 /// What a source has seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Observation<'a> {
@@ -77,6 +88,8 @@ pub enum Observation<'a> {
     FlowCounts(FlowCounts),
     /// The kernel's count of an aggregate.
     AggregateCounts(AggregateCounts),
+    /// What the kernel measured of an aggregate's flows.
+    AggregateQuality(&'a AggregateQuality),
 }
 
 /// Who adds up bytes and packets.

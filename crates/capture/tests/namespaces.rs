@@ -13,7 +13,7 @@ use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-use vocab::{Aggregate, DeviceId, Direction, InterfaceName, IpProtocol, MacAddress, Topology, TrafficClass};
+use vocab::{Aggregate, DeviceId, Direction, InterfaceName, IpProtocol, MacAddress, Quality, Topology, TrafficClass};
 
 const PART: &str = "CAPTURE_TEST_PART";
 const DEVICE: MacAddress = MacAddress([0x02, 0, 0, 0, 0, 0x20]);
@@ -268,9 +268,9 @@ fn forward() {
     std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
 }
 
-/// What the kernel counted of the device's flows, and of its aggregates, since the last reading.
-fn kernel_counts(source: &mut EbpfSource) -> (Totals, (u64, u64), (u64, u64)) {
-    let (mut flows, mut up, mut down) = (Totals::new(), (0, 0), (0, 0));
+/// What the kernel counted of the device's flows, and of its aggregates, and how they fared, since the last reading.
+fn kernel_counts(source: &mut EbpfSource) -> (Totals, (u64, u64), (u64, u64), Quality) {
+    let (mut flows, mut up, mut down, mut quality) = (Totals::new(), (0, 0), (0, 0), Quality::default());
     source
         .read_counts(&mut |observation| match observation {
             Observation::FlowCounts(flow) if flow.device == Some(DeviceId::Mac(DEVICE)) => {
@@ -286,10 +286,14 @@ fn kernel_counts(source: &mut EbpfSource) -> (Totals, (u64, u64), (u64, u64)) {
                 let total = if counts.direction == Direction::Upload { &mut up } else { &mut down };
                 *total = (total.0 + counts.moved.bytes.0, total.1 + counts.moved.packets);
             }
+            Observation::AggregateQuality(measured) => {
+                assert_eq!(measured.aggregate.device, DeviceId::Mac(DEVICE));
+                quality += &measured.quality;
+            }
             _ => {}
         })
         .unwrap();
-    (flows, up, down)
+    (flows, up, down, quality)
 }
 
 fn gateway() {
@@ -328,7 +332,7 @@ fn gateway() {
             ended = ended || device.try_wait().unwrap().is_some();
         }
         assert!(device.wait().unwrap().success());
-        let (flows, up, down) = kernel_counts(&mut ebpf);
+        let (flows, up, down, quality) = kernel_counts(&mut ebpf);
         assert_eq!(flows, seen, "{part}");
         let all = |download: bool| {
             flows
@@ -344,18 +348,9 @@ fn gateway() {
         } else if part == "tcp" {
             let (bytes, packets) = flows[&(IpProtocol::TCP, false)];
             let payload = bytes - packets * 66;
-            let mut round_trips = (0, 0);
-            let mut longest = Duration::ZERO;
-            datapath
-                .classes()
-                .unwrap()
-                .read_qualities(|reading| {
-                    let (lan, wan) = (reading.quality.round_trips.lan, reading.quality.round_trips.wan);
-                    round_trips = (round_trips.0 + lan.count(), round_trips.1 + wan.count());
-                    longest = longest.max(lan.percentile(100).max(wan.percentile(100)).unwrap_or_default());
-                })
-                .unwrap();
-            assert!(round_trips.0 > 0 && round_trips.1 > 0, "a handshake at least: {round_trips:?}");
+            let (lan, wan) = (quality.round_trips.lan, quality.round_trips.wan);
+            assert!(lan.count() > 0 && wan.count() > 0, "a handshake at least: {quality:?}");
+            let longest = lan.percentile(100).max(wan.percentile(100)).unwrap();
             assert!(longest < took.elapsed(), "{longest:?}");
             // Segments sent again and longer options may add a little; nothing may be missing.
             assert!((TCP_BYTES as u64..TCP_BYTES as u64 * 101 / 100).contains(&payload), "{payload}");
@@ -479,7 +474,7 @@ fn host() {
     let server = start(&network, 's', "server");
     device_udp();
     finish(server);
-    let (_, up, down) = kernel_counts(&mut source);
+    let (_, up, down, _) = kernel_counts(&mut source);
     let exact = (DATAGRAMS * (UDP_HEADERS + DATAGRAM), DATAGRAMS);
     assert_eq!((up, down), (exact, exact));
     let shown = Command::new("tc").args(["-s", "class", "show", "dev", "ifb0", "classid", "e001:1b"]).output().unwrap();

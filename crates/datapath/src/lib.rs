@@ -22,7 +22,7 @@ pub use error::DatapathError;
 pub use events::{Event, Events};
 pub use load::{Adopted, Datapath, DatapathSettings, Hook, Looking};
 pub use protected::ProtectedFlows;
-pub use quality::{Quality, QualityReading, RoundTrips, Sides};
+pub use quality::QualityReading;
 pub use readings::{ClassCount, ClassMap, Counted, FlowMap, FlowReading, Stats};
 pub use slot::*;
 pub use steering::{Leaf, Steering, SteeringMode};

@@ -2,13 +2,13 @@
 
 use crate::load::Maps;
 use crate::maps::{self, CLASSES, DeviceKey, FLOW_LOCAL, FLOW_SETTLED, RawStats, RawVerdict};
-use crate::quality::{self, Quality, QualityReading, Sides};
+use crate::quality::{self, QualityReading};
 use crate::sys::Values;
 use crate::{DatapathError, Slot};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use vocab::{Address, ByteCount, DeviceId, Direction, FlowKey, MacAddress, TrafficClass};
+use vocab::{Address, ByteCount, DeviceId, Direction, FlowKey, MacAddress, Sides, TrafficClass};
 
 fn failed(map: &'static str) -> impl Fn(std::io::Error) -> DatapathError {
     move |source| DatapathError::Map { map, source }
@@ -305,7 +305,7 @@ impl ClassMap {
             .read_batches(Values::PerCpu(self.maps.cpus), usize::MAX, |row, values| {
                 let (slot, class) = (*row as usize / CLASSES, *row as usize % CLASSES);
                 let Some(class) = TrafficClass::from_index(class) else { return };
-                sink(QualityReading { slot: Slot::new(slot as u16), class, quality: Quality::sum(values) });
+                sink(QualityReading { slot: Slot::new(slot as u16), class, quality: quality::sum(values) });
             })
             .map_err(failed("qualities"))
     }

@@ -2,6 +2,7 @@
 
 use crate::alerts::{Alerts, Raised};
 use crate::demand::LinkActivity;
+use crate::fares::Fares;
 use crate::holds::{Holds, Reservations};
 use crate::input::Input;
 use crate::journal::{Entry, Journal};
@@ -73,6 +74,7 @@ pub struct Engine {
     pub(crate) weights: WeightsInForce,
     pub(crate) capture: CaptureCounts,
     pub(crate) source: SourceKind,
+    pub(crate) fares: Fares,
     pub(crate) flows: Arc<[FlowSummary]>,
     pub(crate) rule_hits: Arc<[(RuleId, RuleHits)]>,
     pub(crate) flows_of: BTreeMap<DeviceId, u32>,
@@ -191,6 +193,7 @@ impl Engine {
             capture: CaptureCounts::default(),
             source: SourceKind::default(),
             flows: Arc::from(Vec::new()),
+            fares: Fares::default(),
             rule_hits: Arc::default(),
             flows_of: BTreeMap::new(),
             started: now,
@@ -240,6 +243,7 @@ impl Engine {
     pub fn handle_input(&mut self, input: Input, now: Timestamp) {
         match input {
             Input::Samples(samples) => self.samples(samples),
+            Input::Qualities(qualities) => self.fares.observe(&qualities, now),
             Input::Queues(readings) => {
                 for reading in readings {
                     if let Some(state) = self.links.get_mut(&reading.link) {

@@ -5,9 +5,9 @@ use forecast::Family;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use vocab::{
-    Actor, BitRate, ByteCount, CaptureCounts, DeviceId, DeviceRecord, Directed, Direction, FlowSummary, Link, LinkId,
-    OutsideCounts, PlanId, Policy, QueueReading, RuleHits, RuleId, Sample, SourceKind, Timestamp, TrafficClass,
-    WeightsInForce,
+    Actor, Aggregate, BitRate, ByteCount, CaptureCounts, DeviceId, DeviceRecord, Directed, Direction, FlowSummary,
+    Link, LinkId, OutsideCounts, PlanId, Policy, Quality, QueueReading, RuleHits, RuleId, Sample, SourceKind,
+    Timestamp, TrafficClass, WeightsInForce,
 };
 
 /// What the engine is told.
@@ -15,6 +15,8 @@ use vocab::{
 pub enum Input {
     /// What moved in the last window.
     Samples(Vec<Sample>),
+    /// How flows fared in the last window.
+    Qualities(Vec<(Aggregate, Quality)>),
     /// Who has a backlog: who wants more than they get.
     Queues(Vec<QueueReading>),
     /// Open flows, the busiest first, and flows that ended since the last time.

@@ -8,6 +8,7 @@
 mod alerts;
 mod demand;
 mod engine;
+mod fares;
 mod holds;
 mod input;
 mod journal;

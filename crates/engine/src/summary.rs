@@ -113,6 +113,7 @@ fn device_snapshot(engine: &mut Engine, device: DeviceId, now: Timestamp) -> Dev
         }
     }
     let name = engine.policy.devices.get(&device).and_then(|of_device| of_device.name.clone()).unwrap_or(identity.name);
+    let (fare, class_fares) = engine.fares.of(device);
     DeviceSnapshot {
         device,
         name,
@@ -135,6 +136,8 @@ fn device_snapshot(engine: &mut Engine, device: DeviceId, now: Timestamp) -> Dev
         hold,
         volume_today,
         habits: engine.watch.habits(device),
+        fare,
+        class_fares,
         flows: engine.flows_of.get(&device).copied().unwrap_or(0),
     }
 }

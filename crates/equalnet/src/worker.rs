@@ -17,7 +17,7 @@ use tunnels::Tunnels;
 use verdicts::Verdicts;
 use vocab::{
     Aggregate, CaptureCounts, DeviceId, Direction, FlowKey, FlowSummary, IpProtocol, LinkId, MacAddress, Policy,
-    SourceKind, Timestamp,
+    Quality, SourceKind, Timestamp,
 };
 
 /// One window, as everywhere.
@@ -219,10 +219,22 @@ impl Worker {
             inlet, table, meter, counting, inputs, verdicts, seen, tunnels, counts, own_stations, now, ..
         } = self;
         let counting = *counting;
-        let new_devices = Vec::new();
+        let (new_devices, qualities) = (Vec::new(), Vec::new());
         let now = *now;
-        let desk =
-            Desk { table, meter, counting, inputs, verdicts, seen, tunnels, counts, own_stations, new_devices, now };
+        let desk = Desk {
+            table,
+            meter,
+            counting,
+            inputs,
+            verdicts,
+            seen,
+            tunnels,
+            counts,
+            own_stations,
+            new_devices,
+            qualities,
+            now,
+        };
         (inlet, desk)
     }
 
@@ -250,6 +262,7 @@ impl Worker {
     fn close_window(&mut self) -> anyhow::Result<()> {
         let (inlet, mut desk) = self.desk();
         inlet.source().read_counts(&mut |observation| desk.observe(&observation))?;
+        let qualities = std::mem::take(&mut desk.qualities);
         // After a stall the window was longer.
         let window = self.now.floor(WINDOW).since(self.window).max(WINDOW);
         let samples = self.meter.close_window(self.window, window);
@@ -273,7 +286,8 @@ impl Worker {
         self.counts.malformed -= source.malformed;
         self.window = self.now.floor(WINDOW);
         let hits = Input::RuleHits(self.table.rule_hits());
-        for input in [Input::Samples(samples), Input::Flows { open, ended }, Input::Capture(told), hits] {
+        let qualities = Input::Qualities(qualities);
+        for input in [Input::Samples(samples), qualities, Input::Flows { open, ended }, Input::Capture(told), hits] {
             if let Err(TrySendError::Full(_)) = self.inputs.try_send(input) {
                 self.counts.dropped_channel += 1;
             }
@@ -309,6 +323,7 @@ struct Desk<'a> {
     counts: &'a mut CaptureCounts,
     own_stations: &'a [MacAddress],
     new_devices: Vec<DeviceId>,
+    qualities: Vec<(Aggregate, Quality)>,
     now: Timestamp,
 }
 
@@ -340,6 +355,7 @@ impl Desk<'_> {
                     self.follow(&observed);
                 }
             }
+            Observation::AggregateQuality(measured) => self.qualities.push((measured.aggregate, measured.quality)),
             Observation::AggregateCounts(counts) => {
                 let aggregate = Aggregate { device: counts.device, class: counts.class };
                 self.meter.observe(aggregate, counts.direction, counts.moved.bytes, counts.moved.packets);

@@ -1,8 +1,8 @@
 //! Everything the UI shows, at one instant.
 
 use crate::{
-    Alert, BitRate, Bound, ByteCount, Decision, DeviceId, Directed, FlowSummary, Forecast, Link, Mode, ModelStanding,
-    OutsideCounts, Plan, Priority, RuleHits, RuleId, Share, Timestamp, TrafficClass,
+    Alert, BitRate, Bound, ByteCount, Decision, DeviceId, Directed, Fare, FlowSummary, Forecast, Link, Mode,
+    ModelStanding, OutsideCounts, Plan, Priority, RuleHits, RuleId, Share, Timestamp, TrafficClass,
 };
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -191,6 +191,10 @@ pub struct DeviceSnapshot {
     pub volume_today: Directed<ByteCount>,
     /// Whether it does what it usually does.
     pub habits: Habits,
+    /// How its flows fare.
+    pub fare: Fare,
+    /// The same of each class that was measured lately, in class order.
+    pub class_fares: Vec<(TrafficClass, Fare)>,
     /// Open flows.
     pub flows: u32,
 }

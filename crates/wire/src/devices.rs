@@ -51,6 +51,9 @@ pub struct Device {
     /// days) or `unwatched`.
     #[serde(default)]
     pub habits: String,
+    /// How its flows fare.
+    #[serde(default)]
+    pub fare: Fare,
     /// Open flows.
     pub flows: u32,
 }
@@ -62,6 +65,21 @@ pub struct ClassUsage {
     pub class: String,
     /// bit/s in the last second.
     pub usage: Directed<u64>,
+    /// How its flows fare.
+    #[serde(default)]
+    pub fare: Fare,
+}
+
+/// How flows fare, by what passed in the last half minute. Absent is what nothing told of: round trips are seen in TCP and
+/// QUIC, by eBPF.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Fare {
+    /// The median round trip between the gateway and the device, ms: its cable or Wi-Fi, and our queue towards it.
+    pub rtt_lan_ms: Option<f64>,
+    /// The median round trip between the gateway and the other end, ms.
+    pub rtt_wan_ms: Option<f64>,
+    /// TCP segments sent again or out of order, of a hundred.
+    pub retransmitted_percent: Option<f64>,
 }
 
 /// Why a device gets less than it wants.

@@ -60,7 +60,9 @@ fn devices_say_what_they_get_and_why() {
             "addresses": ["192.168.1.20"], "vendor": "Apple", "priority": 1, "weight": 1.0,
             "guarantee": {"download": "4 Mbit/s", "upload": ""}, "ceiling": {"download": null, "upload": null},
             "usage": {"download": 4_000_000, "upload": 3_000_000},
-            "classes": [{"class": "call", "usage": {"download": 4_000_000, "upload": 3_000_000}}],
+            "classes": [{"class": "call", "usage": {"download": 4_000_000, "upload": 3_000_000},
+                "fare": {"rtt_lan_ms": 1.0, "rtt_wan_ms": 20.0, "retransmitted_percent": null}}],
+            "fare": {"rtt_lan_ms": 1.23, "rtt_wan_ms": 21.5, "retransmitted_percent": 0.3},
             "main_class": "call", "gets": {"download": 40_000_000, "upload": 10_000_000},
             "forecast": {"download": {
                 "p50": [4_000_000, 4_000_000, 4_000_000, 4_000_000], "mean15": [4_000_000, 6_000_000, 9_000_000],

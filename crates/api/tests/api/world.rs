@@ -410,6 +410,8 @@ pub fn device(id: DeviceId, name: &str) -> DeviceSnapshot {
         hold: Directed::default(),
         volume_today: Directed::default(),
         habits: vocab::Habits::Learning,
+        fare: vocab::Fare::default(),
+        class_fares: Vec::new(),
         flows: 0,
     }
 }
@@ -426,6 +428,13 @@ pub fn snapshot() -> Snapshot {
     anna.forecast.download = Some(forecast(4));
     anna.models.download = standings();
     anna.allocation = mbps(40, 10);
+    let millis = |lan, wan| vocab::Sides {
+        lan: Some(std::time::Duration::from_micros(lan)),
+        wan: Some(std::time::Duration::from_micros(wan)),
+    };
+    anna.fare = vocab::Fare { round_trip: millis(1_234, 21_500), again_permille: Some(3) };
+    anna.class_fares =
+        vec![(TrafficClass::Call, vocab::Fare { round_trip: millis(1_000, 20_000), again_permille: None })];
     let mut backup = device(nas(), "NAS");
     backup.last_seen = Timestamp::from_unix_secs(NOW);
     backup.share.ceiling.upload = BitRate::from_mbps(15);

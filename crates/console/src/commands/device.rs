@@ -5,7 +5,7 @@ use super::{Finding, Talk, View, read};
 use crate::find::find;
 use crate::paint::Paint;
 use crate::text::{ago, maybe_rate, plain, rate, volume};
-use wire::{Device, Directed, ForecastCurve};
+use wire::{Device, Directed, Fare, ForecastCurve};
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
@@ -52,6 +52,7 @@ fn text(device: &Device, paint: Paint, now_ms: u64) -> String {
             _ => String::new(),
         },
     );
+    line("round trip", fares(&device.fare));
     line("flows", device.flows.to_string());
     for class in &device.classes {
         let word = class_text(&class.class);
@@ -62,6 +63,16 @@ fn text(device: &Device, paint: Paint, now_ms: u64) -> String {
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// What was measured, in words; empty where nothing was.
+fn fares(fare: &Fare) -> String {
+    let parts = [
+        fare.rtt_lan_ms.map(|ms| format!("{ms:.1} ms to the device")),
+        fare.rtt_wan_ms.map(|ms| format!("{ms:.1} ms beyond the gateway")),
+        fare.retransmitted_percent.map(|percent| format!("{percent:.1} % sent again")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn both(down: String, up: String) -> String {
@@ -101,6 +112,7 @@ mod tests {
             classes: vec![ClassUsage {
                 class: "backup".to_owned(),
                 usage: Directed { download: 9_900_000, upload: 100_000 },
+                ..ClassUsage::default()
             }],
             gets: Directed { download: Some(10_000_000), upload: None },
             hold: Directed {
@@ -108,6 +120,7 @@ mod tests {
                 upload: None,
             },
             habits: "learning".to_owned(),
+            fare: Fare { rtt_lan_ms: Some(3.04), rtt_wan_ms: Some(21.5), retransmitted_percent: None },
             flows: 3,
             ..Device::default()
         };
@@ -126,6 +139,7 @@ mod tests {
              gets       ↓ 10.0 Mbit/s   ↑ –\n\
              today      ↓ 0 B           ↑ 0 B\n\
              habits     learning what is usual, a week or two\n\
+             round trip 3.0 ms to the device, 21.5 ms beyond the gateway\n\
              flows      3\n  \
              B backup        ↓ 9.90 Mbit/s   ↑ 100 kbit/s\n\
              It waits.\n"

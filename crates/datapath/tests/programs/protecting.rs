@@ -2,10 +2,10 @@
 
 use crate::kernel::*;
 use datapath::{
-    Counted, DOWNLOAD_MAJOR, Datapath, DatapathSettings, FlowReading, Hook, Leaf, MARK, ProtectedFlows, Sides, Slot,
+    Counted, DOWNLOAD_MAJOR, Datapath, DatapathSettings, FlowReading, Hook, Leaf, MARK, ProtectedFlows, Slot,
     SteeringMode,
 };
-use vocab::{Address, ByteCount, DeviceId, Direction, Endpoint, FlowKey, IpProtocol, TrafficClass};
+use vocab::{Address, ByteCount, DeviceId, Direction, Endpoint, FlowKey, IpProtocol, Sides, TrafficClass};
 
 const SECOND: u64 = 1_000_000_000;
 

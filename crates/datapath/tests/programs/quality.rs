@@ -1,9 +1,9 @@
 //! Round-trip times and segments sent again, by what passes.
 
 use crate::kernel::*;
-use datapath::{DatapathSettings, Looking, Quality};
+use datapath::{DatapathSettings, Looking};
 use std::time::{Duration, Instant};
-use vocab::{DeviceId, Directed, IpProtocol, MacAddress, TrafficClass};
+use vocab::{DeviceId, Directed, IpProtocol, MacAddress, Quality, TrafficClass};
 
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
