@@ -253,7 +253,10 @@ impl Recent {
         levels[..older.len()].copy_from_slice(older);
         levels[older.len()..].copy_from_slice(newer);
         let window = |from: usize, to: usize| &levels[SPAN - to..SPAN - from];
-        let blocks: [Block; BLOCKS] = std::array::from_fn(|nth| Block::of(window(nth * BLOCK, (nth + 1) * BLOCK)));
+        let mut blocks = [Block::default(); BLOCKS];
+        for (block, levels) in blocks.iter_mut().zip(levels.rchunks_exact(BLOCK)) {
+            *block = Block::of(levels);
+        }
         // The newest second, the two newest, and so on: the first whole blocks of them.
         let whole = |seconds: usize| &blocks[..seconds / BLOCK];
         let sum_of = |seconds: usize| whole(seconds).iter().map(|block| block.sum).sum::<f32>();

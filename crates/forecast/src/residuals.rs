@@ -122,15 +122,17 @@ pub(crate) fn quantiles<const N: usize>(
         return [0.0; N];
     }
     let (mut bin, mut below) = (0, 0.0);
-    at.map(|probability| {
-        let wanted = probability * total;
+    let mut found = at;
+    for value in &mut found {
+        let wanted = *value * total;
         while below + masses[bin] < wanted && bin + 1 < BINS {
             below += masses[bin];
             bin += 1;
         }
         let part = if masses[bin] > 0.0 { ((wanted - below) / masses[bin]).clamp(0.0, 1.0) } else { 0.0 };
-        edges.0[bin] + part * (edges.0[bin + 1] - edges.0[bin])
-    })
+        *value = edges.0[bin] + part * (edges.0[bin + 1] - edges.0[bin]);
+    }
+    found
 }
 
 #[cfg(test)]

@@ -72,21 +72,22 @@ struct Points {
 struct Record {
     /// By horizon; below and above the usual log-level.
     errors: [[Errors; 2]; Horizon::COUNT],
-    /// By horizon: their quantiles, as they were lately.
-    misses: [Misses; Horizon::COUNT],
+    /// By horizon, below and above: their quantiles, as they were lately.
+    misses: [[Misses; 2]; Horizon::COUNT],
 }
 
 /// What a point model misses by, as a log-level: quantiles of errors, which move slowly.
 #[derive(Clone, Copy, Debug)]
 struct Misses {
     quantiles: [f32; 3],
-    /// Which errors they are of: where the model's word stands among levels, and on which side of the usual.
-    of: Option<(u8, bool)>,
-    age_s: u8,
+    /// Which errors they are of: where the model's word stands among levels.
+    of: Option<u8>,
+    /// How often they were looked up since.
+    age: u8,
 }
 
-/// Quantiles of errors are taken anew after so many seconds, or when the model's word has moved.
-const MISSES_STAND_S: u8 = 4;
+/// Quantiles of errors are taken anew after so many seconds of use, or when the model's word has moved.
+const MISSES_STAND: u8 = 4;
 
 /// One series.
 #[derive(Clone, Debug)]
@@ -122,7 +123,7 @@ impl State {
     pub fn new(like: Likeness, shared: &Shared) -> State {
         let record = || Record {
             errors: std::array::from_fn(|_| std::array::from_fn(|_| Errors::new())),
-            misses: [Misses { quantiles: [0.0; 3], of: None, age_s: 0 }; Horizon::COUNT],
+            misses: [[Misses { quantiles: [0.0; 3], of: None, age: 0 }; 2]; Horizon::COUNT],
         };
         State {
             history: History::new(),
@@ -298,9 +299,8 @@ impl State {
         }
         for member in Member::POINTS {
             let Some(logs) = self.point(member, second) else { continue };
-            self.look_at_misses(member.index(), logs, shared);
             told.points[member.index()] = logs;
-            told.says(member, self.of_point(member.index(), logs));
+            told.says(member, self.of_point(member.index(), logs, shared));
         }
         told.inputs = self.recent.inputs(kind);
         told
@@ -353,30 +353,24 @@ impl State {
         Some([features::log(level); Horizon::COUNT])
     }
 
-    /// Takes anew what a point model misses by, where that is due.
-    fn look_at_misses(&mut self, place: usize, logs: [f32; Horizon::COUNT], shared: &Shared) {
+    /// Quantiles around log-levels, by what their model usually misses by; that is taken anew where it is due.
+    fn of_point(&mut self, place: usize, logs: [f32; Horizon::COUNT], shared: &Shared) -> AllLevels {
         let record = &mut self.records[place];
+        let mut levels = AllLevels::default();
         for (horizon, log_level) in logs.into_iter().enumerate() {
-            let is_above = log_level > self.usual_log;
+            let side = usize::from(log_level > self.usual_log);
             let level = features::level_index(log_level);
-            let (misses, of) = (&mut record.misses[horizon], Some((level as u8, is_above)));
-            misses.age_s += 1;
-            if misses.of == of && misses.age_s < MISSES_STAND_S {
-                continue;
+            let (misses, of) = (&mut record.misses[horizon][side], Some(level as u8));
+            misses.age = misses.age.saturating_add(1);
+            if misses.of != of || misses.age >= MISSES_STAND {
+                let pool = shared.kin.pool(self.like, place, horizon, level);
+                let errors = &record.errors[horizon][side];
+                let quantiles = quantiles(errors, pool, PRIOR, &shared.edges, PROBABILITIES);
+                *misses = Misses { quantiles, of, age: 0 };
             }
-            let pool = shared.kin.pool(self.like, place, horizon, level);
-            let errors = &record.errors[horizon][usize::from(is_above)];
-            let quantiles = quantiles(errors, pool, PRIOR, &shared.edges, PROBABILITIES);
-            *misses = Misses { quantiles, of, age_s: 0 };
+            levels[horizon] = misses.quantiles.map(|error| log_level + error);
         }
-    }
-
-    /// Quantiles around log-levels, by what their model usually misses by.
-    fn of_point(&self, place: usize, logs: [f32; Horizon::COUNT]) -> AllLevels {
-        let misses = &self.records[place].misses;
-        let logs: AllLevels =
-            std::array::from_fn(|horizon| misses[horizon].quantiles.map(|error| logs[horizon] + error));
-        features::unlog_all(&logs)
+        features::unlog_all(&levels)
     }
 
     /// No quantile is larger.
