@@ -6,14 +6,15 @@
 //! it was quiet for so long that the daemon had forgotten it.
 
 use crate::config::{Config, DEFAULT_PATH, parse_duration};
+use crate::zone;
 use anyhow::{Context, Result, bail};
-use forecast::Kind;
+use forecast::{Beside, Kind, Lesson};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 use store::{Reader, StoreError};
-use vocab::{Aggregate, BitRate, DeviceId, Direction, Horizon, LinkId, Timestamp, TrafficClass, Usage};
+use vocab::{Aggregate, BitRate, DeviceId, Direction, Horizon, LinkId, LocalTime, Timestamp, TrafficClass, Usage};
 
 /// Where the history and what was learnt from it are.
 #[derive(Clone, Debug, clap::Args)]
@@ -57,7 +58,8 @@ impl Place {
         let reader = self.reader()?;
         let story = "the history cannot be read";
         let Some(until) = reader.seconds_until().context(story)? else { return Ok(OwnHistory::default()) };
-        OwnHistory::read(&reader, until - since, until, most).context(story)
+        let history = OwnHistory::read(&reader, until - since, until, most).context(story)?;
+        Ok(OwnHistory { local_time: zone::local_time(until), ..history })
     }
 }
 
@@ -76,8 +78,16 @@ const UNWATCHED_S: usize = 30;
 /// Read at a time, the newest first, until there is enough.
 const CHUNK_S: u64 = 3_600;
 
-/// What moved in one second: which second, and at which rate (bit/s); below zero where it was held back.
-type Moved = (u32, f32);
+/// What moved in one second.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Moved {
+    /// Which second.
+    at: u32,
+    /// Bit/s; below zero where it was held back.
+    rate: f32,
+    /// What else is known of it.
+    beside: Beside,
+}
 
 /// What aggregates moved, through which link.
 type Aggregates = BTreeMap<(Aggregate, Direction, LinkId), Vec<Moved>>;
@@ -91,6 +101,8 @@ pub struct OwnHistory {
     tracks: Vec<Track>,
     /// Whether there was more than was wanted.
     is_cut: bool,
+    /// Where it was recorded.
+    local_time: LocalTime,
 }
 
 /// One series of it.
@@ -126,20 +138,22 @@ impl OwnHistory {
                     count += 1;
                     if count <= most {
                         let series = (second.aggregate, direction, second.link);
-                        aggregates.entry(series).or_default().push((at, packed(usage)));
+                        let beside = beside(usage.rate(), second.packets[direction], second.flows);
+                        let moved = Moved { at, rate: packed(usage), beside };
+                        aggregates.entry(series).or_default().push(moved);
                     }
                 }
             })?;
             if count > most {
                 // Of this hour there is the beginning only.
                 let whole = (end - from) as u32;
-                aggregates.values_mut().for_each(|moved| moved.retain(|&(at, _)| at >= whole));
+                aggregates.values_mut().for_each(|moved| moved.retain(|moved| moved.at >= whole));
                 aggregates.retain(|_, moved| !moved.is_empty());
             }
             end = begin;
         }
         // It begins where something was recorded, however far back was asked for.
-        let Some(early) = aggregates.values().flatten().map(|&(at, _)| at).min() else {
+        let Some(early) = aggregates.values().flatten().map(|moved| moved.at).min() else {
             return Ok(OwnHistory { is_cut: count > most, ..OwnHistory::default() });
         };
         let begins = from + u64::from(early);
@@ -154,7 +168,7 @@ impl OwnHistory {
         let mut classes: BTreeMap<(TrafficClass, Direction), Total> = BTreeMap::new();
         let mut links: BTreeMap<(LinkId, Direction), Total> = BTreeMap::new();
         for ((Aggregate { device, class }, direction, link), mut moved) in aggregates {
-            moved.iter_mut().for_each(|(at, _)| *at -= early);
+            moved.iter_mut().for_each(|moved| moved.at -= early);
             let moved = summed(moved);
             devices.entry((device, direction)).or_default().add(&moved);
             classes.entry((class, direction)).or_default().add(&moved);
@@ -176,12 +190,13 @@ impl OwnHistory {
         let mut somebody = vec![false; seconds];
         for ((link, direction), total) in links {
             let moved = total.into_moved();
-            moved.iter().for_each(|&(at, _)| somebody[at as usize] = true);
+            moved.iter().for_each(|moved| somebody[moved.at as usize] = true);
             // Most networks have one.
             let nth = if link == LinkId(0) { String::new() } else { format!("-{}", link.0) };
             tracks.push(Track { name: format!("link{nth}/{direction}"), kind: Kind::Link, moved });
         }
-        OwnHistory { begins, watched: without_short_gaps(somebody), tracks, is_cut: false }
+        let watched = without_short_gaps(somebody);
+        OwnHistory { begins, watched, tracks, is_cut: false, local_time: LocalTime::default() }
     }
 
     /// Whether there was more than was wanted.
@@ -211,19 +226,31 @@ impl OwnHistory {
 
     /// What `track` did in the seconds `range`, as if nothing had been before: unknown until it first moves.
     pub fn seconds(&self, track: &Track, range: Range<usize>) -> Vec<Option<Usage>> {
-        let first = track.moved.partition_point(|&(at, _)| (at as usize) < range.start);
+        self.each(track, range).map(|(usage, _)| usage).collect()
+    }
+
+    /// The same with what else is known of it, as one of the kin `family`.
+    pub fn lesson(&self, track: &Track, range: Range<usize>, family: u32) -> Lesson {
+        let at = Timestamp::from_unix_secs(self.begins + range.start as u64);
+        let day = self.local_time.hour_of_week(at) as u32 / 24;
+        let (seconds, beside) = self.each(track, range).unzip();
+        let begins = Some(day * 86_400 + self.local_time.second_of_day(at));
+        Lesson { kind: track.kind, family, seconds, begins, beside }
+    }
+
+    fn each(&self, track: &Track, range: Range<usize>) -> impl Iterator<Item = (Option<Usage>, Beside)> {
+        let first = track.moved.partition_point(|moved| (moved.at as usize) < range.start);
         let mut moved = track.moved[first..].iter().peekable();
         let mut quiet_for = FORGOTTEN_S;
-        range
-            .map(|second| {
-                if let Some(&(_, rate)) = moved.next_if(|&&(at, _)| at as usize == second) {
-                    quiet_for = 0;
-                    return Some(unpacked(rate));
-                }
-                quiet_for += 1;
-                (quiet_for < FORGOTTEN_S && self.watched[second]).then_some(Usage::Free(BitRate::ZERO))
-            })
-            .collect()
+        range.map(move |second| {
+            if let Some(moved) = moved.next_if(|moved| moved.at as usize == second) {
+                quiet_for = 0;
+                return (Some(unpacked(moved.rate)), moved.beside);
+            }
+            quiet_for += 1;
+            let is_known = quiet_for < FORGOTTEN_S && self.watched[second];
+            (is_known.then_some(Usage::Free(BitRate::ZERO)), Beside::default())
+        })
     }
 }
 
@@ -240,8 +267,8 @@ impl Track {
 
     /// How much it moved in `range`, in bits.
     pub fn volume(&self, range: Range<usize>) -> f64 {
-        let within = self.moved.iter().filter(|(at, _)| range.contains(&(*at as usize)));
-        within.map(|(_, rate)| f64::from(rate.abs())).sum()
+        let within = self.moved.iter().filter(|moved| range.contains(&(moved.at as usize)));
+        within.map(|moved| f64::from(moved.rate.abs())).sum()
     }
 }
 
@@ -267,7 +294,7 @@ struct Total {
 impl Total {
     /// Of totals, what they move is foreseen, as the engine does it.
     fn add(&mut self, moved: &[Moved]) {
-        self.moved.extend(moved.iter().map(|&(at, rate)| (at, rate.abs())));
+        self.moved.extend(moved.iter().map(|moved| Moved { rate: moved.rate.abs(), ..*moved }));
         if self.moved.len() > 2 * self.summed {
             self.moved = summed(std::mem::take(&mut self.moved));
             self.summed = self.moved.len();
@@ -282,19 +309,35 @@ impl Total {
 /// The same in order, one entry a second.
 fn summed(mut moved: Vec<Moved>) -> Vec<Moved> {
     // In place: these lists are most of what a training takes.
-    moved.sort_unstable_by_key(|&(at, _)| at);
+    moved.sort_unstable_by_key(|moved| moved.at);
     moved.dedup_by(|later, kept| {
-        let same = later.0 == kept.0;
+        let same = later.at == kept.at;
         if same {
             // Held back where one of them was.
-            let is_held_back = later.1.is_sign_negative() || kept.1.is_sign_negative();
-            let sum = later.1.abs() + kept.1.abs();
-            kept.1 = if is_held_back { -sum } else { sum };
+            let is_held_back = later.rate.is_sign_negative() || kept.rate.is_sign_negative();
+            let (sum, packets) = (later.rate.abs() + kept.rate.abs(), packets(later) + packets(kept));
+            let rate = BitRate::from_bps(sum as u64);
+            let flows = u32::from(later.beside.flows) + u32::from(kept.beside.flows);
+            kept.rate = if is_held_back { -sum } else { sum };
+            kept.beside = beside(rate, packets as u64, flows);
         }
         same
     });
     moved.shrink_to_fit();
     moved
+}
+
+/// What is known of a second beside its rate.
+fn beside(rate: BitRate, packets: u64, flows: u32) -> Beside {
+    let most = |number: u64| u16::try_from(number).unwrap_or(u16::MAX);
+    let bytes = (rate.as_bps() / 8).checked_div(packets);
+    Beside { flows: most(flows.into()), packet_bytes: bytes.map_or(0, most) }
+}
+
+/// How many packets that was, nearly.
+fn packets(moved: &Moved) -> f32 {
+    let bytes = moved.rate.abs() / 8.0;
+    if moved.beside.packet_bytes > 0 { bytes / f32::from(moved.beside.packet_bytes) } else { 0.0 }
 }
 
 fn packed(usage: Usage) -> f32 {
@@ -444,10 +487,11 @@ pub mod tests {
     fn links_are_series_of_their_own() {
         let (tv, web) = (aggregate(1, TrafficClass::Streaming), aggregate(1, TrafficClass::Web));
         let down = Direction::Download;
+        let moved = |at, rate, flows, packet_bytes| Moved { at, rate, beside: Beside { flows, packet_bytes } };
         let aggregates = Aggregates::from([
-            ((tv, down, LinkId(0)), vec![(7, 1_000.0), (6, -3_000.0)]),
-            ((tv, down, LinkId(1)), vec![(6, 2_000.0)]),
-            ((web, down, LinkId(1)), vec![(6, 5_000.0), (8, 4_000.0)]),
+            ((tv, down, LinkId(0)), vec![moved(7, 1_000.0, 1, 0), moved(6, -3_000.0, 2, 75)]),
+            ((tv, down, LinkId(1)), vec![moved(6, 2_000.0, 3, 0)]),
+            ((web, down, LinkId(1)), vec![moved(6, 5_000.0, 4, 125), moved(8, 4_000.0, 5, 0)]),
         ]);
         let history = OwnHistory::of(106, 3, 6, aggregates);
         let mac = "02:00:00:00:00:01";
@@ -456,5 +500,12 @@ pub mod tests {
         assert_eq!(said(&history, "link/download", 0..3), "3 1 0");
         assert_eq!(said(&history, "link-1/download", 0..3), "7 0 4");
         assert_eq!(history.tracks().len(), 7);
+        // 1,250 bytes in the five packets of 75 and of 125 bytes that are known of, and flows of all.
+        let device = history.tracks().iter().find(|track| track.name == format!("{mac}/download")).unwrap();
+        let lesson = history.lesson(device, 0..3, 3);
+        assert_eq!(lesson.seconds, history.seconds(device, 0..3));
+        assert_eq!(lesson.beside.iter().map(|beside| beside.flows).collect::<Vec<_>>(), [9, 1, 5]);
+        assert_eq!(lesson.beside[0].packet_bytes, 1_250 / 10);
+        assert_eq!(lesson.begins, Some(3 * 86_400 + 106), "1970 began on a Thursday");
     }
 }

@@ -29,9 +29,9 @@ pub struct Training {
     pub threads: NonZero<usize>,
 }
 
-/// What a second of an aggregate may take of the memory: at most 40 bytes where the history is put together (eight of the
+/// What a second of an aggregate may take of the memory: at most 60 bytes where the history is put together (twelve of the
 /// aggregate, as many each of its device and its class, and what lists keep free to grow); the rest is for lessons.
-const BYTES_A_SECOND: u64 = 100;
+const BYTES_A_SECOND: u64 = 140;
 
 /// So much memory where nothing bounds it: `[forecast] train_memory`, as it comes.
 const USUAL_MEMORY: ByteCount = ByteCount(1_000_000_000);
@@ -248,8 +248,7 @@ fn lessons(history: &OwnHistory, range: Range<usize>, most: usize) -> (Vec<Lesso
             sum += piece.len();
             // Kin are series of a sort: aggregates, devices, classes, the link.
             let family = ["aggregate", "device", "class", "link"].iter().position(|sort| *sort == track.sort());
-            let seconds = history.seconds(track, piece);
-            lessons.push(Lesson { kind: track.kind, family: family.unwrap_or_default() as u32, seconds });
+            lessons.push(history.lesson(track, piece, family.unwrap_or_default() as u32));
             true
         });
     }
@@ -311,15 +310,16 @@ fn judge(
     let mut measures = BTreeMap::new();
     for &nth in who {
         let track = &history.tracks()[nth];
-        let seconds = history.seconds(track, range.clone());
+        let lesson = history.lesson(track, range.clone(), 0);
+        let seconds = &lesson.seconds;
         let mut foreseen = Vec::new();
-        backtest.run(track.kind, &seconds, FIRST_ORIGIN, ORIGIN_EVERY, &[], &mut |_, one| {
-            if own_history::is_known_after(&seconds, one.known) {
+        backtest.run(&lesson, FIRST_ORIGIN, ORIGIN_EVERY, &[], &mut |_, one| {
+            if own_history::is_known_after(seconds, one.known) {
                 foreseen.push(one);
             }
         });
         let mut tally = Tally::default();
-        tally.add(track.sort(), &own_history::bytes(&seconds), &foreseen);
+        tally.add(track.sort(), &own_history::bytes(seconds), &foreseen);
         measures.extend(tally.measures(Horizon::Mean15s).map(|of| (nth, of)));
         bar.inc(1);
     }

@@ -27,7 +27,7 @@ fn lesson(series: u64, hour: u64) -> Lesson {
         let rate = if second % every < last { kbps * part / 100 } else { part / 20 };
         Some(Usage::Free(BitRate::from_kbps(rate)))
     });
-    Lesson { kind: Kind::Aggregate(class), family: 0, seconds: seconds.collect() }
+    Lesson::new(Kind::Aggregate(class), 0, seconds.collect())
 }
 
 fn main() -> std::io::Result<()> {

@@ -1,10 +1,10 @@
 //! What would have been foreseen of recorded series, strictly causal: at second `t` nothing after `t` is known.
 
 use crate::family::{Family, Member};
-use crate::{Context, Forecaster, Kind, Series, Settings};
+use crate::{Forecaster, Kind, Lesson, Series, Settings};
 use std::sync::Arc;
 use std::time::Duration;
-use vocab::{Aggregate, DeviceId, Direction, Horizon, LinkId, MacAddress, Quantiles, Timestamp, Usage};
+use vocab::{Aggregate, DeviceId, Direction, Horizon, LinkId, MacAddress, Quantiles, Timestamp};
 
 /// What was foreseen of one series at one second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,20 +36,19 @@ impl Backtest {
     /// steps of `every`; and the same of each of `alone`, as it stood in shadow.
     pub fn run(
         &mut self,
-        kind: Kind,
-        seconds: &[Option<Usage>],
+        lesson: &Lesson,
         from: usize,
         every: usize,
         alone: &[Member],
         foreseen: &mut dyn FnMut(Option<Member>, Foreseen),
     ) {
-        let series = series_of(kind);
+        let series = series_of(lesson.kind);
         self.forecaster.forget(series);
         let begins = self.at;
-        for (number, usage) in seconds.iter().enumerate() {
+        for (number, usage) in lesson.seconds.iter().enumerate() {
             let now = begins + Duration::from_secs(number as u64);
             let Some(usage) = *usage else { continue };
-            let said = self.forecaster.observe_aloud(series, usage, Context::default(), now);
+            let said = self.forecaster.observe_aloud(series, usage, lesson.context(number), now);
             if number < from || !(number - from).is_multiple_of(every.max(1)) {
                 continue;
             }
@@ -63,7 +62,7 @@ impl Backtest {
             }
         }
         self.forecaster.take_scores();
-        self.at = begins + Duration::from_secs(seconds.len() as u64 + 3_600);
+        self.at = begins + Duration::from_secs(lesson.seconds.len() as u64 + 3_600);
     }
 }
 

@@ -111,7 +111,8 @@ pub enum WeightsError {
     Count,
 }
 
-/// The weights that ship: what they were trained on and how good they are is in `docs/forecast-model.md`.
+/// The weights that ship: what they were trained on is in `docs/forecast-data.md`, and how good
+/// they are in `docs/benchmarks.md`.
 static SHIPPED: &[u8] = include_bytes!("weights.safetensors");
 
 impl Family {

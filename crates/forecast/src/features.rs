@@ -128,6 +128,9 @@ pub(crate) const BASE: usize = LAGS + COARSE_LAGS + 3;
 /// of a class that was never seen is served, too.
 pub(crate) const KIND: std::ops::Range<usize> = INPUTS - EXTRAS - KINDS..INPUTS - EXTRAS;
 
+/// Where what else is known begins ([`Context`]), which training leaves out now and then, too.
+pub(crate) const CONTEXT: std::ops::Range<usize> = INPUTS - EXTRAS + 1..INPUTS;
+
 /// What is known of a second beyond the rate. What is not known costs nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Context {

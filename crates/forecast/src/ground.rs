@@ -1,7 +1,7 @@
 //! Rows as trees see them: inputs in bins, outcomes relative to the mean of the last 15 s.
 
 use crate::chance::Chance;
-use crate::features::{self, BASE, INPUTS, KIND};
+use crate::features::{self, BASE, INPUTS};
 use crate::grow::Growth;
 use crate::lessons::{Rows, Table};
 use crate::score::pinball;
@@ -62,9 +62,7 @@ impl Ground {
         for at in 0..count {
             let row = rows.learn.row_at((at as f32 + chance.uniform()) / count as f32);
             let mut inputs = rows.learn.inputs_of(row).to_vec();
-            if chance.uniform() < growth.anonymous {
-                inputs[KIND].fill(0.0);
-            }
+            rows.learn.leave_out(&mut inputs, growth.anonymous, &mut chance);
             learn.put(&rows.learn, row, &inputs, &edges);
         }
         for row in 0..rows.check.came.len() {

@@ -371,7 +371,7 @@ mod tests {
                 BitRate::from_bps((level * f64::from(chance.between(-0.7, 0.7).exp())) as u64 + of)
             };
             let seconds = (0..300).map(|second| Some(Usage::Free(rate(second)))).collect();
-            Lesson { kind: Kind::Aggregate(TrafficClass::Streaming), family: 0, seconds }
+            Lesson::new(Kind::Aggregate(TrafficClass::Streaming), 0, seconds)
         };
         let lessons: Vec<Lesson> = (0..lessons).map(&mut lesson).collect();
         Rows::draw(&lessons, &Sampling { copies: 1, stride: 1, ..Sampling::default() })
@@ -425,7 +425,7 @@ mod tests {
                     _ => Usage::Backlogged(BitRate::from_bps(80_000)),
                 };
                 let seconds = (0..300).map(|second| Some(usage(second))).collect();
-                Lesson { kind: Kind::Link, family: 0, seconds }
+                Lesson::new(Kind::Link, 0, seconds)
             })
             .collect();
         let rows = Rows::draw(&lessons, &Sampling { copies: 0, stride: 1, ..Sampling::default() });

@@ -1,8 +1,9 @@
 //! From recorded series to the rows a network learns from.
 
-use crate::features::{self, Context, INPUTS, Recent};
+use crate::features::{self, CONTEXT, Context, INPUTS, KIND, Recent};
 use crate::history::{Arrival, History, Outcome};
 use crate::{Kind, chance::Chance};
+use std::ops::Range;
 use vocab::{BitRate, Horizon, Usage};
 
 /// One recorded series.
@@ -14,6 +15,51 @@ pub struct Lesson {
     pub family: u32,
     /// What it did, second by second; `None` where nobody saw.
     pub seconds: Vec<Option<Usage>>,
+    /// In which second of the local week it began, counted from midnight to Monday; `None` where that is not known.
+    pub begins: Option<u32>,
+    /// What else is known of each second; empty where nothing is.
+    pub beside: Vec<Beside>,
+}
+
+/// What is known of a second beside the rate, as [`Context`] has it, packed: there are many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// Flows that moved something.
+    pub flows: u16,
+    /// The mean size of packets, in bytes; 0 where there were none.
+    pub packet_bytes: u16,
+}
+
+const DAY_S: u64 = 86_400;
+
+impl Lesson {
+    /// A series of which nothing is known but what it did.
+    pub fn new(kind: Kind, family: u32, seconds: Vec<Option<Usage>>) -> Lesson {
+        Lesson { kind, family, seconds, begins: None, beside: Vec::new() }
+    }
+
+    /// What is known of one of its seconds beside the rate.
+    pub(crate) fn context(&self, second: usize) -> Context {
+        let beside = self.beside.get(second);
+        let of_week = self.begins.map(|begins| (u64::from(begins) + second as u64) % (7 * DAY_S));
+        Context {
+            flows: beside.map(|beside| beside.flows.into()),
+            packet_bytes: beside.map(|beside| beside.packet_bytes.into()).filter(|&bytes| bytes > 0),
+            clock: of_week.map(|second| ((second % DAY_S) as u32, second / DAY_S >= 5)),
+            device_type: None,
+        }
+    }
+
+    /// Some of its seconds.
+    pub(crate) fn part(&self, range: Range<usize>) -> Lesson {
+        Lesson {
+            kind: self.kind,
+            family: self.family,
+            begins: self.begins.map(|begins| ((u64::from(begins) + range.start as u64) % (7 * DAY_S)) as u32),
+            beside: self.beside.get(range.clone()).unwrap_or_default().to_vec(),
+            seconds: self.seconds[range].to_vec(),
+        }
+    }
 }
 
 /// How rows are drawn from lessons.
@@ -60,6 +106,8 @@ pub(crate) struct Table {
     pub scale: Vec<f32>,
     /// The sum of the rows' weights up to each, from 0 to 1: rows are drawn by it.
     pub drawn_by: Vec<f32>,
+    /// Of some rows more is known than rates.
+    pub has_context: bool,
 }
 
 /// Weights of rows are evened out by this power: a family of a few short series shall count, but not be learnt by heart.
@@ -139,7 +187,8 @@ fn joined(lesson: &Lesson, other: &Lesson, chance: &mut Chance) -> Lesson {
         (false, 0) => Kind::Device,
         (false, _) => Kind::Link,
     };
-    Lesson { kind, family: lesson.family, seconds: seconds.collect() }
+    // How many flows both have is not known: they may be the same.
+    Lesson { begins: lesson.begins, ..Lesson::new(kind, lesson.family, seconds.collect()) }
 }
 
 impl Table {
@@ -166,14 +215,15 @@ impl Table {
         let longest = Horizon::After60s.seconds();
         for (second, usage) in lesson.seconds.iter().enumerate() {
             let Some(usage) = *usage else { continue };
-            let usage = scaled(usage);
+            let (usage, context) = (scaled(usage), lesson.context(second));
+            self.has_context |= context != Context::default();
             let second = second as u64 + 1;
             match history.report(second, usage) {
-                Arrival::After(elapsed_s) => recent.push(usage, elapsed_s, Context::default()),
+                Arrival::After(elapsed_s) => recent.push(usage, elapsed_s, context),
                 Arrival::Jumped => {
                     waiting.clear();
                     recent = Recent::new();
-                    recent.push(usage, 1, Context::default());
+                    recent.push(usage, 1, context);
                 }
                 Arrival::Late => continue,
             }
@@ -220,6 +270,34 @@ impl Table {
     /// A row by chance, `uniform` from 0 to 1.
     pub fn row_at(&self, uniform: f32) -> usize {
         self.drawn_by.partition_point(|&below| below < uniform).min(self.came.len().saturating_sub(1))
+    }
+
+    /// Leaves out of a row's inputs what is not always known: whose kin it is, and what is known beside rates, each as
+    /// often as `anonymous` says. Of tables that know nothing beside rates no chance is asked for that.
+    pub fn leave_out(&self, inputs: &mut [f32], anonymous: f32, chance: &mut Chance) {
+        if chance.uniform() < anonymous {
+            inputs[KIND].fill(0.0);
+        }
+        if self.has_context && chance.uniform() < anonymous {
+            inputs[CONTEXT].fill(0.0);
+        }
+    }
+
+    /// Of each input the mean and the deviation.
+    pub fn spreads(&self) -> Vec<(f32, f32)> {
+        let (mut sums, mut squares) = (vec![0.0f64; INPUTS], vec![0.0f64; INPUTS]);
+        for row in self.inputs.chunks_exact(INPUTS) {
+            for ((sum, square), &value) in sums.iter_mut().zip(&mut squares).zip(row) {
+                *sum += f64::from(value);
+                *square += f64::from(value) * f64::from(value);
+            }
+        }
+        let count = self.came.len() as f64;
+        let spread = |(sum, square): (f64, f64)| {
+            let mean = sum / count;
+            (mean as f32, (square / count - mean * mean).max(0.0).sqrt() as f32)
+        };
+        sums.into_iter().zip(squares).map(spread).collect()
     }
 
     /// The inputs of a row.

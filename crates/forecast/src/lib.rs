@@ -50,7 +50,7 @@ pub use forecaster::{Forecaster, Settings};
 pub use grow::{Grown, Growth};
 pub use habit::{Habit, HabitScore};
 pub use judged::{FIRST_ORIGIN, Measures, ORIGIN_EVERY, Tally, in_bytes};
-pub use lessons::{Lesson, Sampling};
+pub use lessons::{Beside, Lesson, Sampling};
 pub use mix::Standing;
 pub use models::{Autoregression, Ewma, Last, Model, Seasonal};
 pub use network::{Malformed, Network};

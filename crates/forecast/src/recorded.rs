@@ -127,7 +127,7 @@ impl Recorded {
         for recorded in all {
             let count = families.len() as u32;
             let family = *families.entry(&recorded.family).or_insert(count);
-            lessons.push(Lesson { kind: recorded.kind, family, seconds: recorded.seconds() });
+            lessons.push(Lesson::new(recorded.kind, family, recorded.seconds()));
         }
         lessons
     }

@@ -197,7 +197,7 @@ mod tests {
             (0..400).map(|second| Some(Usage::Free(rate(second)))).collect()
         };
         let kind = Kind::Aggregate(TrafficClass::Streaming);
-        (0..4).map(|of| Lesson { kind, family: 0, seconds: seconds(of) }).collect()
+        (0..4).map(|of| Lesson::new(kind, 0, seconds(of))).collect()
     }
 
     fn learn(steps: usize, from: Option<Family>, order: impl Fn(usize) -> usize) -> Family {

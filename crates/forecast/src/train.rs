@@ -6,7 +6,7 @@
 //! were kept apart are no longer foreseen better.
 
 use crate::chance::Chance;
-use crate::features::{self, BASE, INPUTS, KIND};
+use crate::features::{self, BASE, INPUTS};
 use crate::lessons::{Rows, Table};
 use crate::network::{Layer, MOST_WIDE, Network, OUTPUTS, gate, gate_slope, step_up, step_up_slope};
 use crate::score::pinball;
@@ -81,7 +81,7 @@ pub fn train(
     }
     let mut chance = Chance::new(course.seed);
     let pupil = match from {
-        Some(network) => Pupil::from(network),
+        Some(network) => Pupil::from(network, &rows.learn),
         None => Pupil::new(&rows.learn, course, &mut chance),
     };
     go_through(Studies { pupil, rows, course, chance }, course.steps, report)
@@ -239,6 +239,11 @@ impl Learnt {
     }
 }
 
+/// What an input is multiplied by.
+fn scale(deviation: f32) -> f32 {
+    1.0 / deviation.max(0.05)
+}
+
 /// A network that learns.
 struct Pupil {
     shifts: Array1<f32>,
@@ -248,18 +253,7 @@ struct Pupil {
 
 impl Pupil {
     fn new(table: &Table, course: &Course, chance: &mut Chance) -> Pupil {
-        let (mut sums, mut squares) = (vec![0.0f64; INPUTS], vec![0.0f64; INPUTS]);
-        for row in table.inputs.chunks_exact(INPUTS) {
-            for ((sum, square), &value) in sums.iter_mut().zip(&mut squares).zip(row) {
-                *sum += f64::from(value);
-                *square += f64::from(value) * f64::from(value);
-            }
-        }
-        let count = table.came.len() as f64;
-        let deviation = |input: usize| {
-            let mean = sums[input] / count;
-            (squares[input] / count - mean * mean).max(0.0).sqrt()
-        };
+        let spreads = table.spreads();
         let wide = course.width.clamp(1, MOST_WIDE);
         let shape = [INPUTS, wide, wide, OUTPUTS];
         let last = shape.len() - 2;
@@ -269,20 +263,29 @@ impl Pupil {
                 let weights = Array2::from_shape_fn((shape[at], shape[at + 1]), |(input, _)| {
                     let weight = chance.normal() * spread;
                     // What never varied was not learnt from, so it shall have no say.
-                    if at == 0 && deviation(input) == 0.0 { 0.0 } else { weight }
+                    if at == 0 && spreads[input].1 == 0.0 { 0.0 } else { weight }
                 });
                 (Learnt::new(weights), Learnt::new(Array2::zeros((1, shape[at + 1]))))
             })
             .collect();
         Pupil {
-            shifts: (0..INPUTS).map(|input| (sums[input] / count) as f32).collect(),
-            scales: (0..INPUTS).map(|input| 1.0 / (deviation(input) as f32).max(0.05)).collect(),
+            shifts: spreads.iter().map(|(mean, _)| *mean).collect(),
+            scales: spreads.iter().map(|&(_, deviation)| scale(deviation)).collect(),
             layers,
         }
     }
 
-    /// Goes on where a network stopped.
-    fn from(network: &Network) -> Pupil {
+    /// Goes on where a network stopped. An input that had no say because it never varied is shifted and scaled as it
+    /// varies now: it is heard no more than others.
+    fn from(network: &Network, table: &Table) -> Pupil {
+        let (mut shifts, mut scales) = (Array1::from(network.shifts.clone()), Array1::from(network.scales.clone()));
+        let outputs = network.layers[0].biases.len();
+        let rows = network.layers[0].weights.chunks_exact(outputs);
+        for (input, (row, (mean, deviation))) in rows.zip(table.spreads()).enumerate() {
+            if row.iter().all(|&weight| weight == 0.0) {
+                (shifts[input], scales[input]) = (mean, scale(deviation));
+            }
+        }
         let mut wide = INPUTS;
         let layers = network.layers.iter().map(|layer| {
             let outputs = layer.biases.len();
@@ -292,11 +295,7 @@ impl Pupil {
             wide = outputs;
             (Learnt::new(weights), Learnt::new(biases))
         });
-        Pupil {
-            layers: layers.collect(),
-            shifts: network.shifts.iter().copied().collect(),
-            scales: network.scales.iter().copied().collect(),
-        }
+        Pupil { layers: layers.collect(), shifts, scales }
     }
 
     /// One step on a batch drawn by chance; its mean loss.
@@ -306,8 +305,8 @@ impl Pupil {
         let mut inputs = Array2::zeros((batch, INPUTS));
         for (mut to, &row) in inputs.rows_mut().into_iter().zip(&picked) {
             to.assign(&ndarray::aview1(table.inputs_of(row)));
-            if chance.uniform() < course.anonymous {
-                to.slice_mut(ndarray::s![KIND]).fill(0.0);
+            if let Some(inputs) = to.as_slice_mut() {
+                table.leave_out(inputs, course.anonymous, chance);
             }
         }
         inputs -= &self.shifts;

@@ -2,7 +2,7 @@
 //! traced back to the beginning (backpropagation through time). Loss, steps and averages are those of networks.
 
 use crate::chance::Chance;
-use crate::features::{BASE, INPUTS, KIND};
+use crate::features::{BASE, INPUTS};
 use crate::lessons::{CHECKED, Lesson, Sampling, Table};
 use crate::network::OUTPUTS;
 use crate::recurrent::{GATES, Part, Recurrent, UNITS, part};
@@ -64,8 +64,7 @@ impl Passages {
                 let spare = lesson.seconds.len().saturating_sub(piece);
                 let from = chance.below(spare as u64 + 1) as usize;
                 let to = lesson.seconds.len().min(from + piece);
-                let of = Lesson { seconds: lesson.seconds[from..to].to_vec(), ..*lesson };
-                passages.table.add(&of, scale, 1, 1.0);
+                passages.table.add(&lesson.part(from..to), scale, 1, 1.0);
                 let rows = begins..passages.table.came.len();
                 if rows.len() < PASSAGE {
                     continue;
@@ -224,19 +223,19 @@ impl Pupil {
         }
     }
 
-    /// Goes through the passages that begin at these rows; of some, chosen by chance, the kind is left out.
+    /// Goes through the passages that begin at these rows; of some, chosen by chance, what is not
+    /// always known is left out.
     fn go(&self, table: &Table, begin: &[usize], anonymous: Option<(f32, &mut Chance)>) -> Gone {
         let batch = begin.len();
         let mut inputs = Array2::zeros((PASSAGE * batch, INPUTS));
-        let mut nameless = vec![false; batch];
+        // What is left out of one second of a passage is left out of all.
+        let mut kept = vec![[1.0f32; INPUTS]; batch];
         if let Some((share, chance)) = anonymous {
-            nameless.iter_mut().for_each(|nameless| *nameless = chance.uniform() < share);
+            kept.iter_mut().for_each(|kept| table.leave_out(kept, share, chance));
         }
         for (at, mut to) in inputs.rows_mut().into_iter().enumerate() {
             to.assign(&ndarray::aview1(table.inputs_of(begin[at % batch] + at / batch)));
-            if nameless[at % batch] {
-                to.slice_mut(s![KIND]).fill(0.0);
-            }
+            to *= &ndarray::aview1(&kept[at % batch]);
         }
         inputs -= &self.shifts;
         inputs *= &self.scales;
@@ -383,12 +382,10 @@ mod tests {
     use vocab::{BitRate, TrafficClass, Usage};
 
     fn passages() -> Passages {
-        let lesson = |every: u64| Lesson {
-            kind: Kind::Aggregate(TrafficClass::Streaming),
-            family: 0,
-            seconds: (0..400)
-                .map(|second| Some(Usage::Free(BitRate::from_kbps(if second % every < 5 { 4_000 } else { 100 }))))
-                .collect(),
+        let lesson = |every: u64| {
+            let rate = |second| BitRate::from_kbps(if second % every < 5 { 4_000 } else { 100 });
+            let seconds = (0..400).map(|second| Some(Usage::Free(rate(second)))).collect();
+            Lesson::new(Kind::Aggregate(TrafficClass::Streaming), 0, seconds)
         };
         Passages::draw(&(20..24).map(lesson).collect::<Vec<_>>(), &Sampling::default())
     }

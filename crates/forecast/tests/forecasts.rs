@@ -1,8 +1,8 @@
 //! What a forecaster promises, whatever it is fed.
 
 use forecast::{
-    Context, Course, Curriculum, Ewma, Family, Forecaster, Kind, Last, Lesson, Member, Model, School, Seasonal, Series,
-    Settings, Standing,
+    Beside, Context, Course, Curriculum, Ewma, Family, Forecaster, Kind, Last, Lesson, Member, Model, School, Seasonal,
+    Series, Settings, Standing,
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngAlgorithm;
@@ -229,15 +229,48 @@ fn many_at_once_are_foreseen_as_one_by_one() {
 fn what_weights_never_learnt_from_has_no_say() {
     // What ships has learnt from series of which nothing but the rate is known.
     check_deaf_to_context(Family::shipped());
-    let lesson = |family| Lesson {
-        kind: Kind::Aggregate(TrafficClass::Web),
-        family,
-        seconds: (0..600u64).map(|second| Some(free((second + 50 * u64::from(family)) % 20 * 400_000))).collect(),
+    let lesson = |family| {
+        let rate = |second: u64| free((second + 50 * u64::from(family)) % 20 * 400_000);
+        Lesson::new(Kind::Aggregate(TrafficClass::Web), family, (0..600).map(rate).map(Some).collect())
     };
     let course = Course { width: 8, steps: 200, batch: 32, ..Course::default() };
     let school = School::open(&[lesson(0), lesson(1)], &Curriculum { course, ..Curriculum::default() }).expect("rows");
     let learn = |part| school.learn(part, &mut |_| std::ops::ControlFlow::Continue(())).expect("there are rows");
     check_deaf_to_context(Family::of(school.parts()[..1].iter().map(learn)));
+}
+
+/// What a network foresees for the next 15 s where flows say what comes: `flows` of them, after a quiet minute.
+fn foreseen_with(family: &std::sync::Arc<Family>, flows: u32) -> u64 {
+    let mut forecaster = Forecaster::with_family(Settings::default(), family.clone());
+    let mut said = None;
+    for second in 0..60 {
+        let context = Context { flows: Some(if second == 59 { flows } else { 0 }), ..Context::default() };
+        let aloud = forecaster.observe_aloud(series(1), free(50_000), context, after(second));
+        said = aloud[Member::Network(0).index()];
+    }
+    said.expect("it speaks")[Horizon::Mean15s.index()].at(Quantile::P50).as_bps()
+}
+
+#[test]
+fn what_lessons_tell_beside_rates_is_learnt_from_where_shipped_weights_stopped() {
+    // Flows come at once when something begins; its volume follows in the seconds after.
+    let lesson = |nth: u64| {
+        let is_on = |second: u64| ((second / 40 * 7 + nth * 11) * 7_919 % 1_009).is_multiple_of(2);
+        let rate = |second: u64| if second % 40 >= 20 && is_on(second) { 6_000_000 } else { 50_000 };
+        let flows = |second: u64| if second % 40 == 19 && is_on(second) { 9 } else { 0 };
+        let beside = (0..900).map(|second| Beside { flows: flows(second), packet_bytes: 0 }).collect();
+        let seconds = (0..900).map(|second| Some(free(rate(second)))).collect();
+        Lesson { beside, ..Lesson::new(Kind::Aggregate(TrafficClass::Web), 0, seconds) }
+    };
+    let shipped = std::sync::Arc::new(Family::shipped());
+    assert_eq!(foreseen_with(&shipped, 9), foreseen_with(&shipped, 0));
+    let course = Course { steps: 1_500, batch: 64, step_width: 4e-3, ..Curriculum::of_own(1).course };
+    let curriculum = Curriculum { course, networks: 1, ..Curriculum::of_own(1) };
+    let school = School::open(&(0..12).map(lesson).collect::<Vec<_>>(), &curriculum).expect("there are rows");
+    let learnt = school.learn(&school.parts()[0], &mut |_| std::ops::ControlFlow::Continue(()));
+    let own = std::sync::Arc::new(Family::of(learnt));
+    let (told, untold) = (foreseen_with(&own, 9), foreseen_with(&own, 0));
+    assert!(told > 2 * untold, "{told} {untold}");
 }
 
 /// What is lost at P90 of the mean of the next 15 s in its first minute by one that begins after `elders` have lived,

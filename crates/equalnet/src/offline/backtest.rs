@@ -7,8 +7,8 @@ use anyhow::{Context, Result, bail};
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use forecast::{
-    Backtest, Course, Curriculum, FIRST_ORIGIN, Family, Foreseen, Growth, Kind, Member, ORIGIN_EVERY, Recorded, School,
-    Tally, Unrolling, in_bytes,
+    Backtest, Course, Curriculum, FIRST_ORIGIN, Family, Foreseen, Growth, Lesson, Member, ORIGIN_EVERY, Recorded,
+    School, Tally, Unrolling, in_bytes,
 };
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use vocab::{Horizon, Usage};
+use vocab::Horizon;
 
 /// What the user asked for.
 #[derive(clap::Args)]
@@ -104,9 +104,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut seconds = 0;
     for nth in 0..material.len() {
         let series = material.series(nth);
-        seconds += series.seconds.iter().flatten().count();
+        seconds += series.lesson.seconds.iter().flatten().count();
         let mut foreseen: BTreeMap<Option<Member>, Vec<Foreseen>> = BTreeMap::new();
-        backtest.run(series.kind, &series.seconds, FIRST_ORIGIN, ORIGIN_EVERY, &alone, &mut |member, one| {
+        backtest.run(&series.lesson, FIRST_ORIGIN, ORIGIN_EVERY, &alone, &mut |member, one| {
             if series.is_judged(one.known) {
                 foreseen.entry(member).or_default().push(one);
             }
@@ -141,9 +141,8 @@ enum Material {
 struct Series<'a> {
     family: &'a str,
     name: &'a str,
-    kind: Kind,
     first: u64,
-    seconds: Vec<Option<Usage>>,
+    lesson: Lesson,
     bytes: Vec<f64>,
     /// Up to how many known seconds what came is known for all horizons; `None` to ask second by second.
     judged_until: Option<usize>,
@@ -178,23 +177,21 @@ impl Material {
                 Series {
                     family,
                     name,
-                    kind: *kind,
                     first: *first,
-                    seconds: all[nth].seconds(),
+                    lesson: Lesson::new(*kind, 0, all[nth].seconds()),
                     bytes: bytes.iter().map(|bytes| bytes.unwrap_or_default()).collect(),
                     judged_until: Some(bytes.len().saturating_sub(LONGEST)),
                 }
             }
             Material::Own(history) => {
                 let track = &history.tracks()[nth];
-                let seconds = history.seconds(track, 0..history.span());
+                let lesson = history.lesson(track, 0..history.span(), 0);
                 Series {
                     family: track.sort(),
                     name: &track.name,
-                    kind: track.kind,
                     first: history.begins(),
-                    bytes: own_history::bytes(&seconds),
-                    seconds,
+                    bytes: own_history::bytes(&lesson.seconds),
+                    lesson,
                     judged_until: None,
                 }
             }
@@ -207,7 +204,7 @@ impl Series<'_> {
     fn is_judged(&self, known: usize) -> bool {
         match self.judged_until {
             Some(until) => known <= until,
-            None => own_history::is_known_after(&self.seconds, known),
+            None => own_history::is_known_after(&self.lesson.seconds, known),
         }
     }
 }
