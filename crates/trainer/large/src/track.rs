@@ -148,7 +148,7 @@ mod tests {
     fn track(kbytes: &[Option<u64>]) -> Track {
         let seconds = kbytes.iter().map(|one| one.map(|kbytes| Usage::Free(BitRate::from_bps(kbytes * 8_000))));
         let kind = Kind::Aggregate(TrafficClass::Web);
-        Track::new(&Lesson { kind, family: 0, seconds: seconds.collect() }).expect("something was seen")
+        Track::new(&Lesson::new(kind, 0, seconds.collect())).expect("something was seen")
     }
 
     #[test]
