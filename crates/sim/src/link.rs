@@ -115,37 +115,18 @@ fn leaf(aggregate: Aggregate, offered: BitRate, division: Option<&Division>) -> 
         device.aggregates.iter().find(|allocation| allocation.class == aggregate.class)
     });
     let offered = offered.as_bps();
+    let owed_nothing =
+        |tier| Leaf { aggregate, offered, served: 0, floor: 0, guaranteed: 0, ceiling: u64::MAX, tier, turns: 1 };
     match (division, allocation) {
-        (None, _) => Leaf {
-            aggregate,
-            offered,
-            served: 0,
-            floor: 0,
-            guaranteed: 0,
-            ceiling: u64::MAX,
-            tier: Tier::PROTECTED,
-            turns: 1,
-        },
+        (None, _) => owed_nothing(Tier::PROTECTED),
         // A packet without a leaf of its own waits in the link's default leaf, the last of all.
-        (Some(_), None) => Leaf {
-            aggregate,
-            offered,
-            served: 0,
-            floor: 0,
-            guaranteed: 0,
-            ceiling: u64::MAX,
-            tier: Tier::LAST,
-            turns: 1,
-        },
+        (Some(_), None) => owed_nothing(Tier::LAST),
         (Some(_), Some(allocation)) => Leaf {
-            aggregate,
-            offered,
-            served: 0,
             floor: allocation.floor.as_bps(),
             guaranteed: allocation.guaranteed.as_bps(),
             ceiling: allocation.ceiling.as_bps(),
-            tier: allocation.tier,
             turns: allocation.rate.saturating_sub(allocation.floor).as_kbps().max(1),
+            ..owed_nothing(allocation.tier)
         },
     }
 }
