@@ -38,7 +38,7 @@ pub fn run(
     (scenarios, peer): (&[String], &str),
     mut hear: impl FnMut(Said) -> Result<()>,
 ) -> Result<()> {
-    let order = format!("lab_scenario={} lab_peer={peer}", scenarios.join(","));
+    let order = format!("lab_scenario={} lab_peer={peer} {}", scenarios.join(","), absent(peer));
     let mut machine = Machine::boot(kernel, image, &order)?;
     let stdout = BufReader::new(machine.0.stdout.take().context("a piped child has an output")?);
     let (lines, heard) = channel();
@@ -69,6 +69,14 @@ pub fn run(
         }
     }
     Ok(())
+}
+
+/// What the kernel is told to leave out of itself for `peer`: what is no module cannot stay unloaded.
+fn absent(peer: &str) -> &'static str {
+    match peer {
+        "equalnet-bfifo" => "initcall_blacklist=fq_codel_module_init",
+        _ => "",
+    }
 }
 
 /// What a line of the console says: a second that has passed, or what was found.

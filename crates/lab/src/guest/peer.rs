@@ -61,7 +61,7 @@ impl Peer {
         matches!(self, Peer::Equalnet | Peer::EqualnetFqCodel | Peer::EqualnetBfifo)
     }
 
-    /// The kernel's modules that it does not find.
+    /// The kernel's modules that it does not find. Where fq_codel is built in, who boots the machine has it left out.
     pub(super) const fn goes_without(self) -> &'static [&'static str] {
         match self {
             Peer::EqualnetFqCodel => &["sch_cake"],

@@ -83,8 +83,14 @@ fn invert(trial: &Trial, name: &str, prepare: impl FnOnce(&Scene) -> Result<()>)
     }
     scene.listen(WARM_UP);
     let from = now_ms();
-    scene.listen(15.2);
+    // What waits before the gateway waits there in the order in which it came, whatever the gateway would have.
+    let mut waiting = 0;
+    for _ in 0..15 {
+        scene.listen(1.01);
+        waiting = waiting.max(scene.household.modem_backlog()?.download.0);
+    }
     let to = now_ms();
+    outcome.figure("modem_waiting_most_kb", waiting as f64 / 1e3);
     let [first, second] = meters.map(|meter| scene.downloads(&meter, from, to));
     // Within two parts in a hundred of the link, as the kernel's accuracy and the windows' edges have it.
     let slack = 0.02 * DOWNLOAD;
