@@ -314,7 +314,7 @@ impl Engine {
         }
         self.replan = false;
         for id in self.links.keys().copied().collect::<Vec<_>>() {
-            self.plan(id, now);
+            self.plan(id, now, closed);
             if closed {
                 self.check_guarantees(id, now);
             }
@@ -478,7 +478,10 @@ impl Engine {
             state.activity.remember(device, now);
             state.renew = true;
         }
-        self.plan_for_newcomers();
+        // While an order is carried out, its end brings the next.
+        if self.links.values().all(|state| state.in_flight.is_none()) {
+            self.plan_for_newcomers();
+        }
     }
 
     fn plan_for_newcomers(&mut self) {
@@ -505,6 +508,8 @@ impl Engine {
     fn plan_failed(&mut self, plan: PlanId, reason: String, now: Timestamp) {
         let Some(state) = self.links.values_mut().find(|state| is(&state.in_flight, plan)) else { return };
         state.in_flight = None;
+        // What it was to mend is still to be mended, whatever else changes.
+        state.renew = true;
         let wait = state.retry.map_or(WINDOW, |retry| (retry.wait * 2).min(LONGEST_RETRY));
         state.retry = Some(Retry { at: now + wait, wait });
         state.shaping = Shaping::Failed { reason: reason.clone() };
@@ -633,7 +638,8 @@ impl Engine {
         }
     }
 
-    fn plan(&mut self, id: LinkId, now: Timestamp) {
+    /// `closed`: whether a window closed just now, by which holding back is counted.
+    fn plan(&mut self, id: LinkId, now: Timestamp, closed: bool) {
         let Some(state) = self.links.get_mut(&id) else { return };
         if self.policy.mode == Mode::Observe || now.since(self.started) < LOOK_FIRST {
             state.suggested = None;
@@ -646,7 +652,9 @@ impl Engine {
         let mut entries = state.reservations.entries(&plan, &state.forecasts);
         state.suggested = Some(Arc::clone(&plan));
         if self.policy.mode == Mode::Control {
-            entries.extend(state.holds.entries(&plan, &state.activity));
+            if closed {
+                entries.extend(state.holds.entries(&plan, &state.activity));
+            }
             let due = state.retry.is_none_or(|retry| now >= retry.at);
             let wanted = state.in_force.as_ref().is_none_or(|in_force| is_worth_applying(in_force, &plan));
             if state.in_flight.is_none() && due && (wanted || state.renew) {

@@ -84,6 +84,13 @@ fn device_claim(
 ) -> DeviceClaim {
     let capacity = situation.link.capacity()[direction];
     let share = policy.share_of(id);
+    // What stands by for who is quiet is shared out among all who are there, or percentages would add up to more
+    // than the link.
+    let sharers = if situation.now.since(device.last_active) < ACTIVE_FOR {
+        active
+    } else {
+        active.max(situation.activity.devices.len())
+    };
     let quiet = Activity::default();
     let aggregates = TrafficClass::ALL
         .into_iter()
@@ -98,7 +105,7 @@ fn device_claim(
         device: id,
         priority: share.priority,
         weight: share.weight,
-        guarantee: resolve_guarantee(share.guarantee[direction], capacity, active),
+        guarantee: resolve_guarantee(share.guarantee[direction], capacity, sharers),
         ceiling: share.ceiling[direction],
         aggregates,
     }

@@ -119,3 +119,19 @@ fn queues_that_somebody_else_changed_are_put_right_at_once_and_told() {
     let told = |output: &&Output| matches!(output, Output::Notify(Alert { kind: AlertKind::QueuesDisturbed { what: told }, .. }) if *told == what);
     assert_eq!(outputs.iter().filter(told).count(), 1);
 }
+
+#[test]
+fn what_could_not_be_put_right_is_tried_again() {
+    let mut engine = running(Mode::Control);
+    let now = WHILE_OPEN + Duration::from_millis(400);
+    engine.handle_input(Input::QueuesDisturbed { link: LinkId(0), what: "`tbf` stands there".to_owned() }, now);
+    engine.handle_timeout(now);
+    let plan = ordered(&mut engine).expect("an order at once");
+    let reason = "shaped by somebody else".to_owned();
+    engine.handle_input(Input::PlanFailed { plan: plan.id, reason }, now);
+    let again = (1..=5).find_map(|second| {
+        engine.handle_timeout(WHILE_OPEN + Duration::from_secs(second) + Duration::from_millis(100));
+        ordered(&mut engine)
+    });
+    assert!(again.is_some(), "though no floor moves");
+}

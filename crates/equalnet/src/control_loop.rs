@@ -262,9 +262,10 @@ fn refused(error: anyhow::Error) -> Refused {
     }
 }
 
-/// Whether the daemon has opened the interfaces of `link`.
+/// Whether the daemon has opened the interfaces of `link`, and counts packets as it says.
 fn is_open(started: &Config, link: &Link) -> bool {
-    started.links.iter().any(|open| open.id == link.id && open.topology == link.topology)
+    let same = |open: &Link| open.id == link.id && open.topology == link.topology && open.framing == link.framing;
+    started.links.iter().any(same)
 }
 
 /// What of a changed configuration is opened or made at the start only.
@@ -322,6 +323,8 @@ mod tests {
             ("mode = \"control\"\n[policy]\nlevels = 10", &[][..]),
             (link, &[]),
             (&elsewhere, &["link"]),
+            // Rates of the modem without what it adds to packets would overfill it.
+            (&format!("{link}framing = \"docsis\""), &["link"]),
             (&format!("{link}quota = \"1 TB\""), &["link.quota"]),
             ("[api]\nlisten = [\"127.0.0.1:1\"]\n[capture]\nsource = \"af_packet\"", &["capture", "api"]),
             ("[forecast]\npredictor_url = \"http://[::1]:1\"", &["forecast"]),

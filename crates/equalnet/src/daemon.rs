@@ -334,19 +334,20 @@ const HABITS_ROWS: u64 = 1_500_000;
 /// Devices, numbers and habits of earlier runs. A history that cannot be read is no reason not to start.
 fn remember(engine: &mut Engine, config: &Config, clock: &Clock) {
     let now = clock.now();
-    let read = || -> Result<[Input; 2], store::StoreError> {
+    let mut read = || -> Result<(), store::StoreError> {
         let reader = store::Reader::open(&history_file(config))?;
         let ids = reader.latest_ids()?;
+        let devices = reader.devices()?;
+        // First, and whatever becomes of the habits: numbers must go on where they were.
+        let remembered = Input::Remembered { devices, last_decision: ids.decision, last_alert: ids.alert };
+        engine.handle_input(remembered, now);
         let length = Duration::from_secs(forecast::Habit::SPAN_S);
         let spans = reader.spans(now - HABITS_OF, now, length, HABITS_ROWS)?;
-        Ok([
-            Input::Remembered { devices: reader.devices()?, last_decision: ids.decision, last_alert: ids.alert },
-            Input::Habits(spans.into_iter().map(|span| (span.begins, span.moved)).collect()),
-        ])
+        engine.handle_input(Input::Habits(spans.into_iter().map(|span| (span.begins, span.moved)).collect()), now);
+        Ok(())
     };
-    match read() {
-        Ok(inputs) => inputs.into_iter().for_each(|input| engine.handle_input(input, now)),
-        Err(error) => tracing::warn!(%error, "what earlier runs knew cannot be read"),
+    if let Err(error) = read() {
+        tracing::warn!(%error, "what earlier runs knew cannot be read");
     }
 }
 

@@ -32,6 +32,9 @@ const FLOWS_SHOWN: usize = 2_000;
 /// A device that only sends is told once in this time: often enough for its addresses, not for every packet.
 const SEEN_EVERY: Duration = Duration::from_secs(10);
 
+/// Who was silent for this long arrives anew: before the engine has forgotten its queues (ten minutes).
+const AWAY: Duration = Duration::from_secs(300);
+
 /// A device that sent nothing for this long gives its slot to another: twice the time after which the engine takes
 /// its queues away.
 const QUIET: Duration = Duration::from_secs(1_200);
@@ -426,7 +429,7 @@ impl Desk<'_> {
         if direction == Direction::Download || known.is_some_and(|told| at.since(told) < SEEN_EVERY) {
             return;
         }
-        if known.is_none() {
+        if known.is_none_or(|told| at.since(told) >= AWAY) {
             self.new_devices.push(device);
         }
         if self.seen.len() < SEEN_KEPT || known.is_some() {

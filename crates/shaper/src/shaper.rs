@@ -53,6 +53,8 @@ pub struct Shaper<S> {
     framing: Framing,
     kernel: Kernel,
     watcher: Watcher,
+    /// Somebody may have changed something since the queues were last compared.
+    unchecked: bool,
     steering: S,
     leaf: LeafKind,
     before: Before,
@@ -151,7 +153,19 @@ impl<S: Steer> Shaper<S> {
         let topology = link.topology.clone();
         let watcher = Watcher::open().map_err(ShaperError::Socket)?;
         let framing = link.framing;
-        Ok(Shaper { settings, link: link.id, topology, framing, kernel, watcher, steering, leaf, before, sides })
+        Ok(Shaper {
+            settings,
+            link: link.id,
+            topology,
+            framing,
+            kernel,
+            watcher,
+            unchecked: false,
+            steering,
+            leaf,
+            before,
+            sides,
+        })
     }
 
     /// The qdisc in the leaves, as the kernel has it.
@@ -421,7 +435,8 @@ impl<S: Steer> Shaper<S> {
     /// The kernel cannot be asked.
     pub fn check(&mut self) -> Result<Option<Disturbance>, ShaperError> {
         let indices = Direction::ALL.map(|direction| self.sides[direction].index);
-        if self.watcher.heard(self.kernel.ports(), indices) == Noticed::Nothing {
+        self.unchecked |= self.watcher.heard(self.kernel.ports(), indices) == Noticed::Something;
+        if !self.unchecked {
             return Ok(None);
         }
         let interfaces = self.kernel.interfaces()?;
@@ -429,8 +444,12 @@ impl<S: Steer> Shaper<S> {
         for direction in Direction::ALL {
             let side = &mut self.sides[direction];
             let Installed::Tree(tree) = &side.installed else { continue };
+            let is_ours = direction == Direction::Download && matches!(self.topology, Topology::Host { .. });
             let what = match interfaces.iter().find(|known| known.name == side.interface.as_str()) {
-                // It takes its queues along; whoever opened us sees to it when it is back.
+                // We made it, and so we make it again.
+                None if is_ours => Some("the interface is gone".to_owned()),
+                Some(known) if is_ours && known.index != side.index => Some("the interface is another".to_owned()),
+                // It takes its queues along; whoever opened us begins anew when it is back.
                 None => continue,
                 Some(known) if known.index != side.index => continue,
                 Some(known) if side.pace.is_some() && known.mtu != side.mtu => {
@@ -449,6 +468,11 @@ impl<S: Steer> Shaper<S> {
                 disturbance.get_or_insert(Disturbance { interface: side.interface.clone(), what });
             }
         }
+        if matches!(self.topology, Topology::Host { .. }) && disturbance.is_some() {
+            let ifb = self.sides.download.interface.clone();
+            self.kernel.make_interface(&ifb, "ifb")?;
+        }
+        self.unchecked = false;
         Ok(disturbance)
     }
 }

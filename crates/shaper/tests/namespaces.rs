@@ -764,7 +764,16 @@ fn one_interface(dir: &Path) {
     assert!(shell("tc qdisc show dev wan").contains("htb e002:"));
     drop(shaper);
     let mut shaper = open_on(topology, dir, false).unwrap();
-    assert_eq!(shaper.apply(&plan(20_000, &[(1, &[(Web, 3, 10_000, 500, 20_000)])])).unwrap().changes, 0);
+    let plan = plan(20_000, &[(1, &[(Web, 3, 10_000, 500, 20_000)])]);
+    assert_eq!(shaper.apply(&plan).unwrap().changes, 0);
+    // Somebody takes the IFB away: it is made again, and its queues.
+    assert_eq!(shaper.check().unwrap(), None);
+    shell("ip link del enifb7");
+    let what = shaper.check().unwrap().expect("it is noticed").what;
+    assert_eq!(what, "the interface is gone");
+    shaper.apply(&plan).unwrap();
+    assert!(shell("tc qdisc show dev enifb7").contains("htb e001:"));
+    assert_eq!(shaper.check().unwrap(), None);
     clear(dir).unwrap();
     let links = shell("ip -o link");
     assert!(!links.contains("enifb7") && !links.contains("enprobe7"), "{links}");

@@ -1,7 +1,7 @@
 //! One direction of a link for one second, as a fluid: what HTB would serve.
 
 use std::collections::BTreeMap;
-use vocab::{Aggregate, BitRate, DeviceAllocation, Division, Tier};
+use vocab::{Aggregate, BitRate, DeviceAllocation, DeviceId, Division, Tier};
 
 /// How much each aggregate is served.
 pub(crate) type Served = BTreeMap<Aggregate, BitRate>;
@@ -31,9 +31,14 @@ pub(crate) fn serve(capacity: BitRate, offered: &BTreeMap<Aggregate, BitRate>, d
     for leaf in &mut leaves {
         leaf.floor = told.as_ref().map_or(0, |told| told.of_leaf(leaf));
     }
+    // What each device may still have of its ceiling.
+    let of_device = |device: &DeviceAllocation| (device.device, device.ceiling.as_bps());
+    let mut rooms: Rooms = division.into_iter().flat_map(|division| division.devices.iter().map(of_device)).collect();
     let mut left = capacity.as_bps();
     for leaf in &mut leaves {
-        leaf.served = leaf.offered.min(leaf.floor).min(left);
+        let room = room(&rooms, leaf);
+        leaf.served = leaf.offered.min(leaf.floor).min(left).min(room);
+        take(&mut rooms, leaf, leaf.served);
         left -= leaf.served;
     }
     // What a leaf leaves of its floor, its device's other leaves borrow first, and what its device is owed beyond.
@@ -42,10 +47,21 @@ pub(crate) fn serve(capacity: BitRate, offered: &BTreeMap<Aggregate, BitRate>, d
             leaves.iter_mut().filter(|leaf| leaf.aggregate.device == device.device).collect();
         let served: u64 = of_device.iter().map(|leaf| leaf.served).sum();
         let room = told.of_device(device).saturating_sub(served).min(left);
-        left -= room - share_out_by_tier(room, &mut of_device);
+        left -= room - share_out_by_tier(room, &mut of_device, &mut rooms);
     }
-    share_out_by_tier(left, &mut leaves.iter_mut().collect::<Vec<_>>());
+    share_out_by_tier(left, &mut leaves.iter_mut().collect::<Vec<_>>(), &mut rooms);
     leaves.into_iter().map(|leaf| (leaf.aggregate, BitRate::from_bps(leaf.served))).collect()
+}
+
+/// What each device may still have of its ceiling, bit/s.
+type Rooms = BTreeMap<DeviceId, u64>;
+
+fn room(rooms: &Rooms, leaf: &Leaf) -> u64 {
+    rooms.get(&leaf.aggregate.device).copied().unwrap_or(u64::MAX)
+}
+
+fn take(rooms: &mut Rooms, leaf: &Leaf, taken: u64) {
+    rooms.entry(leaf.aggregate.device).and_modify(|room| *room -= taken);
 }
 
 /// What the kernel is told of a division: floors that are only foreseen leave room, guarantees stand by.
@@ -132,28 +148,32 @@ fn leaf(aggregate: Aggregate, offered: BitRate, division: Option<&Division>) -> 
 }
 
 /// Serves one tier after another; gives back what is left.
-fn share_out_by_tier(mut left: u64, leaves: &mut [&mut Leaf]) -> u64 {
+fn share_out_by_tier(mut left: u64, leaves: &mut [&mut Leaf], rooms: &mut Rooms) -> u64 {
     for tier in (0..=Tier::LAST.number()).filter_map(Tier::new) {
         let mut of_tier: Vec<&mut Leaf> =
             leaves.iter_mut().filter(|leaf| leaf.tier == tier).map(|leaf| &mut **leaf).collect();
-        left = share_out(left, &mut of_tier);
+        left = share_out(left, &mut of_tier, rooms);
     }
     left
 }
 
 /// Gives turns until nothing is left or nobody wants any; gives back what is left.
-fn share_out(mut left: u64, leaves: &mut [&mut Leaf]) -> u64 {
+fn share_out(mut left: u64, leaves: &mut [&mut Leaf], rooms: &mut Rooms) -> u64 {
+    let hungry = |leaf: &Leaf, rooms: &Rooms| leaf.served < leaf.offered.min(leaf.ceiling) && room(rooms, leaf) > 0;
     loop {
-        let hungry = |leaf: &Leaf| leaf.served < leaf.offered.min(leaf.ceiling);
-        let turns: u128 = leaves.iter().filter(|leaf| hungry(leaf)).map(|leaf| u128::from(leaf.turns)).sum();
+        let turns: u128 = leaves.iter().filter(|leaf| hungry(leaf, rooms)).map(|leaf| u128::from(leaf.turns)).sum();
         if turns == 0 || left == 0 {
             return left;
         }
         let mut given = 0;
-        for leaf in leaves.iter_mut().filter(|leaf| hungry(leaf)) {
+        for leaf in leaves.iter_mut() {
+            if !hungry(leaf, rooms) {
+                continue;
+            }
             let part = (u128::from(left) * u128::from(leaf.turns) / turns) as u64;
-            let part = part.min(leaf.offered.min(leaf.ceiling) - leaf.served);
+            let part = part.min(leaf.offered.min(leaf.ceiling) - leaf.served).min(room(rooms, leaf));
             leaf.served += part;
+            take(rooms, leaf, part);
             given += part;
         }
         left -= given;
@@ -167,7 +187,7 @@ fn share_out(mut left: u64, leaves: &mut [&mut Leaf]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vocab::{DeviceId, MacAddress, TrafficClass};
+    use vocab::{MacAddress, TrafficClass};
 
     #[test]
     fn without_a_plan_all_get_the_same_and_nothing_idles() {

@@ -11,6 +11,9 @@ use vocab::{Aggregate, BitRate, ByteCount, DeviceId, Directed, Direction, Policy
 /// A guarantee is missed below this part of it, in thousandths, as the engine has it.
 const KEPT_PERMILLE: u64 = 950;
 
+/// A device is active for percentages for so many seconds after it wanted something, as the engine has it.
+const ACTIVE_S: u64 = 60;
+
 /// Nothing waits longer: beyond, an application gives up.
 const LONGEST: Duration = Duration::from_secs(4);
 
@@ -138,6 +141,7 @@ pub fn replay(
     let Some(begins) = recording.begins else { return Replayed::default() };
     let at = |seconds: u64| Timestamp::from_unix_secs(begins + seconds);
     let mut closed_loop = ClosedLoop::new(policy.clone(), capacity, forecaster, at(0));
+    let mut last_active: BTreeMap<DeviceId, u64> = BTreeMap::new();
     let (mut devices, mut classes) = (Accounts::<DeviceId>::new(), Accounts::<TrafficClass>::new());
     for number in 0..recording.length().as_secs() {
         let mut offered = recording.offered(begins + number);
@@ -169,7 +173,8 @@ pub fn replay(
                 of_class.seconds += 1;
                 of_class.short_s += u64::from(got < wanted);
             }
-            let active = of_devices.len();
+            last_active.extend(of_devices.keys().map(|device| (*device, number)));
+            let active = last_active.values().filter(|last| number - **last < ACTIVE_S).count();
             for (&device, &(wanted, got)) in &of_devices {
                 let owed = resolve_guarantee(policy.share_of(device).guarantee[direction], capacity[direction], active);
                 let missed = got < wanted && got < owed.mul_ratio(KEPT_PERMILLE, 1_000);
@@ -269,6 +274,24 @@ mod tests {
         // Nobody divides: everybody gets the same, and what is owed is nobody's concern.
         let (same, missed, _) = film_and_download(&policy(Mode::Observe, &[(1, 1, 0), (2, 5, 6)]));
         assert!(same >= 4_990 && missed == 0, "{same} {missed}");
+    }
+
+    #[test]
+    fn a_ceiling_holds_over_all_that_a_device_does() {
+        let mut recording = evening();
+        for second in 0..300 {
+            let start = Timestamp::from_unix_secs(1_750_000_000 + second);
+            let update = Aggregate { device: device(1), class: TrafficClass::Update };
+            recording.add(start, update, Direction::Download, Usage::Backlogged(BitRate::from_mbps(18)));
+        }
+        let mut policy = policy(Mode::Control, &[(1, 1, 0)]);
+        let capped = &mut policy.devices.get_mut(&device(1)).unwrap().share.ceiling;
+        capped.download = BitRate::from_mbps(5);
+        let forecaster = Forecaster::new(forecast::Settings::default());
+        let replayed = replay(&recording, &policy, CAPACITY, forecaster, &mut || ());
+        // Before there is a plan, in the first seconds, nobody holds anything back.
+        let mean = replayed.devices[&device(1)].download.mean.as_kbps();
+        assert!((4_900..5_400).contains(&mean), "{mean}");
     }
 
     #[test]

@@ -60,6 +60,9 @@ pub struct Arguments {
 /// No more seconds of aggregates are replayed: half a gigabyte.
 const MOST: usize = 8_000_000;
 
+/// A file with a frame of another century would be replayed for ever.
+const LONGEST: Duration = Duration::from_secs(31 * 86_400);
+
 /// Rows of devices shown to people.
 const TOP: usize = 20;
 
@@ -89,6 +92,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     };
     if recording.held() == 0 {
         bail!("nothing was recorded in that time");
+    }
+    if recording.length() > LONGEST {
+        let days = recording.length().as_secs() / 86_400;
+        bail!("it goes over {days} days: is a frame's time wrong? 31 days are replayed at most");
     }
     for (&device, of_device) in other.devices.iter().chain(&in_force.devices) {
         if let Some(name) = &of_device.name {
@@ -151,7 +158,8 @@ fn remembered(place: &Place, since: Duration) -> Result<(Recording, BTreeMap<Dev
     reader.seconds(until - since, until, &mut |second| {
         for direction in Direction::ALL {
             let usage = second.usage[direction];
-            if usage != Usage::Free(BitRate::ZERO) && recording.held() < MOST {
+            // One link is replayed: the first.
+            if second.link == LinkId(0) && usage != Usage::Free(BitRate::ZERO) && recording.held() < MOST {
                 recording.add(second.start, second.aggregate, direction, usage);
             }
         }
