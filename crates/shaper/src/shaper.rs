@@ -295,6 +295,7 @@ impl<S: Steer> Shaper<S> {
             }
         }
 
+        built.settle(installed);
         let groups = diff(installed, &built.tree);
         let prio = |tree: &QueueTree, minor: u16| tree.classes.get(&minor).map(|class| class.prio);
         let moves = |minor: &u16| prio(installed, *minor).is_some_and(|old| prio(&built.tree, *minor) != Some(old));

@@ -120,6 +120,27 @@ pub(crate) struct Built {
     pub skipped: Vec<DeviceId>,
     /// Who is meant by each slot.
     pub devices: BTreeMap<Slot, DeviceId>,
+    /// Leaves that want no more than the plan gives them.
+    pub quiet: Vec<u16>,
+}
+
+/// The turn of a quiet leaf stays as it is `installed` unless it is off by more than this factor: it follows the round
+/// of the hungry beside it, which moves with every plan, and for who has nothing waiting any turn will do.
+const QUIET_FACTOR: u32 = 3;
+
+impl Built {
+    /// Leaves alone what is not worth a change.
+    pub(crate) fn settle(&mut self, installed: &QueueTree) {
+        for minor in &self.quiet {
+            if let (Some(new), Some(old)) = (self.tree.classes.get_mut(minor), installed.classes.get(minor))
+                && new.prio == old.prio
+                && old.quantum <= new.quantum.saturating_mul(QUIET_FACTOR)
+                && new.quantum <= old.quantum.saturating_mul(QUIET_FACTOR)
+            {
+                new.quantum = old.quantum;
+            }
+        }
+    }
 }
 
 /// One leaf before its rates are fitted. Rates in bit/s.
@@ -246,7 +267,8 @@ pub(crate) fn queue_tree(
     for claim in &claims {
         leaf(claim.slot.class_minor(claim.class), claim.limit);
     }
-    Some(Built { tree, skipped, devices })
+    let quiet = claims.iter().filter(|claim| !claim.hungry).map(|claim| claim.slot.class_minor(claim.class)).collect();
+    Some(Built { tree, skipped, devices, quiet })
 }
 
 /// From tier to prio: 0 stays 0; with tiers up to 7 in use a tier is its prio, else the tiers in use are
@@ -517,6 +539,29 @@ pub(crate) mod tests {
     fn a_capacity_too_small_for_its_leaves_is_refused() {
         let division = division(0, &[(0, &[(4, 1, 1, 0)])]);
         assert!(queue_tree(&division, STYLE, &BTreeMap::new(), slot).is_none());
+    }
+
+    #[test]
+    fn turns_of_the_quiet_move_only_when_they_are_far_off() {
+        let division = division(20_000, &[(500, &[(0, 0, 100, 100), (4, 3, 10_000, 500)])]);
+        let fresh = || queue_tree(&division, STYLE, &BTreeMap::new(), slot).unwrap();
+        let (quiet, hungry) = (0x11, 0x15);
+        let quantum = fresh().tree.classes[&quiet].quantum;
+        for (installed, settled) in [
+            (quantum / 3 + 1, quantum / 3 + 1),
+            (quantum * 3, quantum * 3),
+            (quantum / 4, quantum),
+            (quantum * 4, quantum),
+        ] {
+            let mut before = fresh().tree;
+            for minor in [quiet, hungry] {
+                before.classes.get_mut(&minor).unwrap().quantum = installed;
+            }
+            let mut built = fresh();
+            built.settle(&before);
+            assert_eq!(built.tree.classes[&quiet].quantum, settled, "{installed}");
+            assert_eq!(built.tree.classes[&hungry], fresh().tree.classes[&hungry], "the hungry have what is planned");
+        }
     }
 
     proptest! {
