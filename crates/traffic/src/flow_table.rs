@@ -811,9 +811,11 @@ impl FlowTable {
         let has_rules = !self.rules.is_empty();
         let first_in_window = before.last_counted.is_none_or(|before| before < window_began);
         let window_ms = u32::try_from(self.limits.window.as_millis()).unwrap_or(u32::MAX);
+        // A burst begins somewhere in its first window: that counts half, or a segment of one second would be two.
+        let begins = before.last_counted.is_none_or(|before| before < window_began - self.limits.window);
         let flow = self.flow_mut(slot);
         if first_in_window {
-            flow.active_ms = flow.active_ms.saturating_add(window_ms);
+            flow.active_ms = flow.active_ms.saturating_add(if begins { window_ms / 2 } else { window_ms });
         }
         // A settled verdict changes by volume alone: looked at once a window, and with each step of volume.
         if flow.doubts || first_in_window && flow.may_outgrow() || before.steps != flow.steps() {

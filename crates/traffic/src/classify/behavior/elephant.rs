@@ -12,7 +12,7 @@ pub struct Moved {
     pub from_initiator: u64,
     /// Since its first packet.
     pub age: Duration,
-    /// Of that, how long it moved anything, in whole windows.
+    /// Of that, how long it moved anything, in whole windows; of the first after a pause, half.
     pub active: Duration,
     /// What it does now, bit/s: over the last [`BULK_AGE`] and at least a step of volume; 0 once that is a minute ago.
     pub pace: u64,
