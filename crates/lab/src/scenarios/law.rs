@@ -54,9 +54,11 @@ fn compete(
     let to = now_ms();
     let windows = |agent: &Agent| stage.story.windows_between(agent.number(), from, to);
     let totals = [windows(&meters[0]), windows(&meters[1])];
-    // Two parts in a hundred, as the kernel's own accuracy allows (FACTS: 99.3 % at 10 Mbit/s).
-    outcome.near("first_download_mbit_s", mbit(mean_rates(&totals[0]).0), expected.0, 0.02);
-    outcome.near("second_download_mbit_s", mbit(mean_rates(&totals[1]).0), expected.1, 0.02);
+    // Two parts in a hundred of the link, as the kernel's own accuracy allows (99.3 % at 10 Mbit/s). Of the link: when
+    // TCP of the first hesitates for a moment, the second has what it leaves, which is more of a smaller part.
+    let within = |part: f64| 0.02 * (expected.0 + expected.1) / part;
+    outcome.near("first_download_mbit_s", mbit(mean_rates(&totals[0]).0), expected.0, within(expected.0));
+    outcome.near("second_download_mbit_s", mbit(mean_rates(&totals[1]).0), expected.1, within(expected.1));
     for (number, guarantee) in [guarantees.0, guarantees.1].into_iter().enumerate() {
         let which = ["first", "second"][number];
         let (kept, lowest) = guarantee_kept(&totals[number], guarantee as f64);
