@@ -165,13 +165,7 @@ impl Stage {
 
     /// Waits until `agent` stands.
     fn wait_for(&mut self, agent: &Agent) -> Result<()> {
-        let number = agent.number();
-        let until = Instant::now() + Duration::from_secs(10);
-        self.story.listen_until(&self.household, until, |story| story.ready.contains(&number));
-        if !self.story.ready.contains(&number) {
-            bail!("{:?} does not stand within 10 s: {}", agent.activity(), self.story.troubles.join("; "));
-        }
-        Ok(())
+        self.story.wait_for(&self.household, agent)
     }
 
     /// Ends `agent`, which sends packets that come back, and writes down how many it sent and how many never

@@ -1,8 +1,9 @@
 //! What a household tells over a stretch of time, gathered: the demo and the scenarios read it.
 
-use crate::agent::{Event, Report, RttSample};
+use crate::agent::{Agent, Event, Report, RttSample};
 use crate::household::{Household, Place};
 use crate::report::TrueFlow;
+use anyhow::{Result, bail};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -39,6 +40,17 @@ pub(crate) struct Moved {
 }
 
 impl Story {
+    /// Waits until `agent` stands, ten seconds at most.
+    pub(crate) fn wait_for(&mut self, household: &Household, agent: &Agent) -> Result<()> {
+        let number = agent.number();
+        let until = Instant::now() + Duration::from_secs(10);
+        self.listen_until(household, until, |story| story.ready.contains(&number));
+        if !self.ready.contains(&number) {
+            bail!("{:?} does not stand within 10 s: {}", agent.activity(), self.troubles.join("; "));
+        }
+        Ok(())
+    }
+
     /// Takes what is told until `until`, or until `is_over` says so after a report.
     pub(crate) fn listen_until(
         &mut self,

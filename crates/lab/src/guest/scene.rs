@@ -11,8 +11,8 @@ use crate::scenarios::Outcome;
 use crate::shell;
 use crate::story::{Story, mean_rates};
 use crate::world::service_named;
-use anyhow::{Context, Result, bail};
-use std::time::{Duration, Instant};
+use anyhow::{Context, Result};
+use std::time::Duration;
 use vocab::{BitRate, Directed, Mode};
 
 /// What every peer is told to divide; the modem behind lets a tenth more through.
@@ -133,13 +133,7 @@ impl Scene {
 
     /// Waits until `agent` stands.
     pub(super) fn wait_for(&mut self, agent: &Agent) -> Result<()> {
-        let number = agent.number();
-        let until = Instant::now() + Duration::from_secs(10);
-        self.story.listen_until(&self.household, until, |story| story.ready.contains(&number));
-        if !self.story.ready.contains(&number) {
-            bail!("{:?} does not stand within 10 s: {}", agent.activity(), self.story.troubles.join("; "));
-        }
-        Ok(())
+        self.story.wait_for(&self.household, agent)
     }
 
     /// Mean rates of `agent` in Mbit/s over what it told between two times.
