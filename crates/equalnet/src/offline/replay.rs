@@ -32,7 +32,7 @@ use vocab::{
     OTHER.toml is a configuration; of it only the policy is heeded, so it may hold nothing else.\n\n\
     Examples:\n  equalnet replay --since 1h --policy other.toml\n  \
     equalnet replay evening.pcapng --policy other.toml --download 20Mbit/s --upload 5Mbit/s\n  \
-    equalnet replay --since 24h --policy other.toml --json | jq .classes\n\nExit code: 0 done, 2 an error."
+    equalnet replay --since 24h --policy other.toml --json | jq '.ways[] | {policy, classes}'\n\nExit code: 0 done, 2 an error."
 )]
 pub struct Arguments {
     /// A capture file instead of this network's history
