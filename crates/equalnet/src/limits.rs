@@ -1,7 +1,7 @@
 //! What a process takes for itself at most, so that it can never harm what it runs beside.
 
-use anyhow::Result;
-use rustix::process::{Resource, Rlimit, Signal, getrlimit, nice, set_parent_process_death_signal, setrlimit};
+use anyhow::{Result, ensure};
+use rustix::process::{Resource, Rlimit, Signal, getppid, getrlimit, nice, set_parent_process_death_signal, setrlimit};
 use std::time::Duration;
 use vocab::ByteCount;
 
@@ -13,9 +13,15 @@ pub fn step_back() {
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
 }
 
-/// Where the one who started this process ends, so does it: nobody is left who would bound it.
-pub fn end_with_parent() {
+/// Where `parent`, who started this process, ends, so does it: nobody is left who would bound it.
+///
+/// # Errors
+/// The parent has ended already: the kernel tells only of an end that comes after it was asked (prctl(2)).
+pub fn end_with_parent(parent: u32) -> Result<()> {
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    let now = getppid().map_or(0, |parent| parent.as_raw_nonzero().get() as u32);
+    ensure!(now == parent, "process {parent}, which started this one, has ended");
+    Ok(())
 }
 
 /// What can be had without taking it from others (proc_pid_meminfo(5), Linux 3.14); nothing where nobody says.

@@ -218,6 +218,20 @@ fn who_learns_is_ended_by_the_kernel_at_its_bounds() {
     }
 }
 
+/// What happens where a daemon is killed before its child has asked to be told of that.
+#[test]
+fn a_child_whose_daemon_has_ended_already_ends() {
+    let folder = folder(LONG_H, 1);
+    let gone = Command::new("true").spawn().unwrap();
+    let mut learning = equalnet();
+    learning.args(["train", "--nightly", &gone.id().to_string(), "--config"]);
+    let Output { status, stderr, .. } = learning.arg(folder.path().join("equalnet.toml")).output().unwrap();
+    let said = String::from_utf8_lossy(&stderr);
+    assert_eq!(status.code(), Some(2), "{said}");
+    assert!(said.contains("has ended"), "{said}");
+    gone.wait_with_output().unwrap();
+}
+
 #[test]
 fn a_killed_daemon_takes_its_child_along() {
     let mut night = Night::begin(LONG_H);

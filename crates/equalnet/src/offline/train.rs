@@ -46,9 +46,9 @@ pub struct Arguments {
     /// Step back behind everything else that runs here
     #[arg(long)]
     idle: bool,
-    /// As the daemon's child: idle, ends with the daemon, and leaves alone what somebody undid
-    #[arg(long, hide = true, conflicts_with_all = ["dry_run", "undo"])]
-    nightly: bool,
+    /// As the child of the daemon with this process id: idle, ends with it, and leaves alone what somebody undid
+    #[arg(long, hide = true, value_name = "PID", conflicts_with_all = ["dry_run", "undo"])]
+    nightly: Option<u32>,
     /// Give up after so much time on the processor, such as 15min
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     cpu_time: Option<Duration>,
@@ -75,8 +75,8 @@ fn parse_memory(text: &str) -> Result<ByteCount, String> {
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     // What root's child does is read a history and write weights.
     privileges::reduce(privileges::Need::Nothing);
-    if arguments.nightly {
-        limits::end_with_parent();
+    if let Some(daemon) = arguments.nightly {
+        limits::end_with_parent(daemon)?;
     }
     let state_dir = arguments.place.state_dir()?;
     if arguments.undo {
@@ -95,7 +95,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    if arguments.idle || arguments.nightly {
+    if arguments.idle || arguments.nightly.is_some() {
         limits::step_back();
     }
     limits::bound(arguments.cpu_time, arguments.memory).context("the limits cannot be set")?;
@@ -116,7 +116,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let card = serde_json::to_value(&report)?;
     let words = serde_json::to_string_pretty(&card)?;
     let puts_in_force = report.is_better
-        && match (arguments.dry_run, arguments.nightly) {
+        && match (arguments.dry_run, arguments.nightly.is_some()) {
             (true, _) => false,
             (false, true) => weights::put_in_force_unless_undone(&state_dir, &own, &words)?,
             (false, false) => weights::put_in_force(&state_dir, &own, &words).map(|()| true)?,
