@@ -1,6 +1,8 @@
 //! The steps from the queue tree that is installed to the one that should be, purely.
 
 use crate::tree::{Class, LeafQdisc, QueueTree};
+use datapath::DEFAULT_MINOR;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,43 +23,73 @@ pub enum Op {
 
 /// The steps that turn `installed` into `desired`: groups in order, inside a group in any order.
 ///
-/// From the leaves up, what shrinks and what goes; then from the root down, what comes and what grows. So no
+/// From the leaves up, what shrinks and what goes; then from the root down, what comes and what grows, the class for who
+/// has none last. So no
 /// step lifts the sum of children's rates above their parent's, whatever the two trees are (as long as
 /// neither does itself), and after a step that failed the groups that follow need not be tried.
 /// What is equal is not touched, and no step loses a packet.
 pub fn diff(installed: &QueueTree, desired: &QueueTree) -> Vec<Vec<Op>> {
-    // A class that moves to another parent, which only tampering can bring about, goes and comes.
-    let stays = |minor: &u16, class: &Class| desired.classes.get(minor).is_some_and(|new| new.parent == class.parent);
-    let mut groups = Vec::new();
-    for depth in [2, 1, 0] {
-        let here = || installed.classes.iter().filter(|(_, class)| depth_of(installed, class) == depth);
-        let shrinks = here().filter_map(|(&minor, old)| {
-            let new = desired.classes.get(&minor).filter(|_| stays(&minor, old))?;
-            (new != old && new.rate <= old.rate).then_some(Op::ChangeClass(minor, *new))
-        });
-        groups.push(shrinks.collect());
-        groups
-            .push(here().filter(|(minor, old)| !stays(minor, old)).map(|(&minor, _)| Op::RemoveClass(minor)).collect());
+    let (mut shrinks, mut goes, mut grows) =
+        ([const { Vec::new() }; 3], [const { Vec::new() }; 3], [const { Vec::new() }; 3]);
+    let mut fresh = BTreeSet::new();
+    for (minor, old, new) in both(&installed.classes, &desired.classes) {
+        match (old, new) {
+            (Some(old), Some(new)) if old == new => {}
+            (Some(old), Some(new)) if old.parent == new.parent => {
+                let change = Op::ChangeClass(minor, *new);
+                if new.rate <= old.rate {
+                    shrinks[depth_of(installed, old)].push(change);
+                } else {
+                    grows[depth_of(desired, new)].push(change);
+                }
+            }
+            // A class that moves to another parent, which only tampering can bring about, goes and comes.
+            _ => {
+                if let Some(old) = old {
+                    goes[depth_of(installed, old)].push(Op::RemoveClass(minor));
+                }
+                if let Some(new) = new {
+                    grows[depth_of(desired, new)].push(Op::AddClass(minor, *new));
+                    fresh.insert(minor);
+                }
+            }
+        }
     }
-    for depth in [0, 1, 2] {
-        let here = desired.classes.iter().filter(|(_, class)| depth_of(desired, class) == depth);
-        let grows = here.filter_map(|(&minor, new)| match installed.classes.get(&minor) {
-            Some(old) if stays(&minor, old) => (new.rate > old.rate).then_some(Op::ChangeClass(minor, *new)),
-            _ => Some(Op::AddClass(minor, *new)),
-        });
-        groups.push(grows.collect());
-    }
-    let kept = |minor: &u16| installed.classes.get(minor).is_some_and(|old| stays(minor, old));
-    let leaves = desired.leaves.iter().filter_map(|(&minor, &new)| {
-        match installed.leaves.get(&minor).filter(|_| kept(&minor)) {
+    let leaves = both(&installed.leaves, &desired.leaves).filter_map(|(minor, old, new)| {
+        let new = *new?;
+        match old.filter(|_| !fresh.contains(&minor) && installed.classes.contains_key(&minor)) {
             Some(&old) if old == new => None,
             Some(old) if old.kind == new.kind => Some(Op::ResizeLeaf(minor, new)),
             _ => Some(Op::SetLeaf(minor, new)),
         }
     });
-    groups.push(leaves.collect());
+    // Without the default class all packets pass HTB by; with it they wait in a queue of the kernel's own, which goes,
+    // with them, when ours comes. So it comes last of all, and its queue with the next order.
+    let (leaves, last): (Vec<Op>, Vec<Op>) =
+        leaves.partition(|op| !matches!(op, Op::SetLeaf(DEFAULT_MINOR, _)) || !fresh.contains(&DEFAULT_MINOR));
+    let default =
+        grows.iter_mut().flat_map(|grows| grows.extract_if(.., |op| matches!(op, Op::AddClass(DEFAULT_MINOR, _))));
+    let default = default.collect();
+    let mut groups: Vec<Vec<Op>> =
+        shrinks.into_iter().zip(goes).rev().flat_map(|(shrinks, goes)| [shrinks, goes]).collect();
+    groups.extend(grows);
+    groups.extend([leaves, default, last]);
     groups.retain(|group: &Vec<Op>| !group.is_empty());
     groups
+}
+
+/// What stands under each key of either, in order.
+fn both<'a, V>(
+    left: &'a BTreeMap<u16, V>,
+    right: &'a BTreeMap<u16, V>,
+) -> impl Iterator<Item = (u16, Option<&'a V>, Option<&'a V>)> {
+    let (mut left, mut right) = (left.iter().peekable(), right.iter().peekable());
+    std::iter::from_fn(move || {
+        let next = [left.peek(), right.peek()].into_iter().flatten().map(|(minor, _)| **minor).min()?;
+        let of_left = left.next_if(|(minor, _)| **minor == next).map(|(_, value)| value);
+        let of_right = right.next_if(|(minor, _)| **minor == next).map(|(_, value)| value);
+        Some((next, of_left, of_right))
+    })
 }
 
 /// How many classes are above this one: 2 at most in a tree of ours, and no more are looked for.
@@ -76,7 +108,6 @@ mod tests {
     use crate::tree::tests::{STYLE, any_division, slot};
     use crate::tree::{Charge, queue_tree};
     use proptest::prelude::*;
-    use std::collections::BTreeMap;
     use vocab::{BitRate, Division};
 
     /// Does what the kernel does.
@@ -132,6 +163,15 @@ mod tests {
                 }
             }
             prop_assert_eq!(tree, desired);
+        }
+
+        #[test]
+        fn who_has_no_class_waits_nowhere_before_all_is_there(division in any_division()) {
+            let Some(desired) = tree(&division) else { return Ok(()) };
+            let (class, leaf) = (desired.classes[&DEFAULT_MINOR], desired.leaves[&DEFAULT_MINOR]);
+            let groups = diff(&QueueTree::default(), &desired);
+            let last = [[Op::AddClass(DEFAULT_MINOR, class)], [Op::SetLeaf(DEFAULT_MINOR, leaf)]];
+            prop_assert_eq!(&groups[groups.len() - 2..], last);
         }
 
         #[test]
