@@ -11,7 +11,7 @@ use anyhow::Result;
 pub struct Arguments {
     #[command(subcommand)]
     what: Option<What>,
-    /// One crate's benches: traffic, allocate, forecast, store, datapath; all without it
+    /// One crate's benches: traffic, allocate, forecast, store, datapath, shaper (as root); all without it
     room: Option<String>,
 }
 
@@ -22,7 +22,7 @@ enum What {
     Classify(classify::Arguments),
 }
 
-const ROOMS: [&str; 4] = ["allocate", "forecast", "store", "datapath"];
+const ROOMS: [&str; 5] = ["allocate", "forecast", "store", "datapath", "shaper"];
 
 /// Runs the benches of the crates that have some.
 pub fn run(arguments: Arguments) -> Result<()> {
