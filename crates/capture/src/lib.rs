@@ -10,6 +10,7 @@ mod filter;
 mod neighbors;
 mod pcap;
 mod source;
+mod surroundings;
 mod sys;
 
 pub use af_packet::{AfPacketSettings, AfPacketSource, Listening, Tap};
@@ -21,5 +22,6 @@ pub use neighbors::{
 };
 pub use pcap::{FileSource, FileWarning, Progress};
 pub use source::*;
+pub use surroundings::{Place, RootQueue, Surroundings, WayOut, surroundings};
 #[cfg(feature = "inject")]
 pub use sys::injector::Injector;

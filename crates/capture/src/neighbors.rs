@@ -99,7 +99,7 @@ pub struct NetworkInterface {
     pub loopback: bool,
 }
 
-fn failed(call: &'static str) -> impl Fn(io::Error) -> CaptureError {
+pub(crate) fn failed(call: &'static str) -> impl Fn(io::Error) -> CaptureError {
     move |source| CaptureError::Call { call, source }
 }
 
@@ -135,7 +135,7 @@ fn messages(datagram: &[u8], sink: &mut impl FnMut(RouteNetlinkMessage)) -> io::
     Ok(false)
 }
 
-fn dump(request: RouteNetlinkMessage, mut sink: impl FnMut(RouteNetlinkMessage)) -> io::Result<()> {
+pub(crate) fn dump(request: RouteNetlinkMessage, mut sink: impl FnMut(RouteNetlinkMessage)) -> io::Result<()> {
     let socket = open()?;
     let mut header = NetlinkHeader::default();
     header.flags = NLM_F_REQUEST | NLM_F_DUMP;
@@ -154,7 +154,7 @@ fn dump(request: RouteNetlinkMessage, mut sink: impl FnMut(RouteNetlinkMessage))
     }
 }
 
-fn mac(bytes: &[u8]) -> Option<MacAddress> {
+pub(crate) fn mac(bytes: &[u8]) -> Option<MacAddress> {
     bytes.try_into().ok().map(MacAddress)
 }
 

@@ -1,5 +1,6 @@
 //! The questions and orders the shaper has for the kernel, in our words.
 
+use crate::abilities::Abilities;
 use crate::diff::Op;
 use crate::error::ShaperError;
 use crate::leaf::LeafKind;
@@ -327,29 +328,38 @@ impl Kernel {
 
     /// The best leaf qdisc this kernel has, found out on `scratch`, an interface made for it and removed.
     pub(crate) fn probe_leaf(&mut self, scratch: &InterfaceName) -> Result<LeafKind, ShaperError> {
+        self.abilities(scratch).map(|abilities| abilities.leaf)
+    }
+
+    /// What this kernel has for us, found out on `scratch`, an interface made for it and removed.
+    pub(crate) fn abilities(&mut self, scratch: &InterfaceName) -> Result<Abilities, ShaperError> {
         let made = ["ifb", "dummy", "veth"].into_iter().find_map(|kind| match self.make_interface(scratch, kind) {
-            Ok(()) => Some(Ok(())),
+            Ok(()) => Some(Ok(kind)),
             Err(ShaperError::Refused { .. }) => None,
             Err(other) => Some(Err(other)),
         });
-        match made {
+        let kind = match made {
             Some(made) => made?,
             // Nowhere to try: the plain queue is in every kernel that has queues.
-            None => return Ok(LeafKind::Bfifo),
-        }
+            None => return Ok(Abilities { htb: true, ifb: false, leaf: LeafKind::Bfifo }),
+        };
         let index = self.interface(scratch)?.index;
-        let mut best = LeafKind::Bfifo;
+        let mut takes = |handle: u32, options: Options| -> Result<bool, ShaperError> {
+            let flags = NLM_F_CREATE | NLM_F_REPLACE;
+            let request = tc::request(RTM_NEWQDISC, flags, index, tc::ROOT, handle, Some(&options));
+            Ok(self.netlink.send_one(request)?.is_ok())
+        };
+        let mut leaf = LeafKind::Bfifo;
         for kind in LeafKind::ALL {
-            let options = kind.options(FIRST_LIMIT);
-            let request =
-                tc::request(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, index, tc::ROOT, 0x1_0000, Some(&options));
-            if self.netlink.send_one(request)?.is_ok() {
-                best = kind;
+            if takes(0x1_0000, kind.options(FIRST_LIMIT))? {
+                leaf = kind;
                 break;
             }
         }
+        // Under another handle: of one that stands, the kind cannot be changed.
+        let htb = takes(0x2_0000, htb::qdisc(DEFAULT_MINOR))?;
         self.remove_interface(scratch)?;
-        Ok(best)
+        Ok(Abilities { htb, ifb: kind == "ifb", leaf })
     }
 }
 

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod abilities;
 mod diff;
 mod error;
 mod fit;
@@ -20,6 +21,7 @@ mod tree;
 mod turns;
 mod watcher;
 
+pub use abilities::{Abilities, abilities};
 pub use diff::{Op, diff};
 pub use error::ShaperError;
 pub use leaf::LeafKind;
