@@ -54,6 +54,8 @@ pub struct Config {
     pub alerts: AlertsConfig,
     /// How much history is kept.
     pub history: HistoryConfig,
+    /// What is done about queues of others.
+    pub adoption: Adoption,
     /// What must survive a restart.
     pub state_dir: PathBuf,
     /// What lives as long as the system runs.
@@ -133,6 +135,16 @@ pub struct HistoryConfig {
     pub flow_log: Option<PathBuf>,
 }
 
+/// What is done where somebody else has put queues on an interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Adoption {
+    /// They stay, and nothing is shaped there.
+    #[default]
+    Refuse,
+    /// They are put aside, and come back with `equalnet clear`.
+    Adopt,
+}
+
 /// What is wrong with a configuration, where, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
@@ -191,7 +203,7 @@ impl Config {
             line: 0,
             key: String::new(),
             wrong: format!("cannot be read: {error}"),
-            right: "Write one from the documented default: equalnet check-config --print-default".to_owned(),
+            right: "`equalnet setup` writes one that fits this network".to_owned(),
         })?;
         Config::parse(&text, path)
     }
@@ -319,6 +331,7 @@ impl Reader<'_> {
             forecast: self.forecast(&written.forecast)?,
             alerts: self.alerts(&written.alerts)?,
             history: self.history(&written)?,
+            adoption: if written.shaping.adopt { Adoption::Adopt } else { Adoption::Refuse },
             state_dir: written.state_dir.clone().unwrap_or_else(|| "/var/lib/equalnet".into()),
             run_dir,
         };

@@ -280,6 +280,7 @@ fn waits_for_restart(started: &Config, changed: &Config) -> Vec<&'static str> {
         ("forecast", started.forecast == changed.forecast),
         ("alerts", started.alerts == changed.alerts),
         ("history", started.history == changed.history),
+        ("shaping", started.adoption == changed.adoption),
         ("state_dir", started.state_dir == changed.state_dir),
         ("run_dir", started.run_dir == changed.run_dir),
     ];

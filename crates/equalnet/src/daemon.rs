@@ -1,7 +1,7 @@
 //! The wiring, on one screen: opens sources, starts the threads, joins them on shutdown.
 
 use crate::clock::Clock;
-use crate::config::{Config, SourceChoice};
+use crate::config::{Adoption, Config, SourceChoice};
 use crate::control_loop::{ControlLoop, Inlets, Outlets, Signal};
 use crate::kept_devices::KeptDevices;
 use crate::nightly::{self, Nightly};
@@ -37,16 +37,17 @@ const REQUESTS: usize = 64;
 /// A flow log of this many files of this size is kept.
 const FLOW_LOG_FILES: (u32, u64) = (10, 50_000_000);
 
-/// Runs until SIGTERM or SIGINT. The last plan stays in force.
+/// Runs until SIGTERM or SIGINT. The last plan stays in force. Queues of others are adopted where the configuration or
+/// `adoption` says so.
 ///
 /// # Errors
 /// The configuration is faulty, or something it names cannot be opened.
-pub fn run(config_file: &Path) -> Result<()> {
+pub fn run(config_file: &Path, adoption: Adoption) -> Result<()> {
     log_to_stderr();
     let config = Config::read(config_file)?;
     if config.links.is_empty() {
         bail!(
-            "{}: no [[link]] is named, so there is nothing to watch. `equalnet interfaces` lists what there is",
+            "{}: no [[link]] is named, so there is nothing to watch. `equalnet setup` writes one",
             config_file.display()
         );
     }
@@ -137,7 +138,10 @@ pub fn run(config_file: &Path) -> Result<()> {
     engine.handle_input(Input::SourceChanged(sources.inlet.kind()), clock.now());
 
     let shaping_settings = ShapingSettings {
-        shaper: shaper::ShaperSettings { state_dir: config.state_dir.clone(), adopt: false },
+        shaper: shaper::ShaperSettings {
+            state_dir: config.state_dir.clone(),
+            adopt: Adoption::Adopt == adoption.max(config.adoption),
+        },
         links: config.links.clone(),
         hold: sources.hold,
     };

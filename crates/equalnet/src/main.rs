@@ -27,7 +27,7 @@ mod zone;
 
 use anyhow::{Context, Result};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use config::{Config, DEFAULT_PATH, DEFAULT_TOML};
+use config::{Adoption, Config, DEFAULT_PATH, DEFAULT_TOML};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -55,7 +55,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Run the daemon in the foreground (systemd starts it so)
-    Run(ConfigFile),
+    Run(Run),
     /// List the network interfaces with their addresses, speeds and what they move now
     Interfaces(Json),
     /// Read capture files at full speed: packets, flows, classes, top talkers
@@ -90,6 +90,16 @@ enum Forecast {
     Console(console::ForecastCommand),
     /// What would have been foreseen of recorded series, and how good that was
     Backtest(offline::backtest::Arguments),
+}
+
+#[derive(Args)]
+struct Run {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Take over what another tool has put on the interfaces, as `adopt` in the configuration does; `equalnet clear`
+    /// puts it back
+    #[arg(long)]
+    adopt: bool,
 }
 
 #[derive(Args)]
@@ -176,7 +186,10 @@ fn story(error: &anyhow::Error) -> String {
 
 fn run(arguments: Arguments) -> Result<ExitCode> {
     match arguments.command {
-        Command::Run(file) => daemon::run(&file.config).map(|()| ExitCode::SUCCESS),
+        Command::Run(Run { file, adopt }) => {
+            let adoption = if adopt { Adoption::Adopt } else { Adoption::Refuse };
+            daemon::run(&file.config, adoption).map(|()| ExitCode::SUCCESS)
+        }
         Command::Interfaces(output) => offline::interfaces::run(output.json),
         Command::Analyze(arguments) => offline::analyze::run(&arguments),
         Command::Plan(arguments) => offline::plan_command::run(&arguments),
@@ -223,9 +236,7 @@ fn check_config(arguments: &CheckConfig) -> Result<ExitCode> {
                     println!("  {}: {} down, {} up to divide", link.name, capacity.download, capacity.upload);
                 }
                 if config.links.is_empty() {
-                    println!(
-                        "  No [[link]] is named: EqualNet has nothing to watch. `equalnet interfaces` lists them."
-                    );
+                    println!("  No [[link]] is named: EqualNet has nothing to watch. `equalnet setup` writes one.");
                 }
             }
             Ok(ExitCode::SUCCESS)
@@ -285,7 +296,9 @@ mod tests {
     #[test]
     fn only_verbs_that_ask_the_daemon_show_how_to_reach_it() {
         command().debug_assert();
-        for verb in ["run", "analyze", "plan", "check-config", "interfaces", "passwd", "clear", "demo", "train"] {
+        for verb in
+            ["run", "analyze", "plan", "check-config", "interfaces", "passwd", "clear", "demo", "train"]
+        {
             assert!(!help(verb).contains("--socket") && !help(verb).contains("--remote"), "{verb}");
         }
         for verb in ["status", "rules", "reclassify", "forecast"] {

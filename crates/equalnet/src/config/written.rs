@@ -22,6 +22,13 @@ pub struct Written {
     pub alerts: WrittenAlerts,
     pub last_rule: Option<Spanned<u32>>,
     pub history: WrittenHistory,
+    pub shaping: WrittenShaping,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct WrittenShaping {
+    pub adopt: bool,
 }
 
 #[derive(Deserialize)]
