@@ -40,7 +40,7 @@ use std::process::ExitCode;
     long_about = "EqualNet watches the traffic of a network, learns what each device will need next, and divides \
                   the link so that what matters is never starved.",
     after_help = "Start here:\n  equalnet demo                     a household, before and with EqualNet (root: real queues)\n  \
-                  equalnet interfaces               which links there are\n  equalnet analyze capture.pcap     what is in a capture\n  \
+                  equalnet setup                    looks at this network, writes the configuration\n  equalnet analyze capture.pcap     what is in a capture\n  \
                   equalnet check-config             whether the configuration is right\n  equalnet run                      the daemon; \
                   it observes until told otherwise\n\nExit codes: 0 fine, 1 a problem, 2 an error.",
     max_term_width = 100
@@ -56,6 +56,8 @@ struct Arguments {
 enum Command {
     /// Run the daemon in the foreground (systemd starts it so)
     Run(Run),
+    /// Look at this network, and write the configuration that fits it
+    Setup(offline::setup::Arguments),
     /// List the network interfaces with their addresses, speeds and what they move now
     Interfaces(Json),
     /// Read capture files at full speed: packets, flows, classes, top talkers
@@ -190,6 +192,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             let adoption = if adopt { Adoption::Adopt } else { Adoption::Refuse };
             daemon::run(&file.config, adoption).map(|()| ExitCode::SUCCESS)
         }
+        Command::Setup(arguments) => offline::setup::run(&arguments),
         Command::Interfaces(output) => offline::interfaces::run(output.json),
         Command::Analyze(arguments) => offline::analyze::run(&arguments),
         Command::Plan(arguments) => offline::plan_command::run(&arguments),
@@ -297,7 +300,7 @@ mod tests {
     fn only_verbs_that_ask_the_daemon_show_how_to_reach_it() {
         command().debug_assert();
         for verb in
-            ["run", "analyze", "plan", "check-config", "interfaces", "passwd", "clear", "demo", "train"]
+            ["run", "setup", "analyze", "plan", "check-config", "interfaces", "passwd", "clear", "demo", "train"]
         {
             assert!(!help(verb).contains("--socket") && !help(verb).contains("--remote"), "{verb}");
         }

@@ -7,4 +7,5 @@ pub mod interfaces;
 pub mod plan;
 pub mod plan_command;
 pub mod replay;
+pub mod setup;
 pub mod train;
