@@ -46,7 +46,6 @@ struct Inner {
     reading: Semaphore,
     foreseeing: Semaphore,
     live: Arc<Semaphore>,
-    nobody: String,
 }
 
 impl Shared {
@@ -61,7 +60,6 @@ impl Shared {
             reading: Semaphore::new(READERS_AT_ONCE),
             foreseeing: Semaphore::new(1),
             live: Arc::new(Semaphore::new(LIVE_AT_ONCE)),
-            nobody: crate::auth::hash_of_nobody(),
             state,
         }))
     }
@@ -119,7 +117,8 @@ impl Shared {
         };
         let account: Option<&Account> = self.0.state.accounts.iter().find(|account| account.user == user);
         let known = account.is_some();
-        let hash = account.map_or_else(|| self.0.nobody.clone(), |account| account.password_hash.clone());
+        let hash =
+            account.map_or_else(|| crate::auth::HASH_OF_NOBODY.to_owned(), |account| account.password_hash.clone());
         match tokio::task::spawn_blocking(move || crate::auth::fits(&password, &hash)).await {
             Ok(fits) => Ok(fits && known),
             Err(_) => Err(Problem::internal("The password could not be checked.")),

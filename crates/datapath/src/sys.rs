@@ -464,6 +464,24 @@ struct EthtoolValue {
     value: u32,
 }
 
+/// Has the allocator give large pieces of memory back to the kernel when they are freed, and what is free at its end.
+///
+/// glibc raises its bound for what it maps apart to the largest piece that was ever freed (mallopt(3),
+/// `M_MMAP_THRESHOLD`), and keeps twice that: two passwords checked, of 20 MB each for a moment (Argon2), stay with the
+/// process for ever. Where another allocator is linked, nothing happens.
+pub fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    {
+        // What glibc itself begins with.
+        const BOUND: libc::c_int = 128 << 10;
+        // SAFETY: two settings of the allocator; it takes its own lock.
+        unsafe {
+            libc::mallopt(libc::M_MMAP_THRESHOLD, BOUND);
+            libc::mallopt(libc::M_TRIM_THRESHOLD, BOUND);
+        }
+    }
+}
+
 /// What `interface` merges and splits by itself now.
 pub fn offloads(interface: &InterfaceName) -> io::Result<Offloads> {
     let socket = control_socket()?;

@@ -44,6 +44,7 @@ const FLOW_LOG_FILES: (u32, u64) = (10, 50_000_000);
 /// The configuration is faulty, or something it names cannot be opened.
 pub fn run(config_file: &Path, adoption: Adoption) -> Result<()> {
     log_to_stderr();
+    datapath::sys::give_memory_back();
     let config = Config::read(config_file)?;
     if config.links.is_empty() {
         bail!(
