@@ -9,7 +9,7 @@ use crate::{AGENT_WORD, agents};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
@@ -78,6 +78,20 @@ pub enum Activity {
     Vpn,
     /// Asks for the time every few seconds (NTP).
     Clock,
+    /// Is many devices at once.
+    Crowd {
+        /// How many.
+        devices: u32,
+        /// Who serves them.
+        server: Ipv4Addr,
+    },
+    /// Serves many devices at once.
+    ServeCrowd {
+        /// How many.
+        devices: u32,
+        /// What all of them are sent together, bit/s, layer 2.
+        rate: u64,
+    },
     /// Reads the interface's counters again and again.
     Meter {
         /// Of which interface.
@@ -220,7 +234,9 @@ impl Agent {
             | Activity::Shell
             | Activity::Play
             | Activity::Vpn
-            | Activity::Clock => Urgency::Normal,
+            | Activity::Clock
+            | Activity::Crowd { .. }
+            | Activity::ServeCrowd { .. } => Urgency::Normal,
         };
         let order = Order { activity: activity.clone(), authority: authority.to_owned() };
         let mut child = namespace

@@ -3,6 +3,7 @@
 mod book;
 mod browse;
 mod call;
+mod crowd;
 mod dhcp;
 mod files;
 mod http;
@@ -17,6 +18,8 @@ mod rtp;
 mod shell;
 mod tls;
 mod transfer;
+
+pub(crate) use crowd::address as crowd_address;
 
 use crate::agent::{Activity, Stage};
 use anyhow::Result;
@@ -40,6 +43,8 @@ pub(crate) fn act(stage: &Stage, activity: Activity) -> Result<()> {
         Activity::Play => play::play(stage),
         Activity::Vpn => play::vpn(stage),
         Activity::Clock => play::clock(stage),
+        Activity::Crowd { devices, server } => crowd::live(stage, devices, server),
+        Activity::ServeCrowd { devices, rate } => crowd::serve(stage, devices, rate),
         Activity::Meter { interface, every_ms } => meter::read(stage, &interface, Duration::from_millis(every_ms)),
     }
 }

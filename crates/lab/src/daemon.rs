@@ -13,7 +13,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use vocab::{BitRate, Directed, MacAddress, Mode};
+use vocab::{BitRate, ByteCount, Directed, MacAddress, Mode};
 
 /// How the daemon is to be run.
 #[derive(Debug)]
@@ -76,6 +76,13 @@ pub(crate) struct Launch<'a> {
     pub(crate) password: &'a str,
     /// The socket on which the dashboard answers.
     pub(crate) listener: Option<TcpListener>,
+}
+
+/// What a daemon holds of memory, resident.
+pub(crate) struct Memory {
+    pub(crate) now: ByteCount,
+    /// At any time since its start.
+    pub(crate) most: ByteCount,
 }
 
 /// A daemon at work; dropping it kills it.
@@ -186,6 +193,26 @@ impl Daemon {
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(())
+    }
+
+    /// What it has had of the processor (proc_pid_stat(5): in ticks of 10 ms).
+    pub(crate) fn processor_time(&self) -> Result<Duration> {
+        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // Its name may hold blanks; it ends with the last bracket.
+        let fields = text.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
+        let ticks: Vec<u64> = fields.skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
+        Ok(Duration::from_millis(10 * ticks.iter().sum::<u64>()))
+    }
+
+    /// What it holds of memory.
+    pub(crate) fn memory(&self) -> Result<Memory> {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let of = |name: &str| {
+            let words = text.lines().find_map(|line| line.strip_prefix(name)).context("the daemon's memory")?;
+            let kib: u64 = words.trim().trim_end_matches(" kB").parse().context("the daemon's memory")?;
+            anyhow::Ok(ByteCount(kib * 1_024))
+        };
+        Ok(Memory { now: of("VmRSS:")?, most: of("VmHWM:")? })
     }
 
     /// The last lines it logged.

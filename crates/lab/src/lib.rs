@@ -12,6 +12,7 @@
 pub mod agent;
 mod agents;
 mod api;
+mod crowd;
 mod daemon;
 mod demo;
 pub mod guest;

@@ -9,6 +9,7 @@ mod law;
 mod restart;
 
 use crate::agent::{Activity, Agent, Security};
+use crate::crowd::{self, Crowd};
 use crate::daemon::{Daemon, DaemonOptions, DeviceSettings, Foresight};
 use crate::household::{Household, HouseholdOptions, PORT};
 use crate::report::RoundTrips;
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use vocab::{BitRate, Directed, Mode};
+use vocab::{BitRate, ByteCount, Directed, Mode};
 
 /// What a scenario measured and whether that is as it must be.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -54,7 +55,7 @@ impl Outcome {
     }
 
     /// Writes down a figure that must be at most `most`.
-    fn at_most(&mut self, name: &str, value: f64, most: f64) {
+    pub(crate) fn at_most(&mut self, name: &str, value: f64, most: f64) {
         self.figure(name, value);
         if value > most || value.is_nan() {
             self.failures.push(format!("{name} is {value:.3}, more than {most:.3}"));
@@ -62,7 +63,7 @@ impl Outcome {
     }
 
     /// Writes down a figure that must be at least `least`.
-    fn at_least(&mut self, name: &str, value: f64, least: f64) {
+    pub(crate) fn at_least(&mut self, name: &str, value: f64, least: f64) {
         self.figure(name, value);
         if value < least || value.is_nan() {
             self.failures.push(format!("{name} is {value:.3}, less than {least:.3}"));
@@ -95,9 +96,45 @@ pub const ALL: [Scenario; 10] = [
     ("restart", "a killed daemon leaves shaping in force, the next one takes it over", restart::kill_and_adopt),
 ];
 
+/// What the daemon takes for itself, beside nothing else: run only where they are named.
+pub const COSTS: [Scenario; 2] = [
+    ("crowd-50", "50 devices at 100 Mbit/s take 50 MB and 3 % of a core", crowd_of_50),
+    ("crowd-5000", "5,000 devices take 400 MB", crowd_of_5000),
+];
+
+fn crowd_of_50(program: &Path) -> Result<Outcome> {
+    crowd::measure(
+        program,
+        &Crowd {
+            name: "crowd-50",
+            devices: 50,
+            rate: BitRate::from_mbps(100),
+            capacity: BitRate::from_mbps(200),
+            settles: Duration::from_secs(30),
+            memory: ByteCount(50_000_000),
+            processor: Some(3.0),
+        },
+    )
+}
+
+fn crowd_of_5000(program: &Path) -> Result<Outcome> {
+    crowd::measure(
+        program,
+        &Crowd {
+            name: "crowd-5000",
+            devices: 5_000,
+            rate: BitRate::from_mbps(200),
+            capacity: BitRate::from_mbps(1_000),
+            settles: Duration::from_secs(90),
+            memory: ByteCount(400_000_000),
+            processor: None,
+        },
+    )
+}
+
 /// Runs the scenario named `name` with the program under test.
 pub fn run(name: &str, program: &Path) -> Result<Outcome> {
-    let Some((_, _, scenario)) = ALL.iter().find(|(known, _, _)| *known == name) else {
+    let Some((_, _, scenario)) = ALL.iter().chain(&COSTS).find(|(known, _, _)| *known == name) else {
         let names: Vec<&str> = ALL.iter().map(|(name, _, _)| *name).collect();
         bail!("there is no scenario `{name}`; known are {}", names.join(", "));
     };

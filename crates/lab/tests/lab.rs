@@ -67,7 +67,8 @@ fn run_all(words: &[String]) -> ExitCode {
     if is_chosen("killed") {
         check("killed", killed_owner());
     }
-    for (name, shows, _) in scenarios::ALL {
+    let costs = scenarios::COSTS.into_iter().filter(|(name, _, _)| words.iter().any(|word| word == name));
+    for (name, shows, _) in scenarios::ALL.into_iter().chain(costs) {
         if !is_chosen(name) {
             continue;
         }
