@@ -2,6 +2,7 @@
 //!
 //! Floors go up at once and down slowly: a floor that is too high costs nothing (what is not used is
 //! borrowed), one that is too low costs a call its quality, and every move costs work in the kernel.
+//! Demand is never quite constant: what moves by a fifth up and down is the same demand, and moves nothing here.
 //!
 //! How the engine uses it, once per planning tick and link:
 //! ```text
@@ -11,36 +12,53 @@
 //! if is_worth_applying(&in_force, &proposed) { apply(proposed) }
 //! ```
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 use vocab::{Aggregate, Allocation, BitRate, Bound, Division, Plan, Tier, Timestamp};
 
-/// A move of a floor smaller than this part of it (in thousandths) can wait.
+/// A guarantee that is missing more than this part of the floor (in thousandths) cannot wait.
 pub const DEADBAND_PERMILLE: u64 = 50;
 
 /// A move of a floor smaller than this can wait, however small the floor: less than one voice call.
 pub const DEADBAND_MIN: BitRate = BitRate::from_kbps(64);
 
-/// How long a floor stays before it goes down, or up by little.
+/// What is foreseen is the same as before up to this many thousandths of it, and down to as many parts: demand that
+/// moves by a fifth up and down has its ends so far apart.
+pub const NOISE_PERMILLE: u64 = 1_500;
+
+/// How far, in thousandths of it, what an aggregate gets by the turns in force may be from what is planned.
+pub const TURNS_PERMILLE: u64 = 125;
+
+/// How long a plan stands before turns move, and how long a floor stays that keeps others from what they are planned.
 pub const DWELL: Duration = Duration::from_secs(2);
 
-/// What a floor may be off by before it must move at once.
+/// How long a floor stays that nobody needs: longer than what comes and goes takes to come again.
+pub const CALM: Duration = Duration::from_secs(10);
+
+/// What a guarantee may be off by before it must move at once.
 fn deadband(floor: BitRate) -> BitRate {
     floor.mul_ratio(DEADBAND_PERMILLE, 1_000).max(DEADBAND_MIN)
+}
+
+/// Whether `more` is no noise about `less`.
+fn is_clearly_more(more: BitRate, less: BitRate) -> bool {
+    more > less.mul_ratio(NOISE_PERMILLE, 1_000).max(less + DEADBAND_MIN)
 }
 
 /// The floors in force in one direction of one link, and when each may move.
 ///
 /// Rules, for each aggregate:
-/// - *up at once* if the floor asked for is more than the deadband above the one in force, or the first;
-/// - up by less once the floor has stood for [`DWELL`];
-/// - *down* only when less was asked for all through [`DWELL`], by more than the deadband (or nothing at all), and
-///   then to the most that was asked for in that time;
+/// - *up at once* if clearly more is asked for than the floor in force ([`NOISE_PERMILLE`]), if there is none yet, or
+///   if one who is held back is owed more than the deadband beyond it;
+/// - up by less once the floor has stood for [`DWELL`], for who is held back and owed it;
+/// - *down* to the most that was asked for meanwhile: after [`DWELL`] if one who is held back has a floor above what
+///   the plan gives them, after [`CALM`] if clearly less was asked for all that time, or nothing;
 /// - at once to zero for what yields early, while background yields;
 /// - gone at once for an aggregate that the division no longer holds.
 ///
 /// What stands above what is asked for gives way wherever the ceiling of its device or the capacity would be
-/// exceeded: never does the sum of floors exceed the node above, and never does a floor stand below what is asked
-/// for by more than the deadband.
+/// exceeded: never does the sum of floors exceed the node above, and never does a floor stand clearly below what is
+/// asked for, nor that of one who is held back below what is owed by more than the deadband.
 #[derive(Clone, Debug, Default)]
 pub struct FloorGate {
     /// In the order of the aggregates, which is that of a division.
@@ -66,11 +84,16 @@ impl Held {
         Held { floor, moved: now, below: None }
     }
 
-    fn settle(&mut self, asked: BitRate, down: Down, now: Timestamp) {
-        if asked >= self.floor {
+    fn settle(&mut self, part: &Allocation, down: Down, now: Timestamp) {
+        let asked = part.floor;
+        // Who has all they want has it whatever their floor is.
+        let owed = if is_held_back(part) { part.guaranteed.min(asked) } else { BitRate::ZERO };
+        if asked > self.floor {
             self.below = None;
-            let by_much = asked.saturating_sub(self.floor) > deadband(self.floor) || self.floor == BitRate::ZERO;
-            if asked > self.floor && (by_much || now.since(self.moved) >= DWELL) {
+            let by_much = self.floor == BitRate::ZERO
+                || is_clearly_more(asked, self.floor)
+                || owed > self.floor + deadband(self.floor);
+            if by_much || owed > self.floor && now.since(self.moved) >= DWELL {
                 *self = Held::at(asked, now);
             }
             return;
@@ -79,13 +102,17 @@ impl Held {
             *self = Held::at(asked, now);
             return;
         }
-        if asked > BitRate::ZERO && self.floor.saturating_sub(asked) <= deadband(self.floor) {
+        let dwell = if is_held_back(part) && self.floor > part.rate + deadband(part.rate) {
+            DWELL
+        } else if asked < self.floor && (asked == BitRate::ZERO || is_clearly_more(self.floor, asked)) {
+            CALM
+        } else {
             self.below = None;
             return;
-        }
+        };
         let before = self.below.unwrap_or(Below { since: now, highest: asked });
         let below = Below { highest: before.highest.max(asked), ..before };
-        if now.since(below.since) >= DWELL {
+        if now.since(below.since) >= dwell {
             *self = Held::at(below.highest, now);
         } else {
             self.below = Some(below);
@@ -133,7 +160,7 @@ impl FloorGate {
                 let known = before.next_if(|(same, _)| *same == aggregate).map(|&(_, state)| state);
                 let mut state = known.unwrap_or(Held { floor: BitRate::ZERO, moved: now, below: None });
                 let yields = proposed.early_yielding && part.class.yields_early();
-                state.settle(part.floor, if yields { Down::AtOnce } else { Down::Slowly }, now);
+                state.settle(part, if yields { Down::AtOnce } else { Down::Slowly }, now);
                 state.floor = state.floor.min(part.ceiling.max(part.floor));
                 part.floor = state.floor;
                 held.push((aggregate, state));
@@ -212,52 +239,92 @@ fn shrink_spare(floors: &mut [&mut BitRate], asked: impl Iterator<Item = BitRate
 ///
 /// At once for another capacity, other aggregates, tiers or ceilings, a turn of early yielding, or any floor that
 /// moved. Otherwise only rates moved, which the kernel follows by itself, except for the proportions of borrowing
-/// (HTB's quanta): those are worth a plan when the planned surplus `rate - floor` of some aggregate moved by more
-/// than the deadband, or it began or ceased to want more than it gets, and the plan in force has stood for
-/// [`DWELL`].
+/// (HTB's quanta) among those who are held back: once the plan in force has stood for [`DWELL`], these are worth a plan
+/// when somebody clearly began or ceased to want more than they get, or when the turns in force would give somebody
+/// what is off by more than [`TURNS_PERMILLE`] of what is planned.
 pub fn is_worth_applying(in_force: &Plan, proposed: &Plan) -> bool {
     let rested = proposed.at.since(in_force.at) >= DWELL;
+    let differs =
+        |before: &Division, after: &Division| is_other(before, after) || rested && turns_are_off(before, after);
     in_force.link != proposed.link
-        || differs(&in_force.directions.download, &proposed.directions.download, rested)
-        || differs(&in_force.directions.upload, &proposed.directions.upload, rested)
+        || differs(&in_force.directions.download, &proposed.directions.download)
+        || differs(&in_force.directions.upload, &proposed.directions.upload)
 }
 
-fn differs(before: &Division, after: &Division, rested: bool) -> bool {
-    if before.capacity != after.capacity
+/// Whether anything moved that the kernel does not follow by itself, but for turns.
+fn is_other(before: &Division, after: &Division) -> bool {
+    before.capacity != after.capacity
         || before.early_yielding != after.early_yielding
         || before.devices.len() != after.devices.len()
-    {
+        || before.devices.iter().zip(&after.devices).any(|(before, after)| {
+            before.device != after.device
+                || before.ceiling != after.ceiling
+                || before.guarantee != after.guarantee
+                || before.floor != after.floor
+                || before.aggregates.len() != after.aggregates.len()
+                || before.aggregates.iter().zip(&after.aggregates).any(|(before, after)| {
+                    before.class != after.class
+                        || before.tier != after.tier
+                        || before.floor != after.floor
+                        || has_other_ceiling(before, after)
+                })
+        })
+}
+
+/// A protected ceiling stands on what is guaranteed, which follows the demand: what moved with that is no other.
+fn has_other_ceiling(before: &Allocation, after: &Allocation) -> bool {
+    if after.tier != Tier::PROTECTED {
+        return before.ceiling != after.ceiling;
+    }
+    let beyond = |allocation: &Allocation| allocation.ceiling.saturating_sub(allocation.guaranteed);
+    is_off(before.ceiling, after.ceiling, deadband(before.ceiling))
+        && is_off(beyond(before), beyond(after), deadband(beyond(before)))
+}
+
+/// Whether who is held back would get, by the turns of `before`, clearly other than `after` plans.
+fn turns_are_off(before: &Division, after: &Division) -> bool {
+    // In both the same aggregates, or the plan is another anyway.
+    let pairs = || parts(before).zip(parts(after));
+    let began = |before: &Allocation, after: &Allocation| {
+        !is_held_back(before) && is_held_back(after) && is_clearly_more(after.demand, after.rate)
+    };
+    let ceased = |before: &Allocation, after: &Allocation| {
+        is_held_back(before) && !is_held_back(after) && is_clearly_more(before.rate, after.rate)
+    };
+    if pairs().any(|(before, after)| began(before, after) || ceased(before, after)) {
         return true;
     }
-    before.devices.iter().zip(&after.devices).any(|(before, after)| {
-        before.device != after.device
-            || before.ceiling != after.ceiling
-            || before.guarantee != after.guarantee
-            || before.floor != after.floor
-            || before.aggregates.len() != after.aggregates.len()
-            || before.aggregates.iter().zip(&after.aggregates).any(|(before, after)| {
-                let surplus = |rate: BitRate, floor: BitRate| rate.saturating_sub(floor);
-                let (from, to) = (surplus(before.rate, before.floor), surplus(after.rate, after.floor));
-                // A protected ceiling follows the floor beneath it, so it has the same deadband.
-                let ceiling_moved = if after.tier == Tier::PROTECTED {
-                    moved(before.ceiling, after.ceiling)
-                } else {
-                    before.ceiling != after.ceiling
-                };
-                before.class != after.class
-                    || before.tier != after.tier
-                    || before.floor != after.floor
-                    || ceiling_moved
-                    || rested && (moved(from, to) || is_held_back(before) != is_held_back(after))
-            })
+    // What all of a tier get in turns, then and now.
+    let mut pools: BTreeMap<Tier, (u128, u128)> = BTreeMap::new();
+    let in_turns = || pairs().filter(|(before, _)| is_held_back(before));
+    for (before, after) in in_turns() {
+        let pool = pools.entry(after.tier).or_default();
+        pool.0 += u128::from(surplus(before).as_bps());
+        pool.1 += u128::from(surplus(after).as_bps());
+    }
+    in_turns().any(|(before, after)| {
+        let (then, now) = pools[&after.tier];
+        let got = u128::from(surplus(before).as_bps()) * now / then.max(1);
+        let got = BitRate::from_bps(u64::try_from(got).unwrap_or(u64::MAX));
+        let most = after.rate.mul_ratio(TURNS_PERMILLE, 1_000).max(DEADBAND_MIN);
+        is_off(got, surplus(after), most)
     })
 }
 
-/// Whether it wants more than it is given: its turns then count against those of its device.
-fn is_held_back(allocation: &Allocation) -> bool {
-    allocation.bound != Bound::Demand
+fn parts(division: &Division) -> impl Iterator<Item = &Allocation> {
+    division.devices.iter().flat_map(|device| &device.aggregates)
 }
 
-fn moved(from: BitRate, to: BitRate) -> bool {
-    from.max(to).saturating_sub(from.min(to)) > deadband(from)
+/// What it is planned beyond its floor, which comes in turns.
+fn surplus(allocation: &Allocation) -> BitRate {
+    allocation.rate.saturating_sub(allocation.floor)
+}
+
+/// Whether it wants more than the plan gives it, and could have it: its turns then count against those of its device.
+fn is_held_back(allocation: &Allocation) -> bool {
+    !matches!(allocation.bound, Bound::Demand | Bound::Ceiling)
+}
+
+fn is_off(from: BitRate, to: BitRate, by: BitRate) -> bool {
+    from.max(to).saturating_sub(from.min(to)) > by
 }

@@ -24,4 +24,6 @@ mod water_fill;
 pub use allocate::{AggregateClaim, DeviceClaim, allocate};
 pub use divide::{Claim, ClaimKind, Divided, Portion, Settings, Yielding, divide};
 pub use guarantees::{check_change, check_policy, owed, resolve_guarantee};
-pub use hysteresis::{DEADBAND_MIN, DEADBAND_PERMILLE, DWELL, FloorGate, is_worth_applying};
+pub use hysteresis::{
+    CALM, DEADBAND_MIN, DEADBAND_PERMILLE, DWELL, FloorGate, NOISE_PERMILLE, TURNS_PERMILLE, is_worth_applying,
+};

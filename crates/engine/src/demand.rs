@@ -30,19 +30,44 @@ pub(crate) struct Hunger {
     level: u8,
     /// Readings in a row that found it waiting.
     running: u8,
+    lasting: Option<Lasting>,
+}
+
+/// It kept waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Lasting {
+    /// What it moved when it last waited.
+    usage: BitRate,
+    /// Readings since then.
+    fed: u8,
 }
 
 impl Hunger {
     const MOST: u8 = 4;
+    /// Who waits twice in a short time wants whatever they can get ...
+    const LASTING: u8 = 3;
+    /// ... and goes on to, though no reading finds them waiting, for so many readings while they move as much: TCP
+    /// fills its queue and lets it run empty in turns, over seconds, and is as hungry in between.
+    const STAYS: u8 = 30;
 
-    fn fed(&mut self) {
+    fn fed(&mut self, usage: BitRate) {
         self.level = self.level.saturating_sub(1);
         self.running = 0;
+        if let Some(lasting) = &mut self.lasting {
+            lasting.fed = lasting.fed.saturating_add(1);
+            let moves_less = usage < lasting.usage.mul_ratio(1, 2);
+            if self.level < Self::LASTING && (moves_less || lasting.fed >= Self::STAYS) {
+                self.lasting = None;
+            }
+        }
     }
 
-    fn waited(&mut self) {
+    fn waited(&mut self, usage: BitRate) {
         self.level = (self.level + 2).min(Self::MOST);
         self.running = self.running.saturating_add(1);
+        if self.level >= Self::LASTING {
+            self.lasting = Some(Lasting { usage, fed: 0 });
+        }
     }
 
     /// It was found waiting each time lately: two readings or more, the latest included.
@@ -57,7 +82,7 @@ impl Hunger {
 
     /// It keeps waiting: it wants whatever it can get.
     pub fn is_lasting(self) -> bool {
-        self.level >= 3
+        self.lasting.is_some()
     }
 }
 
@@ -212,7 +237,7 @@ impl LinkActivity {
         let usage = activity.usage[reading.direction];
         let waits = reading.backlog > BURST_BYTES.max(usage.over(BURST)) || drops > 0;
         let hunger = &mut activity.hunger[reading.direction];
-        if waits { hunger.waited() } else { hunger.fed() }
+        if waits { hunger.waited(usage) } else { hunger.fed(usage) }
     }
 
     /// Closes the window that ends at `now` and forgets who was quiet for long.
@@ -317,15 +342,42 @@ mod tests {
     fn who_keeps_waiting_wants_whatever_it_can_get() {
         let capacity = BitRate::from_mbps(20);
         let mut activity = LinkActivity::default();
-        moved(&mut activity, 1, 125_000);
-        //                 backlog, drops so far, demand in Mbit/s
-        for (backlog, drops, demand) in
-            [(0, 0, 1), (3_028, 0, 1), (40_000, 0, 2), (40_000, 1, 20), (0, 1, 20), (0, 1, 2), (0, 1, 1), (0, 9, 20)]
-        {
+        //                 kbyte moved, backlog, drops so far, demand in Mbit/s
+        for (second, (moved_kb, backlog, drops, demand)) in (1..).zip([
+            (125, 0, 0, 1),
+            (125, 3_028, 0, 1),
+            (125, 40_000, 0, 2),
+            (125, 40_000, 1, 20),
+            // It moves as much, more or less: it is as hungry.
+            (100, 0, 1, 20),
+            (70, 0, 1, 20),
+            (65, 0, 1, 20),
+            // Half is enough for it now.
+            (50, 0, 1, 0),
+            (125, 0, 9, 2),
+            (125, 0, 10, 20),
+            (0, 0, 10, 20),
+            (0, 0, 10, 0),
+        ]) {
+            moved(&mut activity, second, moved_kb * 1_000);
             read(&mut activity, backlog, drops);
             let of = &activity.devices[&DEVICE].classes[&TrafficClass::Download];
-            assert_eq!(of.demand(Direction::Download, BitRate::ZERO, capacity), BitRate::from_mbps(demand));
+            let found = of.demand(Direction::Download, BitRate::ZERO, capacity);
+            assert_eq!(found.as_bps() / 1_000_000, demand, "in second {second}");
         }
+    }
+
+    #[test]
+    fn who_is_found_waiting_no_more_has_enough_in_the_end() {
+        let mut activity = LinkActivity::default();
+        moved(&mut activity, 1, 125_000);
+        let mut is_lasting = |backlog| {
+            read(&mut activity, backlog, 0);
+            activity.devices[&DEVICE].classes[&TrafficClass::Download].hunger.download.is_lasting()
+        };
+        assert!(!is_lasting(40_000) && is_lasting(40_000));
+        assert!((1..Hunger::STAYS).all(|_| is_lasting(0)));
+        assert!(!is_lasting(0));
     }
 
     #[test]

@@ -415,6 +415,11 @@ impl Engine {
             self.release_all(now);
         }
         name_devices(&mut self.registry, &self.policy);
+        // What is asked for now is no noise about what was in force: it is put in force whole.
+        for state in self.links.values_mut() {
+            state.gates = Directed::default();
+            state.renew = true;
+        }
         self.replan = true;
     }
 

@@ -66,6 +66,7 @@ fn a_link_that_shrinks_and_a_kernel_that_refuses_lose_nothing() {
            backup 0:01 to 0:10
          at 0:03 capacity 15 Mbit/s down 3 Mbit/s up
          at 0:04 plans fail 5
+         at 0:04 priority nas 4
          at 0:06 capacity 100 Mbit/s down 20 Mbit/s up
          at 0:07 priority nas 1",
     );
