@@ -1,6 +1,7 @@
 //! The steps from the queue tree that is installed to the one that should be, purely.
 
-use crate::tree::{Class, LeafQdisc, QueueTree};
+use crate::leaf::LeafQdisc;
+use crate::tree::{Class, QueueTree};
 use datapath::DEFAULT_MINOR;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -160,6 +160,7 @@ impl Fit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tree::tests::STYLE;
     use proptest::prelude::*;
     use vocab::TrafficClass;
 
@@ -178,7 +179,7 @@ mod tests {
             ceiling: CAPACITY,
             prio: 3,
             hungry: true,
-            limit: 0,
+            leaf: STYLE.leaf(3, CAPACITY, CAPACITY),
         });
         claims.collect()
     }

@@ -3,14 +3,14 @@
 use crate::abilities::Abilities;
 use crate::diff::Op;
 use crate::error::ShaperError;
-use crate::leaf::LeafKind;
+use crate::leaf::{LeafKind, LeafQdisc, Patience};
 use crate::netlink::{Netlink, Refusal};
 use crate::state::{BeforeQueue, QueueSort};
 use crate::tc::{
     self, Counters, Object, Options, RTM_DELQDISC, RTM_DELTCLASS, RTM_GETQDISC, RTM_GETTCLASS, RTM_GETTFILTER,
     RTM_NEWQDISC, RTM_NEWTCLASS, Request, attribute, attributes, htb, u32_at,
 };
-use crate::tree::{LeafQdisc, QueueTree};
+use crate::tree::QueueTree;
 use datapath::DEFAULT_MINOR;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use std::collections::{BTreeMap, BTreeSet};
@@ -189,11 +189,7 @@ impl Kernel {
         for qdisc in &qdiscs {
             let kind = LeafKind::ALL.into_iter().find(|kind| kind.name() == qdisc.options.kind);
             if let Some(kind) = kind.filter(|_| qdisc.parent >> 16 == u32::from(major) && qdisc.handle != 0) {
-                let limit = match kind {
-                    LeafKind::Bfifo => tc::bfifo::read(&qdisc.options.payload).unwrap_or(0),
-                    LeafKind::Cake | LeafKind::FqCodel => 0,
-                };
-                tree.leaves.insert(qdisc.parent as u16, LeafQdisc { kind, limit });
+                tree.leaves.insert(qdisc.parent as u16, LeafQdisc::read(kind, &qdisc.options.payload));
             }
         }
         Ok(Root::Ours(tree))
@@ -351,7 +347,8 @@ impl Kernel {
         };
         let mut leaf = LeafKind::Bfifo;
         for kind in LeafKind::ALL {
-            if takes(0x1_0000, kind.options(FIRST_LIMIT))? {
+            let options = LeafQdisc { kind, bytes: FIRST_BYTES, patience: FIRST_PATIENCE }.options();
+            if takes(0x1_0000, options)? {
                 leaf = kind;
                 break;
             }
@@ -366,7 +363,8 @@ impl Kernel {
 /// `TC_H_CLSACT`, `TC_H_INGRESS`: no queues.
 const CLSACT_PARENT: u32 = 0xffff_fff1;
 /// Any size will do to try.
-const FIRST_LIMIT: u32 = 65_536;
+const FIRST_BYTES: u32 = 65_536;
+const FIRST_PATIENCE: Patience = Patience { target_ms: 5, interval_ms: 100 };
 
 fn request(op: &Op, index: i32, major: u16) -> Request {
     let handle = |minor: u16| u32::from(major) << 16 | u32::from(minor);
@@ -382,12 +380,12 @@ fn request(op: &Op, index: i32, major: u16) -> Request {
         }
         Op::RemoveClass(minor) => tc::request(RTM_DELTCLASS, 0, index, 0, handle(*minor), None),
         Op::SetLeaf(minor, leaf) => {
-            let options = leaf.kind.options(leaf.limit);
+            let options = leaf.options();
             let flags = NLM_F_CREATE | NLM_F_REPLACE;
             tc::request(RTM_NEWQDISC, flags, index, handle(*minor), 0, Some(&options))
         }
         Op::ResizeLeaf(minor, leaf) => {
-            let options = leaf.kind.options(leaf.limit);
+            let options = leaf.options();
             tc::request(RTM_NEWQDISC, 0, index, handle(*minor), 0, Some(&options))
         }
         Op::RemoveLeaf(minor) => tc::request(RTM_DELQDISC, 0, index, handle(*minor), 0, None),
@@ -404,7 +402,9 @@ fn describe(op: &Op, major: u16) -> String {
         Op::RemoveClass(minor) => format!("remove class {major:x}:{minor:x}"),
         Op::SetLeaf(minor, leaf) => format!("put {} into class {major:x}:{minor:x}", leaf.kind),
         Op::ResizeLeaf(minor, leaf) => {
-            format!("resize the {} of class {major:x}:{minor:x} to {} bytes", leaf.kind, leaf.limit)
+            let Patience { target_ms, interval_ms } = leaf.patience;
+            let is = format!("{} bytes, {target_ms} ms in {interval_ms} ms", leaf.bytes);
+            format!("resize the {} of class {major:x}:{minor:x} to {is}", leaf.kind)
         }
         Op::RemoveLeaf(minor) => format!("empty the queue of class {major:x}:{minor:x}"),
     }

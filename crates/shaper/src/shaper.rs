@@ -3,10 +3,10 @@
 use crate::diff::{Op, diff};
 use crate::error::ShaperError;
 use crate::kernel::{Kernel, Root, entrances};
-use crate::leaf::LeafKind;
+use crate::leaf::{LeafKind, LeafQdisc, LeafStyle};
 use crate::state::{self, Before, BeforeOffloads};
 use crate::steer::Steer;
-use crate::tree::{self, Charge, FRAME, LeafQdisc, LeafStyle, QueueTree, SUPER_PACKET, queue_tree};
+use crate::tree::{self, Charge, FRAME, QueueTree, SUPER_PACKET, queue_tree};
 use crate::watcher::{Noticed, Watcher};
 use datapath::sys::{self, Offload};
 use datapath::{Leaf, Slot};

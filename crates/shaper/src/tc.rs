@@ -185,6 +185,7 @@ const TCA_STATS_PKT64: u16 = 8;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::leaf::Patience;
     use crate::tree::{Charge, Class, burst};
     use vocab::BitRate;
 
@@ -224,9 +225,16 @@ mod tests {
         class_is(" classid e001:3", class(10 * giga, 40 * giga, 80_000, 80_000, 60_000, 0));
         class_is(" classid e001:4", class(50 * giga, 100 * giga, 400_000, 400_000, 60_000, 0));
         check("tc qdisc add dev X parent e001:10 bfifo", bfifo::qdisc(50_000));
-        check("tc qdisc add dev X parent e001:3 fq_codel", fq_codel::qdisc());
-        check("tc qdisc add dev X parent e001:3 cake", cake::qdisc());
+        let patience = Patience { target_ms: 5, interval_ms: 100 };
+        check("tc qdisc add dev X parent e001:3 fq_codel", fq_codel::qdisc(patience));
+        check("tc qdisc add dev X parent e001:3 cake", cake::qdisc(patience));
         assert_eq!(bfifo::read(&recorded("tc qdisc add dev X parent e001:10 bfifo")), Some(50_000));
+        assert_eq!(cake::read(&cake::qdisc(patience).payload), Some(patience));
+        // What the kernel says of 5 and 100 ms.
+        let mut said = Vec::new();
+        attribute_u32(&mut said, 1, 4_999);
+        attribute_u32(&mut said, 3, 99_999);
+        assert_eq!(fq_codel::read(&said), Some(patience));
     }
 
     #[test]

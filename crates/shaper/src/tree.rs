@@ -1,7 +1,7 @@
 //! From a plan to the queue tree that means it, purely: docs/law.md, "What HTB is told".
 
 use crate::fit::{Fit, RATE_MIN, leave_room, whole_bytes};
-use crate::leaf::LeafKind;
+use crate::leaf::{LeafQdisc, LeafStyle};
 use crate::turns::turns;
 use datapath::{DEFAULT_MINOR, LOCAL_MINOR, ROOT_MINOR, Slot};
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,15 +53,6 @@ impl Charge {
     }
 }
 
-/// The qdisc in a leaf class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LeafQdisc {
-    /// Its kind.
-    pub kind: LeafKind,
-    /// The most it holds, in bytes; 0 where the kind decides itself.
-    pub limit: u32,
-}
-
 /// What one direction of a link should look like in the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QueueTree {
@@ -84,17 +75,6 @@ impl QueueTree {
     }
 }
 
-/// What all leaves of an interface have in common.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct LeafStyle {
-    /// Their qdisc.
-    pub kind: LeafKind,
-    /// The largest packet that may come, in bytes: a frame, or a super-packet where offloads are on.
-    pub packet: u32,
-    /// What is counted of each packet.
-    pub charge: Charge,
-}
-
 /// A frame of 1,500 bytes with its Ethernet header.
 pub(crate) const FRAME: u32 = 1_514;
 /// The most a super-packet holds (`GSO_LEGACY_MAX_SIZE` in linux/netdevice.h).
@@ -103,16 +83,10 @@ pub(crate) const SUPER_PACKET: u32 = 65_536;
 const DEFAULT_RATE_MAX: u64 = 1_000_000;
 /// The rate of what the gateway itself sends to the local side: it does not cross the link.
 const LOCAL_RATE: BitRate = BitRate::from_mbps(10_000);
+/// Of HTB's eight (`TC_HTB_NUMPRIO` in net/sched/sch_htb.c).
+const LAST_PRIO: u8 = 7;
 /// It has no neighbours: any turn will do.
 const LOCAL_QUANTUM: u32 = 60_000;
-/// How long a bfifo may hold a packet at the rate its class is expected to be served: what the plan gives a hungry
-/// one; its ceiling where it is not hungry, because what comes at once is wanted at once.
-const LEAF_MS: u64 = 20;
-/// The same for the protected, who drain first: three pictures of a meeting at its part of 5 Mbit/s.
-const PROTECTED_MS: u64 = 50;
-/// What a bfifo holds where that is not longer than [`PROTECTED_MS`]: TCP stalls with less, pictures are lost.
-const LEAF_FRAMES: u64 = 12;
-
 /// A tree, and who could not be placed in it.
 pub(crate) struct Built {
     pub tree: QueueTree,
@@ -158,8 +132,8 @@ pub(crate) struct Claim {
     pub prio: u8,
     /// Whether it wants more than the plan gives it, and could have it.
     pub hungry: bool,
-    /// Bytes.
-    pub limit: u32,
+    /// What stands in it.
+    pub leaf: LeafQdisc,
 }
 
 impl Claim {
@@ -174,7 +148,7 @@ impl Claim {
             ceiling,
             prio,
             hungry,
-            limit: leaf_limit(if hungry { allocation.rate } else { ceiling }, ceiling, leaf_ms(prio), style),
+            leaf: style.leaf(prio, if hungry { allocation.rate } else { ceiling }, ceiling),
         }
     }
 }
@@ -218,9 +192,9 @@ pub(crate) fn queue_tree(
         if let Some((slot, Some(class))) = Slot::from_minor(minor)
             && !claims.iter().any(|claim| claim.slot == slot && claim.class == class)
         {
-            let limit = leaf_limit(capacity, capacity, LEAF_MS, style);
+            let leaf = style.leaf(prio, capacity, capacity);
             let (rate, floor, guaranteed, ceiling, hungry) = (0, 0, 0, capacity, false);
-            claims.push(Claim { slot, class, rate, floor, guaranteed, ceiling, prio, hungry, limit });
+            claims.push(Claim { slot, class, rate, floor, guaranteed, ceiling, prio, hungry, leaf });
         }
     }
     leave_room(&mut claims, &mut device_floors, &mut slack, &guarantees, capacity);
@@ -247,7 +221,7 @@ pub(crate) fn queue_tree(
     };
     add(ROOT_MINOR, 0, capacity.as_bps(), capacity, 0, FRAME);
     add(LOCAL_MINOR, 0, LOCAL_RATE.as_bps(), LOCAL_RATE, 0, LOCAL_QUANTUM);
-    add(DEFAULT_MINOR, ROOT_MINOR, default_rate, capacity, 7, FRAME);
+    add(DEFAULT_MINOR, ROOT_MINOR, default_rate, capacity, LAST_PRIO, FRAME);
     let mut sums: BTreeMap<Slot, u64> = BTreeMap::new();
     for (claim, turn) in claims.iter().zip(turns) {
         let rate = fit.leaf(claim.floor);
@@ -261,12 +235,9 @@ pub(crate) fn queue_tree(
         add(slot.device_minor(), ROOT_MINOR, rate, ceiling, 0, FRAME);
     }
 
-    let mut leaf = |minor, limit| tree.leaves.insert(minor, LeafQdisc { kind: style.kind, limit });
-    leaf(DEFAULT_MINOR, leaf_limit(capacity, capacity, LEAF_MS, style));
-    leaf(LOCAL_MINOR, leaf_limit(LOCAL_RATE, LOCAL_RATE, LEAF_MS, style));
-    for claim in &claims {
-        leaf(claim.slot.class_minor(claim.class), claim.limit);
-    }
+    tree.leaves.insert(DEFAULT_MINOR, style.leaf(LAST_PRIO, capacity, capacity));
+    tree.leaves.insert(LOCAL_MINOR, style.leaf(LAST_PRIO, LOCAL_RATE, LOCAL_RATE));
+    tree.leaves.extend(claims.iter().map(|claim| (claim.slot.class_minor(claim.class), claim.leaf)));
     let quiet = claims.iter().filter(|claim| !claim.hungry).map(|claim| claim.slot.class_minor(claim.class)).collect();
     Some(Built { tree, skipped, devices, quiet })
 }
@@ -286,28 +257,6 @@ fn prios(division: &Division) -> impl Fn(Tier) -> u8 {
         let prio = if used.len() <= 7 { rank } else { rank * 7 / used.len() };
         1 + prio as u8
     }
-}
-
-/// How long the bfifo of a leaf of `prio` may hold a packet.
-const fn leaf_ms(prio: u8) -> u64 {
-    if prio == 0 { PROTECTED_MS } else { LEAF_MS }
-}
-
-/// How many bytes a bfifo holds: `ms` of the rate at which its class is expected to be served (`service`), of half
-/// of its ceiling at least, because the plan may be wrong; some frames where that takes it no longer than the
-/// protected are held; and two of the largest packets, because it drops what is larger than itself.
-///
-/// In steps of an eighth to a quarter, so that the noise of plans changes nothing. Other kinds bound themselves.
-fn leaf_limit(service: BitRate, ceiling: BitRate, ms: u64, style: LeafStyle) -> u32 {
-    if style.kind != LeafKind::Bfifo {
-        return 0;
-    }
-    let lasting = |rate: BitRate, ms| rate.mul_ratio(ms, 8_000).as_bps();
-    let bytes = lasting(service.min(ceiling).max(ceiling.mul_ratio(1, 2)), ms);
-    let frames = (LEAF_FRAMES * u64::from(FRAME)).min(lasting(ceiling, PROTECTED_MS));
-    let bytes = bytes.max(frames).max(u64::from(2 * style.packet)).min(1 << 26);
-    let step = (1u64 << bytes.ilog2()) / 4;
-    bytes.next_multiple_of(step) as u32
 }
 
 /// How much may be saved up.
@@ -337,6 +286,7 @@ pub(crate) fn aggregate(minor: u16, devices: &BTreeMap<Slot, DeviceId>) -> Optio
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::leaf::LeafKind;
     use crate::turns::ROUND_MAX;
     use proptest::prelude::*;
     use vocab::{Allocation, Bound, DeviceAllocation, MacAddress};
@@ -511,22 +461,6 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_queue_is_as_long_as_its_rate_and_its_packets_ask() {
-        let limit = |service, ceiling, ms, packet| {
-            let style = LeafStyle { packet, ..STYLE };
-            leaf_limit(BitRate::from_kbps(service), BitRate::from_kbps(ceiling), ms, style)
-        };
-        assert_eq!(limit(20_000, 20_000, LEAF_MS, FRAME), 57_344); // 50,000 bytes, a step up
-        assert_eq!(limit(1_000, 20_000, LEAF_MS, FRAME), 28_672); // half of the ceiling
-        assert_eq!(limit(1_000, 5_000, LEAF_MS, FRAME), 20_480); // twelve frames
-        assert_eq!(limit(2_500, 2_500, PROTECTED_MS, FRAME), 16_384); // three pictures of a meeting
-        assert_eq!(limit(100, 100, LEAF_MS, FRAME), 3_072); // two frames
-        assert_eq!(limit(20_000, 20_000, LEAF_MS, SUPER_PACKET), 131_072);
-        let fq_codel = LeafStyle { kind: LeafKind::FqCodel, ..STYLE };
-        assert_eq!(leaf_limit(BitRate::from_mbps(1), BitRate::from_mbps(1), LEAF_MS, fq_codel), 0);
-    }
-
-    #[test]
     fn who_has_no_slot_is_named() {
         let mut division = division(10_000, &[(0, &[(4, 1, 1, 0)])]);
         division.devices[0].device = DeviceId::Ip([10, 0, 0, 1].into());
@@ -582,7 +516,7 @@ pub(crate) mod tests {
                 prop_assert!(children != tree.leaves.contains_key(minor) || *minor == ROOT_MINOR, "{minor:x}");
             }
             for leaf in tree.leaves.values() {
-                prop_assert!(leaf.limit >= 2 * packet);
+                prop_assert!(leaf.bytes >= 2 * packet);
             }
         }
 

@@ -184,6 +184,7 @@ fn share_out(table: &Table, total: u64, packet: u64, claims: &[Claim], turns: &m
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tree::tests::STYLE;
     use proptest::prelude::*;
     use vocab::TrafficClass;
 
@@ -200,7 +201,7 @@ mod tests {
             ceiling: BitRate::MAX,
             prio: 3,
             hungry: true,
-            limit: 0,
+            leaf: STYLE.leaf(3, BitRate::MAX, BitRate::MAX),
         });
         claims.collect()
     }

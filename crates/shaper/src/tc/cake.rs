@@ -1,15 +1,18 @@
 //! CAKE (net/sched/sch_cake.c), as a leaf: no shaper of its own, one tin, fair between flows.
 
-use super::{Options, attribute, attribute_u32};
+use super::{Options, attribute, attribute_u32, attributes, u32_at};
+use crate::leaf::Patience;
+
+/// Microseconds.
+const RTT: u16 = 7;
+const TARGET: u16 = 8;
 
 /// One leaf. The rate is HTB's business (`unlimited`) and so is the class (`besteffort`); super-packets are
-/// split, addresses are post-NAT already, marks stay. An RTT of 100 ms is the default.
-pub(crate) fn qdisc() -> Options {
+/// split, addresses are post-NAT already, marks stay. CAKE says "RTT" for the interval.
+pub(crate) fn qdisc(patience: Patience) -> Options {
     const BASE_RATE64: u16 = 2;
     const DIFFSERV_MODE: u16 = 3;
     const FLOW_MODE: u16 = 5;
-    const RTT: u16 = 7;
-    const TARGET: u16 = 8;
     const AUTORATE: u16 = 9;
     const NAT: u16 = 11;
     const WASH: u16 = 13;
@@ -22,8 +25,8 @@ pub(crate) fn qdisc() -> Options {
     for (kind, value) in [
         (DIFFSERV_MODE, BESTEFFORT),
         (FLOW_MODE, FLOWS),
-        (RTT, 100_000),
-        (TARGET, 5_000),
+        (RTT, patience.interval_ms.saturating_mul(1_000)),
+        (TARGET, patience.target_ms.saturating_mul(1_000)),
         (AUTORATE, 0),
         (NAT, 0),
         (WASH, 0),
@@ -33,4 +36,10 @@ pub(crate) fn qdisc() -> Options {
         attribute_u32(&mut payload, kind, value);
     }
     Options { kind: "cake".to_owned(), payload }
+}
+
+/// What a leaf in the kernel is told.
+pub(crate) fn read(payload: &[u8]) -> Option<Patience> {
+    let of = |wanted| attributes(payload).find(|(kind, _)| *kind == wanted).and_then(|(_, value)| u32_at(value, 0));
+    Some(Patience { target_ms: of(TARGET)? / 1_000, interval_ms: of(RTT)? / 1_000 })
 }
