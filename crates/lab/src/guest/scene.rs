@@ -11,8 +11,8 @@ use crate::scenarios::Outcome;
 use crate::shell;
 use crate::story::{Story, mean_rates};
 use crate::world::service_named;
-use anyhow::{Context, Result};
-use std::time::Duration;
+use anyhow::{Context, Result, bail};
+use std::time::{Duration, Instant};
 use vocab::{BitRate, Directed, Mode};
 
 /// What every peer is told to divide; the modem behind lets a tenth more through.
@@ -58,11 +58,26 @@ impl Scene {
         trial.peer.set_up(&household, CAPACITY, owed)?;
         let scene = Scene { household, peer: trial.peer, daemon, story: Story::default() };
         scene.delay(&Place::Net, "add", USUAL_MS / 2)?;
+        scene.wait_for_queues()?;
         let names: Vec<String> = scene.household.devices().iter().map(|device| device.name.clone()).collect();
         for name in names {
             scene.delay(&Place::Device(name), "add", USUAL_MS / 2)?;
         }
         Ok(scene)
+    }
+
+    /// The others' queues stand before anything moves; ours stand when the daemon has looked around.
+    fn wait_for_queues(&self) -> Result<()> {
+        let Some(daemon) = &self.daemon else { return Ok(()) };
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < deadline {
+            let status = daemon.api().get::<wire::Status>("status")?;
+            if status.links.iter().all(|link| link.shaping == "on") {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        bail!("nothing is shaped within 10 s:\n{}", daemon.log_tail())
     }
 
     /// Delays what leaves `place`; `verb` is `add` at first, `change` afterwards.
