@@ -240,6 +240,16 @@ impl LinkActivity {
         if waits { hunger.waited(usage) } else { hunger.fed(usage) }
     }
 
+    /// The clock was set forward by `time`, or stood still for it: nobody was silent meanwhile.
+    pub fn leap(&mut self, time: Duration) {
+        for device in self.devices.values_mut() {
+            device.last_active = device.last_active + time;
+            for activity in device.classes.values_mut() {
+                activity.last_active = activity.last_active + time;
+            }
+        }
+    }
+
     /// Closes the window that ends at `now` and forgets who was quiet for long.
     pub fn close(&mut self, now: Timestamp, window: Duration) {
         let day = now.as_unix_secs() / 86_400;

@@ -57,6 +57,10 @@ const NEWCOMER_PLANS: u8 = 4;
 /// Outputs kept at most while nobody takes them.
 const OUTPUTS_KEPT: usize = 100_000;
 
+/// A longer time between two windows did not pass here: the clock was set forward, or the machine slept. Who was there
+/// before is still there, and their queues stay.
+const LEAP: Duration = Duration::from_secs(30);
+
 /// The control loop as one value.
 #[derive(Debug)]
 pub struct Engine {
@@ -539,6 +543,9 @@ impl Engine {
         self.closed = end;
         let (links, forecaster) = (&mut self.links, &mut self.forecaster);
         for state in links.values_mut() {
+            if window > LEAP {
+                state.activity.leap(window - WINDOW);
+            }
             state.activity.close(end, window);
         }
         let mut samples = std::mem::take(&mut self.to_record);

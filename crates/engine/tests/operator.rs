@@ -166,3 +166,31 @@ fn made_up_addresses_are_no_news_beyond_what_is_kept() {
     }
     assert_eq!(told, 4_096);
 }
+
+#[test]
+fn a_clock_that_is_set_forward_costs_nobody_their_queues() {
+    let planned = |seen: &[Output]| {
+        let plans = seen.iter().filter_map(|output| match output {
+            Output::Apply(plan) => Some(plan.directions.download.devices.len()),
+            _ => None,
+        });
+        plans.collect::<Vec<_>>()
+    };
+    for hours in [1, 5, 24 * 400] {
+        let mut engine = engine(Mode::Control);
+        let (now, seen) = pass(&mut engine, START, 10, Some(device(1)));
+        let plan = seen.iter().rev().find_map(|output| match output {
+            Output::Apply(plan) => Some(plan.id),
+            _ => None,
+        });
+        let applied = Input::PlanApplied { plan: plan.expect("it controls"), changes: 1, leaf: "cake" };
+        engine.handle_input(applied, now);
+        assert_eq!(planned(&seen).last(), Some(&1));
+        // The first window that closes then does so before anybody has said anything in it.
+        let later = now + Duration::from_secs(hours * 3_600);
+        let (_, seen) = pass(&mut engine, later, 1, None);
+        assert!(planned(&seen).iter().all(|devices| *devices == 1), "{hours} h: {:?}", planned(&seen));
+        let (_, seen) = pass(&mut engine, later + Duration::from_secs(1), 5, Some(device(1)));
+        assert!(planned(&seen).iter().all(|devices| *devices == 1), "{hours} h: {:?}", planned(&seen));
+    }
+}

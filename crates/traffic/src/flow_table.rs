@@ -468,6 +468,19 @@ impl FlowTable {
         std::mem::take(&mut self.ended)
     }
 
+    /// The clock was set forward by `time`, or stood still for it: nobody was silent meanwhile. Flows are as old as before,
+    /// and as far from falling idle.
+    pub fn leap(&mut self, time: Duration) {
+        self.now = self.now + time;
+        for slot in 0..self.flows.end() {
+            if let Some(flow) = self.flows.get_mut(slot) {
+                for at in [&mut flow.first_seen, &mut flow.last_seen, &mut flow.queued] {
+                    *at = *at + time;
+                }
+            }
+        }
+    }
+
     /// Ends all flows, as at the end of a capture, and returns their summaries with those not fetched yet.
     pub fn drain(&mut self) -> Vec<FlowSummary> {
         let mut summaries = std::mem::take(&mut self.ended);

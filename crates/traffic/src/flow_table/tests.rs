@@ -522,3 +522,22 @@ fn a_worker_can_take_its_table_along() {
     is_send::<crate::Meter>();
     assert!(size_of::<Flow>() <= 512, "{} bytes per flow", size_of::<Flow>());
 }
+
+#[test]
+fn a_clock_that_is_set_forward_ends_no_flow() {
+    let (phone, server) = (end("192.168.1.20:50000"), end("203.0.113.9:443"));
+    let mut table = table();
+    let hello = client_hello("www.example.org", 10);
+    table.observe(&packet(phone, server, tcp(SYN, 0), &[]), None, at(0));
+    table.observe(&packet(server, phone, tcp(SYN | ACK, 0), &[]), None, at(1));
+    let before = table.observe(&packet(phone, server, tcp(ACK, 1), &hello), None, at(2));
+    let hours = Duration::from_secs(5 * 3_600);
+    table.leap(hours);
+    assert_eq!(table.expire(at(1_000) + hours).len(), 0);
+    let after = table.observe(&packet(server, phone, tcp(ACK, 1), &[1; 100]), None, at(1_020) + hours);
+    assert_eq!((after.flow, after.class), (before.flow, before.class));
+    let summary = table.get(after.flow).unwrap();
+    assert_eq!(summary.last_seen.since(summary.first_seen), Duration::from_millis(1_020));
+    // And from there time passes as always.
+    assert_eq!(table.expire(at(1_020) + hours + FlowLimits::default().idle_stream).len(), 1);
+}
