@@ -158,11 +158,16 @@ fn bind_unix(path: &Path) -> io::Result<std::os::unix::net::UnixListener> {
 }
 
 /// Serves on `listeners` until `shutdown` is sent or its sender dropped; blocks the calling thread, which
-/// owns the runtime (two workers).
+/// owns the runtime (two workers). `alive` is called each second while the runtime does its work.
 ///
 /// # Errors
 /// [`ApiError::Runtime`] if the runtime cannot be started; once it runs, nothing ends it but `shutdown`.
-pub fn run(listeners: Listeners, state: ApiState, shutdown: oneshot::Receiver<()>) -> Result<(), ApiError> {
+pub fn run(
+    listeners: Listeners,
+    state: ApiState,
+    shutdown: oneshot::Receiver<()>,
+    alive: impl Fn() + Send + 'static,
+) -> Result<(), ApiError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(8)
@@ -170,6 +175,13 @@ pub fn run(listeners: Listeners, state: ApiState, shutdown: oneshot::Receiver<()
         .enable_all()
         .build()
         .map_err(ApiError::Runtime)?;
+    runtime.spawn(async move {
+        let mut seconds = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            seconds.tick().await;
+            alive();
+        }
+    });
     let served = runtime.block_on(serve(listeners, state, shutdown));
     runtime.shutdown_timeout(DRAIN);
     served

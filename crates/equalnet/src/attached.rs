@@ -1,6 +1,7 @@
 //! Whether the interfaces are still those that were opened: one that is made anew (a modem that reconnects, a
 //! device that is plugged in again) carries neither our programs nor our sockets.
 
+use crate::watchdog::Pulse;
 use anyhow::{Result, bail};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use datapath::sys::interface_index;
@@ -27,8 +28,9 @@ pub fn indices(links: &[Link]) -> Indices {
 ///
 /// # Errors
 /// An interface of `links` is another than in `opened`. One that is away is waited for.
-pub fn watch(links: &[Link], opened: &Indices, stop: &Receiver<()>) -> Result<()> {
+pub fn watch(links: &[Link], opened: &Indices, stop: &Receiver<()>, pulse: &Pulse) -> Result<()> {
     while stop.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
+        pulse.beat();
         if let Some(name) = made_anew(opened, &indices(links)) {
             bail!("{name} was made anew; a restart attaches to it, and what was in force stays on the others");
         }

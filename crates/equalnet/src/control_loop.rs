@@ -4,6 +4,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::kept_devices::KeptDevices;
 use crate::shaping::ShaperOrder;
+use crate::watchdog::Watchdog;
 use api::{DeviceEffect, Effect, Refused, Request, Standing};
 use crossbeam_channel::{Receiver, Sender, select};
 use engine::{Engine, Input, Output};
@@ -69,6 +70,8 @@ pub struct ControlLoop {
     pub inlets: Inlets,
     /// What goes out.
     pub outlets: Outlets,
+    /// Who starts the daemon anew where it hangs.
+    pub watchdog: Watchdog,
 }
 
 impl ControlLoop {
@@ -97,7 +100,7 @@ impl ControlLoop {
             while let Some(output) = self.engine.poll_output() {
                 self.send(output);
             }
-            let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+            self.watchdog.tend();
         }
     }
 
@@ -357,6 +360,7 @@ mod tests {
                 signals: crossbeam_channel::never(),
             },
             outlets: Outlets { shaper: crossbeam_channel::bounded(1).0, store: None, snapshots, policy: policy_in },
+            watchdog: Watchdog::new(|| ()),
         };
         (control, policy_out, shown)
     }

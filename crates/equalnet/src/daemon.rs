@@ -7,6 +7,7 @@ use crate::kept_devices::KeptDevices;
 use crate::nightly::{self, Nightly};
 use crate::paced::Paced;
 use crate::shaping::{Hold, ShapingSettings};
+use crate::watchdog::Watchdog;
 use crate::worker::{Inlet, Worker};
 use crate::{accounts, attached, foresee, leases, offline, predictor, privileges, shaping, signals, zone};
 use anyhow::{Context, Result, bail};
@@ -33,6 +34,13 @@ const INPUTS: usize = 4_096;
 
 /// Requests of people that may wait; full, they are told that EqualNet is busy.
 const REQUESTS: usize = 64;
+
+/// A thread that turns its wheel many times a second hangs when it was silent for so long: with what the unit gives the
+/// watchdog (10 s), the daemon is away for less than 20 s.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// The shaper's first plan for thousands of devices takes its time (docs/benchmarks.md).
+const SHAPER_PATIENCE: Duration = Duration::from_secs(20);
 
 /// A flow log of this many files of this size is kept.
 const FLOW_LOG_FILES: (u32, u64) = (10, 50_000_000);
@@ -120,8 +128,12 @@ pub fn run(config_file: &Path, adoption: Adoption) -> Result<()> {
         outlook: forecast::outlook,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    let api_thread =
-        spawn_vital("api", &signals_in, move || api::run(listeners, state, api_stops).context("the API ended"))?;
+    let mut watchdog = Watchdog::of_systemd();
+    let (api_pulse, worker_pulse) = (watchdog.listen("api", PATIENCE), watchdog.listen("worker", PATIENCE));
+    let shaper_pulse = watchdog.listen("shaper", SHAPER_PATIENCE);
+    let api_thread = spawn_vital("api", &signals_in, move || {
+        api::run(listeners, state, api_stops, move || api_pulse.beat()).context("the API ended")
+    })?;
 
     let forecaster = match config.forecast.is_used {
         true => Forecaster::with_family(forecast::Settings::default(), Arc::clone(&family)),
@@ -149,7 +161,7 @@ pub fn run(config_file: &Path, adoption: Adoption) -> Result<()> {
     let shaper_thread = {
         let (inputs, clock) = (inputs_in.clone(), clock.clone());
         spawn_vital("shaper", &signals_in, move || {
-            shaping::run(&shaping_settings, &shaper_orders, &inputs, &clock);
+            shaping::run(&shaping_settings, &shaper_orders, &inputs, &clock, &shaper_pulse);
             Ok(())
         })?
     };
@@ -164,12 +176,13 @@ pub fn run(config_file: &Path, adoption: Adoption) -> Result<()> {
         inputs_in.clone(),
         worker_policy,
     );
-    let worker_thread = spawn_vital("worker", &signals_in, move || worker.run(&workers_stop))?;
+    let worker_thread = spawn_vital("worker", &signals_in, move || worker.run(&workers_stop, &worker_pulse))?;
     let attached_thread = match config.capture.source {
         SourceChoice::File { .. } => None,
         SourceChoice::Auto | SourceChoice::Ebpf | SourceChoice::AfPacket => {
-            let links = config.links.clone();
-            Some(spawn_vital("interfaces", &signals_in, move || attached::watch(&links, &opened, &attached_stop))?)
+            let (links, pulse) = (config.links.clone(), watchdog.listen("interfaces", PATIENCE));
+            let watch = move || attached::watch(&links, &opened, &attached_stop, &pulse);
+            Some(spawn_vital("interfaces", &signals_in, watch)?)
         }
     };
     spawn("signals", move || signals::watch(&signals_in))?;
@@ -216,6 +229,7 @@ pub fn run(config_file: &Path, adoption: Adoption) -> Result<()> {
         kept,
         inlets: Inlets { inputs, requests, signals },
         outlets: Outlets { shaper: shaper_in, store: Some(history), snapshots: snapshots_in, policy: policy_in },
+        watchdog,
     };
     tracing::info!(mode = %control.engine.policy().mode, "EqualNet runs");
     let _ = sd_notify::notify(&[NotifyState::Ready]);
@@ -400,14 +414,20 @@ fn open_sources(config: &Config, clock: &Clock) -> Result<Sources> {
 }
 
 fn open_ebpf(config: &Config) -> Result<(Inlet, Steering, Datapath)> {
+    let (mut datapath, steering) = open_datapath(config)?;
+    let source = EbpfSource::open(&mut datapath)?;
+    Ok((Inlet::Ebpf(Box::new(source)), steering, datapath))
+}
+
+/// The programs of an earlier run with its maps, or new ones, attached to all links.
+pub fn open_datapath(config: &Config) -> Result<(Datapath, Steering)> {
     let flows = u32::try_from(config.capture.max_flows).context("capture.max_flows is too large")?;
     let settings = DatapathSettings { pin_dir: config.pin_dir(), max_flows: flows, ..DatapathSettings::default() };
     let mut datapath = Datapath::load_or_adopt(&settings)?;
     let topologies: Vec<Topology> = config.links.iter().map(|link| link.topology.clone()).collect();
     datapath.attach(&topologies)?;
     let steering = datapath.steering();
-    let source = EbpfSource::open(&mut datapath)?;
-    Ok((Inlet::Ebpf(Box::new(source)), steering, datapath))
+    Ok((datapath, steering))
 }
 
 fn open_af_packet(config: &Config) -> Result<Inlet> {

@@ -21,6 +21,7 @@ mod privileges;
 mod shaping;
 mod signals;
 mod training;
+mod watchdog;
 mod weights;
 mod worker;
 mod zone;
@@ -299,9 +300,19 @@ mod tests {
     #[test]
     fn only_verbs_that_ask_the_daemon_show_how_to_reach_it() {
         command().debug_assert();
-        for verb in
-            ["run", "setup", "analyze", "plan", "check-config", "interfaces", "passwd", "clear", "demo", "train"]
-        {
+        for verb in [
+            "run",
+            "setup",
+            "analyze",
+            "plan",
+            "check-config",
+            "interfaces",
+            "passwd",
+            "clear",
+            "hold",
+            "demo",
+            "train",
+        ] {
             assert!(!help(verb).contains("--socket") && !help(verb).contains("--remote"), "{verb}");
         }
         for verb in ["status", "rules", "reclassify", "forecast"] {

@@ -1,6 +1,7 @@
 //! The shaper's thread: one order after the other, and the queues' readings in between.
 
 use crate::clock::Clock;
+use crate::watchdog::Pulse;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use datapath::{Steering, SteeringMode};
 use engine::Input;
@@ -44,11 +45,18 @@ pub enum Hold {
 }
 
 /// Carries out orders until their sender is gone; the queues stay as they are then.
-pub fn run(settings: &ShapingSettings, orders: &Receiver<ShaperOrder>, inputs: &Sender<Input>, clock: &Clock) {
+pub fn run(
+    settings: &ShapingSettings,
+    orders: &Receiver<ShaperOrder>,
+    inputs: &Sender<Input>,
+    clock: &Clock,
+    pulse: &Pulse,
+) {
     let mut shapers: BTreeMap<LinkId, Shaper<Steering>> = BTreeMap::new();
     let mut next_reading = clock.now();
     let mut owed = Owed::Nothing;
     loop {
+        pulse.beat();
         match orders.recv_timeout(next_reading.since(clock.now())) {
             Ok(ShaperOrder::Apply(plan)) => {
                 let answer = match apply(settings, &mut shapers, &plan) {

@@ -4,6 +4,7 @@ mod tunnels;
 mod verdicts;
 
 use crate::clock::Clock;
+use crate::watchdog::Pulse;
 use capture::{Counting, EbpfSource, Frame, Moved, Observation, Polled, Source};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
 use devices::Sighting;
@@ -146,8 +147,9 @@ impl Worker {
     ///
     /// # Errors
     /// The source cannot be read any more.
-    pub fn run(&mut self, stop: &Receiver<()>) -> anyhow::Result<()> {
+    pub fn run(&mut self, stop: &Receiver<()>, pulse: &Pulse) -> anyhow::Result<()> {
         while stop.try_recv() != Err(TryRecvError::Disconnected) {
+            pulse.beat();
             let polled = self.poll()?;
             self.heed_policy();
             self.now = self.clock.now();

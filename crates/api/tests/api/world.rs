@@ -97,7 +97,7 @@ impl World {
             ControlLoop::Stuck => stuck = Some(asked),
         }
         let (shutdown, stop) = oneshot::channel();
-        threads.push(std::thread::spawn(move || run(listeners, state, stop).unwrap()));
+        threads.push(std::thread::spawn(move || run(listeners, state, stop, || ()).unwrap()));
         World { address, socket, snapshots, seconds, shutdown: Some(shutdown), threads, stuck, _folder: folder }
     }
 

@@ -294,7 +294,7 @@ fn part() {
         tokio::sync::watch::channel(std::sync::Arc::default()).1,
     );
     let running = std::thread::spawn(move || {
-        worker.run(&stopped).unwrap();
+        worker.run(&stopped, &crate::watchdog::Watchdog::new(|| ()).listen("worker", Duration::MAX)).unwrap();
         worker
     });
 
