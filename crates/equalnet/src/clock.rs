@@ -24,6 +24,12 @@ impl Clock {
         Clock { started: Instant::now(), base_nanos: Arc::new(AtomicU64::new(system_nanos())) }
     }
 
+    /// As if the system's clock had been set forward.
+    #[cfg(test)]
+    pub fn set_forward(&self, by: std::time::Duration) {
+        self.base_nanos.fetch_add(by.as_nanos() as u64, Ordering::Relaxed);
+    }
+
     /// The time now.
     pub fn now(&self) -> Timestamp {
         // The system's first: where we are held up between the two, ours is ahead, and nothing is followed.

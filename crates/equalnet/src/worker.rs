@@ -50,6 +50,9 @@ const NO_SLOT_TOLD_EVERY: Duration = Duration::from_secs(600);
 /// does not follow.
 const CLOCKS_APART: Duration = Duration::from_secs(2);
 
+/// As the engine has it: who is away for less is only late.
+const LEAP: Duration = Duration::from_secs(30);
+
 /// Stations remembered for that; more are told each time.
 const SEEN_KEPT: usize = 8_192;
 
@@ -152,7 +155,7 @@ impl Worker {
             pulse.beat();
             let polled = self.poll()?;
             self.heed_policy();
-            self.now = self.clock.now();
+            self.look_at_the_clock();
             self.hand_over_verdicts();
             if self.now.since(self.window) >= WINDOW {
                 self.close_window()?;
@@ -163,6 +166,21 @@ impl Worker {
             }
         }
         Ok(())
+    }
+
+    /// The loop turns many times a second: a longer time did not pass here, and ends no flow and no device.
+    fn look_at_the_clock(&mut self) {
+        let before = std::mem::replace(&mut self.now, self.clock.now());
+        let leapt = self.now.since(before);
+        if leapt > LEAP {
+            tracing::warn!(seconds = leapt.as_secs(), "the clock was set forward, or the machine slept");
+            self.table.leap(leapt);
+            self.seen.values_mut().for_each(|seen| *seen = *seen + leapt);
+            self.started = self.started + leapt;
+            // What moved since the window began moved in a window's time.
+            self.window = self.window + leapt.max(WINDOW);
+            self.window = self.window.floor(WINDOW);
+        }
     }
 
     fn poll(&mut self) -> anyhow::Result<Polled> {
@@ -478,6 +496,8 @@ impl Desk<'_> {
     }
 }
 
+#[cfg(test)]
+mod clock_tests;
 #[cfg(test)]
 mod rule_tests;
 #[cfg(test)]

@@ -12,7 +12,7 @@ use traffic::FlowLimits;
 use vocab::{ByteCount, Conditions, LinkId, LinkType, Policy, Rule, RuleId, SourceKind, Timestamp, TrafficClass};
 
 /// A source of these frames, one a call.
-struct Frames(Vec<Vec<u8>>, Timestamp);
+pub(super) struct Frames(pub(super) Vec<Vec<u8>>, pub(super) Timestamp);
 
 impl Source for Frames {
     fn kind(&self) -> SourceKind {
@@ -48,7 +48,7 @@ impl Source for Frames {
 }
 
 /// A datagram from 192.168.1.20:50000 to 203.0.113.7:40000 that nothing recognises.
-fn datagram() -> Vec<u8> {
+pub(super) fn datagram() -> Vec<u8> {
     let mut frame = vec![2, 0, 0, 0, 0, 9, 0xa4, 0x5e, 0x60, 0, 0, 1, 8, 0];
     frame.extend_from_slice(&[0x45, 0, 0, 32, 0, 0, 0, 0, 64, 17, 0, 0, 192, 168, 1, 20, 203, 0, 113, 7]);
     frame.extend_from_slice(&[0xc3, 0x50, 0x9c, 0x40, 0, 12, 0, 0]);
