@@ -16,6 +16,7 @@ mod output;
 mod planning;
 mod seconds;
 mod settings;
+mod standing;
 mod summary;
 mod unusual;
 
@@ -23,3 +24,4 @@ pub use engine::{Engine, Preview};
 pub use input::Input;
 pub use output::Output;
 pub use settings::Settings;
+pub use standing::standing_plan;

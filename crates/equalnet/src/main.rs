@@ -73,6 +73,8 @@ enum Command {
     Passwd(ConfigFile),
     /// Take away everything EqualNet put into the kernel, and put back what stood there before
     Clear(Clear),
+    /// Put a plan in force that needs no daemon: guarantees, priorities and weights, without forecasts
+    Hold(offline::hold::Arguments),
     /// Show the main job on real packets: a household, before and with EqualNet
     Demo(offline::demo::Arguments),
     /// What is foreseen
@@ -201,6 +203,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::CheckConfig(arguments) => check_config(&arguments),
         Command::Passwd(file) => passwd(&file),
         Command::Clear(arguments) => clear(&arguments),
+        Command::Hold(arguments) => offline::hold::run(&arguments),
         Command::Demo(arguments) => offline::demo::run(&arguments),
         Command::Train(arguments) => offline::train::run(&arguments),
         Command::Openapi => {

@@ -3,6 +3,7 @@
 pub mod analyze;
 pub mod backtest;
 pub mod demo;
+pub mod hold;
 pub mod interfaces;
 pub mod plan;
 pub mod plan_command;

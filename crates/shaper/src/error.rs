@@ -17,7 +17,8 @@ pub enum ShaperError {
     /// Somebody else shapes this interface.
     #[error(
         "{interface}: it is already shaped by `{kind}` (handle {major:x}:), which is not ours; remove it \
-         (tc qdisc del dev {interface} root), or let it be put aside and restored later (adopt)"
+         (tc qdisc del dev {interface} root), or let it be put aside until `equalnet clear` puts it back (`adopt = true` in \
+         [shaping], or --adopt)"
     )]
     ForeignQdisc {
         /// Where.
