@@ -18,7 +18,7 @@ use vocab::{
     Actor, Alert, AlertKind, Because, BitRate, ByteCount, Conditions, Decision, DecisionKind, DeviceAllocation,
     DeviceId, DevicePatch, DeviceSnapshot, Directed, Direction, Division, FlowSummary, Forecast, Guarantee, Horizon,
     InvalidCondition, LinkId, LinkSnapshot, Mode, Part, Plan, Policy, Priority, Quantile, Quantiles, Rule, RuleHits,
-    RuleId, Severity, Shaping, Snapshot, Subject, Timestamp, Topology, TrafficClass, Weight,
+    RuleId, Severity, Shaping, Snapshot, Subject, Timestamp, TrafficClass, Weight,
 };
 
 /// A device is active when it moved something in the last minute.
@@ -244,10 +244,7 @@ fn link(link: &LinkSnapshot) -> wire::LinkStatus {
         Shaping::On { leaf } => ("on", (*leaf).to_owned()),
         Shaping::Failed { reason } => ("failed", reason.clone()),
     };
-    let interfaces = match &link.link.topology {
-        Topology::Router { lan, wan } => vec![lan.to_string(), wan.to_string()],
-        Topology::Host { interface } => vec![interface.to_string()],
-    };
+    let interfaces = link.link.topology.interfaces().map(ToString::to_string).collect();
     wire::LinkStatus {
         id: link.link.id.0,
         name: link.link.name.clone(),

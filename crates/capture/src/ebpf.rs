@@ -8,9 +8,7 @@ use datapath::{ClassMap, Counted, Datapath, Events, FlowMap, ProtectedFlows, Slo
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use vocab::{
-    Aggregate, ByteCount, DeviceId, Direction, FlowKey, LinkType, Quality, SourceKind, Timestamp, TrafficClass,
-};
+use vocab::{Aggregate, ByteCount, DeviceId, Direction, FlowKey, Quality, SourceKind, Timestamp, TrafficClass};
 
 /// Frames one call of `poll` hands over at most: a few milliseconds of work.
 const FRAMES_PER_POLL: usize = 1_024;
@@ -117,7 +115,7 @@ impl Source for EbpfSource {
             sink(Observation::Frame(Frame {
                 at: Timestamp::from_unix_nanos(clocks.unix_at(event.at_ns)),
                 interface: event.interface,
-                link_type: LinkType::Ethernet,
+                link_type: event.link_type,
                 direction: Some(event.direction),
                 vlan: event.vlan,
                 wire_len: event.wire_len,

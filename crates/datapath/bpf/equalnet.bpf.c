@@ -34,14 +34,16 @@ static __always_inline const struct verdict *find_verdict(const union key *key)
 }
 
 /* The slot of the packet's device: it is the source of uploads and the destination of downloads. */
-static __noinline int find_device(struct __sk_buff *skb, const struct packet *p, __u32 direction)
+static __noinline int find_device(struct __sk_buff *skb, const struct packet *p, __u32 direction, __u32 framing)
 {
 	struct mac_key by_mac = {};
 	__u8 address[16];
-	__u32 *slot;
+	__u32 *slot = 0;
 
-	bpf_skb_load_bytes(skb, direction == DOWNLOAD ? 0 : ETH_ALEN, by_mac.mac, sizeof(by_mac.mac));
-	slot = bpf_map_lookup_elem(&devices_by_mac, &by_mac);
+	if (framing == ETHERNET) {
+		bpf_skb_load_bytes(skb, direction == DOWNLOAD ? 0 : ETH_ALEN, by_mac.mac, sizeof(by_mac.mac));
+		slot = bpf_map_lookup_elem(&devices_by_mac, &by_mac);
+	}
 	if (!slot) {
 		if ((direction == UPLOAD) == p->from_low)
 			__builtin_memcpy(address, p->key.flow.low, 16);
@@ -52,8 +54,24 @@ static __noinline int find_device(struct __sk_buff *skb, const struct packet *p,
 	return slot ? *slot & (SLOTS - 1) : 0;
 }
 
-/* Whether a frame from the local side ends at the gateway itself. Asked once per flow. */
-static __noinline int ends_here(struct __sk_buff *skb, const struct packet *p)
+static __always_inline int is_side(__u32 interface, __u32 side)
+{
+	const __u32 *is = bpf_map_lookup_elem(&sides, &interface);
+
+	return is && *is == side;
+}
+
+/* Whether a packet to the devices comes from the gateway itself, or from other devices of its. */
+static __noinline int comes_from_inside(struct __sk_buff *skb)
+{
+	return skb->ingress_ifindex == 0 || is_side(skb->ingress_ifindex, SIDE_LAN);
+}
+
+/*
+ * Whether a frame from the devices ends at the gateway itself, or goes to other devices of its. Asked once per flow. A
+ * bridge does not say where a frame will go: there, it is seen where the frame leaves.
+ */
+static __noinline int stays_inside(struct __sk_buff *skb, const struct packet *p)
 {
 	struct bpf_fib_lookup route = {};
 
@@ -79,6 +97,9 @@ static __noinline int ends_here(struct __sk_buff *skb, const struct packet *p)
 	case BPF_FIB_LKUP_RET_NOT_FWDED:
 	case BPF_FIB_LKUP_RET_FWD_DISABLED:
 		return 1;
+	case BPF_FIB_LKUP_RET_SUCCESS:
+	case BPF_FIB_LKUP_RET_NO_NEIGH:
+		return is_side(route.ifindex, SIDE_LAN);
 	default:
 		return 0;
 	}
@@ -105,8 +126,11 @@ static __noinline int send_up(struct __sk_buff *skb, struct stats *stats, struct
 
 	event->ifindex = skb->ifindex;
 	event->captured = 0;
-	event->vlan_present = skb->vlan_present ? 1 : 0;
 	event->vlan_tci = skb->vlan_tci;
+	if (skb->vlan_present)
+		event->flags |= EVENT_TAGGED;
+	if (passing->framing == RAW_IP)
+		event->flags |= EVENT_RAW;
 	event->direction = direction_of(passing->place);
 	if (!event->at_ns)
 		event->at_ns = bpf_ktime_get_ns();
@@ -209,8 +233,9 @@ static __noinline int begin(struct __sk_buff *skb, const struct packet *p, const
 		fresh->class = verdict->class;
 		fresh->flags = verdict->settled ? FLOW_SETTLED : 0;
 	}
-	fresh->slot = find_device(skb, p, direction_of(passing->place));
-	if (passing->place == LAN_EGRESS ? skb->ingress_ifindex == 0 : passing->place == LAN_INGRESS && ends_here(skb, p))
+	fresh->slot = find_device(skb, p, direction_of(passing->place), passing->framing);
+	if (passing->origin == LOCAL ||
+	    (passing->origin == UNASKED && (passing->place == LAN_EGRESS ? comes_from_inside(skb) : stays_inside(skb, p))))
 		fresh->flags |= FLOW_LOCAL;
 	__builtin_memset(fresh->probes, 0, sizeof(fresh->probes));
 	measure_opening(skb, p, fresh, direction_of(passing->place));
@@ -220,12 +245,12 @@ static __noinline int begin(struct __sk_buff *skb, const struct packet *p, const
 
 /* Devices got or lost slots, or verdicts were written, since the flow's last packet. */
 static __noinline int catch_up(struct __sk_buff *skb, const struct packet *p, const struct config *config,
-			       struct flow_value *flow, __u32 direction)
+			       struct flow_value *flow, const struct passing *passing)
 {
 	if (flow->generation != config->generation) {
 		__u32 generation = config->generation;
 
-		flow->slot = find_device(skb, p, direction);
+		flow->slot = find_device(skb, p, direction_of(passing->place), passing->framing);
 		flow->generation = generation;
 	}
 	if (flow->verdict_epoch != config->verdict_epoch) {
@@ -250,8 +275,17 @@ static __noinline int catch_up(struct __sk_buff *skb, const struct packet *p, co
 /* A packet of the link in `minor`, or one that is none of it. */
 #define NO_MINOR 0
 
+/* Whether frames of this VLAN are counted on an interface of their own. */
+static __noinline int is_counted_above(struct __sk_buff *skb)
+{
+	__u64 vlan = (__u64)skb->ifindex << 32 | (skb->vlan_tci & 0xfff);
+
+	return bpf_map_lookup_elem(&vlans, &vlan) != 0;
+}
+
 /* Counts the packet, sends it up if it tells something, and says which leaf takes it. */
-static __always_inline __u32 account(struct __sk_buff *skb, const struct config *config, enum place place)
+static __always_inline __u32 account(struct __sk_buff *skb, const struct config *config, enum place place,
+				     enum framing framing, enum origin origin)
 {
 	const int ingress = place == LAN_INGRESS || place == HOST_INGRESS;
 	const __u32 direction = direction_of(place);
@@ -269,9 +303,11 @@ static __always_inline __u32 account(struct __sk_buff *skb, const struct config 
 	stats = bpf_map_lookup_elem(&statistics, &zero);
 	if (!stats)
 		return NO_MINOR;
-	if (!parse_plain(skb, &p)) {
+	if (framing == ETHERNET && skb->vlan_present && is_counted_above(skb))
+		return NO_MINOR;
+	if (!parse_plain(skb, &p, framing)) {
 		__builtin_memset(&p, 0, sizeof(p));
-		parsed = parse_any(skb, &p);
+		parsed = parse_any(skb, &p, framing);
 	}
 
 	/* One super-packet is many packets on the wire, each with its own headers. */
@@ -291,12 +327,17 @@ static __always_inline __u32 account(struct __sk_buff *skb, const struct config 
 	stats->packets[direction] += packets;
 	stats->bytes[direction] += wire_length;
 	passing.place = place;
+	passing.framing = framing;
+	passing.origin = origin;
+	passing.zero = 0;
+	passing.zeros = 0;
 	passing.event.at_ns = 0;
+	passing.event.zero = 0;
 	passing.event.wire_length = wire_length;
 	passing.event.packets = packets;
 
 	if (parsed != PARSED) {
-		int from_here = place == LAN_EGRESS && skb->ingress_ifindex == 0;
+		int from_here = origin == LOCAL || (origin == UNASKED && place == LAN_EGRESS && comes_from_inside(skb));
 
 		if (parsed == MALFORMED)
 			stats->malformed++;
@@ -305,7 +346,7 @@ static __always_inline __u32 account(struct __sk_buff *skb, const struct config 
 		if (p.notable) {
 			passing.event.slot = 0;
 			passing.event.class = UNCLASSIFIED;
-			passing.event.local = from_here;
+			passing.event.flags = from_here ? EVENT_LOCAL : 0;
 			send_up(skb, stats, &passing);
 		}
 		return from_here ? LOCAL_MINOR : NO_MINOR;
@@ -328,7 +369,10 @@ static __always_inline __u32 account(struct __sk_buff *skb, const struct config 
 	}
 	if (flow) {
 		if (flow->generation != config->generation || flow->verdict_epoch != config->verdict_epoch)
-			catch_up(skb, &p, config, flow, direction);
+			catch_up(skb, &p, config, flow, &passing);
+		/* It came in by a bridge, which did not say where it would go. */
+		if (origin == LOCAL && !(flow->flags & FLOW_LOCAL))
+			flow->flags |= FLOW_LOCAL;
 		if (p.from_low) {
 			__sync_fetch_and_add(&flow->low_bytes, wire_length);
 			__sync_fetch_and_add(&flow->low_packets, packets);
@@ -375,7 +419,7 @@ static __always_inline __u32 account(struct __sk_buff *skb, const struct config 
 	if (p.notable || sample) {
 		passing.event.slot = slot;
 		passing.event.class = class;
-		passing.event.local = !!(flags & FLOW_LOCAL);
+		passing.event.flags = flags & FLOW_LOCAL ? EVENT_LOCAL : 0;
 		send_up(skb, stats, &passing);
 	}
 	if (flags & FLOW_LOCAL)
@@ -393,15 +437,14 @@ static __always_inline const struct config *read_config(void)
 }
 
 /* Frames from the devices: uploads. The priority does not survive forwarding, the mark does. */
-SEC("classifier")
-int lan_ingress(struct __sk_buff *skb)
+static __always_inline int from_lan(struct __sk_buff *skb, enum framing framing)
 {
 	const struct config *config = read_config();
 	__u32 minor, was = skb->mark;
 
 	if (!config)
 		return TC_ACT_UNSPEC;
-	minor = account(skb, config, LAN_INGRESS);
+	minor = account(skb, config, LAN_INGRESS, framing, UNASKED);
 	/* A mark that somebody else set is theirs. */
 	if (config->flags & STEERING && minor != NO_MINOR && minor != LOCAL_MINOR &&
 	    (was == 0 || (was & MARK_MASK) == MARK))
@@ -409,20 +452,91 @@ int lan_ingress(struct __sk_buff *skb)
 	return TC_ACT_UNSPEC;
 }
 
-/* Frames to the devices: downloads. */
-SEC("classifier")
-int lan_egress(struct __sk_buff *skb)
+/* Frames to the devices of the only LAN: downloads, whose queues are here. */
+static __always_inline int to_lan(struct __sk_buff *skb, enum framing framing)
 {
 	const struct config *config = read_config();
 	__u32 minor;
 
 	if (!config)
 		return TC_ACT_UNSPEC;
-	minor = account(skb, config, LAN_EGRESS);
+	minor = account(skb, config, LAN_EGRESS, framing, UNASKED);
 	if (config->flags & STEERING && minor != NO_MINOR)
 		skb->priority = (__u32)config->download_major << 16 | minor;
 	return TC_ACT_UNSPEC;
 }
+
+/*
+ * Frames to the devices of one LAN of several: downloads wait together on an IFB, to which `to_queues` sends them, and
+ * pass here a second time. What did not come over the link does not wait with them.
+ */
+static __always_inline int to_shared(struct __sk_buff *skb, enum framing framing)
+{
+	const struct config *config = read_config();
+	enum origin origin = OF_THE_LINK;
+	__u32 minor;
+
+	if (!config)
+		return TC_ACT_UNSPEC;
+	if (skb->ingress_ifindex && is_side(skb->ingress_ifindex, SIDE_QUEUE)) {
+		skb->priority = 0;
+		return TC_ACT_UNSPEC;
+	}
+	if (comes_from_inside(skb))
+		origin = LOCAL;
+	minor = account(skb, config, LAN_EGRESS, framing, origin);
+	if (config->flags & STEERING && minor != NO_MINOR && minor != LOCAL_MINOR)
+		skb->priority = (__u32)config->download_major << 16 | minor;
+	return TC_ACT_UNSPEC;
+}
+
+/* One interface: what leaves it is upload. */
+static __always_inline int from_host(struct __sk_buff *skb, enum framing framing)
+{
+	const struct config *config = read_config();
+	__u32 minor;
+
+	if (!config)
+		return TC_ACT_UNSPEC;
+	minor = account(skb, config, HOST_EGRESS, framing, OF_THE_LINK);
+	if (config->flags & STEERING && minor != NO_MINOR)
+		skb->priority = (__u32)config->upload_major << 16 | minor;
+	return TC_ACT_UNSPEC;
+}
+
+/* One interface: what it receives waits on an IFB, to which `to_queues` sends it, and which hands it back. */
+static __always_inline int to_host(struct __sk_buff *skb, enum framing framing)
+{
+	const struct config *config = read_config();
+	__u32 minor;
+
+	if (!config)
+		return TC_ACT_UNSPEC;
+	minor = account(skb, config, HOST_INGRESS, framing, OF_THE_LINK);
+	if (config->flags & STEERING && minor != NO_MINOR)
+		skb->priority = (__u32)config->download_major << 16 | minor;
+	return TC_ACT_UNSPEC;
+}
+
+/* Each for frames of Ethernet, and for IP packets without any frame (PPP, WireGuard, tun). */
+#define PROGRAMS(name, does)				\
+	SEC("classifier")				\
+	int name(struct __sk_buff *skb)			\
+	{						\
+		return does(skb, ETHERNET);		\
+	}						\
+							\
+	SEC("classifier")				\
+	int name##_raw(struct __sk_buff *skb)		\
+	{						\
+		return does(skb, RAW_IP);		\
+	}
+
+PROGRAMS(lan_ingress, from_lan)
+PROGRAMS(lan_egress, to_lan)
+PROGRAMS(shared_egress, to_shared)
+PROGRAMS(host_egress, from_host)
+PROGRAMS(host_ingress, to_host)
 
 /* Towards the bottleneck: what was counted at LAN ingress goes into its class. */
 SEC("classifier")
@@ -438,38 +552,16 @@ int wan_egress(struct __sk_buff *skb)
 	return TC_ACT_UNSPEC;
 }
 
-/* One interface: what leaves it is upload. */
+/*
+ * The condition of a filter whose action sends downloads to the IFB where they wait. No helper does that: only the
+ * action tells the IFB where to send them on, and, before 6.4, that they were redirected at all.
+ */
 SEC("classifier")
-int host_egress(struct __sk_buff *skb)
+int to_queues(struct __sk_buff *skb)
 {
 	const struct config *config = read_config();
-	__u32 minor;
 
-	if (!config)
-		return TC_ACT_UNSPEC;
-	minor = account(skb, config, HOST_EGRESS);
-	if (config->flags & STEERING && minor != NO_MINOR)
-		skb->priority = (__u32)config->upload_major << 16 | minor;
-	return TC_ACT_UNSPEC;
-}
-
-/* One interface: what it receives waits on an IFB, which hands it back. The priority survives the redirect. */
-SEC("classifier")
-int host_ingress(struct __sk_buff *skb)
-{
-	const struct config *config = read_config();
-	__u32 minor, interface = skb->ifindex, *ifb;
-
-	if (!config)
-		return TC_ACT_UNSPEC;
-	minor = account(skb, config, HOST_INGRESS);
-	if (!(config->flags & STEERING) || minor == NO_MINOR)
-		return TC_ACT_UNSPEC;
-	ifb = bpf_map_lookup_elem(&ifbs, &interface);
-	if (!ifb)
-		return TC_ACT_UNSPEC;
-	skb->priority = (__u32)config->download_major << 16 | minor;
-	return bpf_redirect(*ifb, 0);
+	return config && config->flags & STEERING && skb->priority >> 16 == config->download_major ? -1 : 0;
 }
 
 char _license[] SEC("license") = "Dual MIT/GPL";

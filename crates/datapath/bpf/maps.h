@@ -10,7 +10,7 @@
 #include <linux/types.h>
 
 /* Grows with every change of this file: pinned maps of another layout are not adopted. */
-#define LAYOUT 5
+#define LAYOUT 6
 
 #define SLOTS 4096
 #define PROTECTED 16384 /* flows that keep their class whatever comes */
@@ -72,7 +72,7 @@ struct flow_value {
 };
 
 #define FLOW_SETTLED 1 /* the verdict will not change any more: no samples */
-#define FLOW_LOCAL 2   /* ends at the gateway itself: no traffic of the link */
+#define FLOW_LOCAL 2   /* between the gateway and its devices, or among these: no traffic of the link */
 #define FLOW_UPLOAD_DUE 4   /* an upload may answer a probe */
 #define FLOW_DOWNLOAD_DUE 8 /* a download may */
 
@@ -118,6 +118,10 @@ struct quality {
 	__u64 again[2];    /* of those: sent again, or out of order */
 };
 
+/* What an interface is to the links. */
+#define SIDE_LAN 1   /* devices are behind it */
+#define SIDE_QUEUE 2 /* an IFB of ours: what comes from it has waited */
+
 #define STEERING 1 /* queues are in force: set priorities and marks */
 #define MARKING 2  /* write the class into the DS field */
 
@@ -137,7 +141,7 @@ struct config {
 struct stats {
 	__u64 packets[2]; /* by direction, all that was counted or not */
 	__u64 bytes[2];
-	__u64 local_packets; /* to or from the gateway itself */
+	__u64 local_packets; /* that never cross the link */
 	__u64 local_bytes;
 	__u64 unknown_packets; /* of no device with a slot */
 	__u64 unknown_bytes;
@@ -151,6 +155,10 @@ struct stats {
 	__u64 steered_default; /* no leaf of its own */
 };
 
+#define EVENT_LOCAL 1  /* no traffic of the link */
+#define EVENT_TAGGED 2 /* of the VLAN in vlan_tci: the kernel took the tag off */
+#define EVENT_RAW 4    /* begins with the IP header */
+
 struct event {
 	__u64 at_ns; /* CLOCK_MONOTONIC */
 	__u32 ifindex;
@@ -160,9 +168,9 @@ struct event {
 	__u16 slot;
 	__u16 vlan_tci;
 	__u8 direction;
-	__u8 vlan_present;
-	__u8 local;
+	__u8 flags;
 	__u8 class;
+	__u8 zero;
 	/* the frame follows */
 };
 

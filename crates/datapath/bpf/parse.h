@@ -102,19 +102,38 @@ static __always_inline __u64 mapped(__u32 address)
 	return bpf_cpu_to_be64(0x0000ffff00000000ULL | address);
 }
 
+/* How packets of an interface begin. */
+enum framing { ETHERNET, RAW_IP };
+
+static __always_inline __u32 header_of(enum framing framing)
+{
+	return framing == ETHERNET ? sizeof(struct ethhdr) : 0;
+}
+
+/* The version of the IP packet in a frame that is long enough; 0 for another protocol. */
+static __always_inline int version_of(const void *data, enum framing framing)
+{
+	__be16 protocol;
+
+	if (framing == RAW_IP)
+		return *(const __u8 *)data >> 4;
+	protocol = ((const struct ethhdr *)data)->h_proto;
+	return protocol == bpf_htons(ETH_P_IP) ? 4 : protocol == bpf_htons(ETH_P_IPV6) ? 6 : 0;
+}
+
 /* A plain frame, read in place. Whether it is one. */
-static __always_inline int parse_plain(struct __sk_buff *skb, struct packet *p)
+static __always_inline int parse_plain(struct __sk_buff *skb, struct packet *p, enum framing framing)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
-	__u32 at = sizeof(struct ethhdr);
+	__u32 at = header_of(framing);
 	__u16 source_port, destination_port;
 	__u8 *transport, from_low;
 
 	/* As long as the shortest: IPv4 and UDP. */
-	if (data + sizeof(struct ethhdr) + sizeof(struct iphdr) + 8 > end)
+	if (data + at + sizeof(struct iphdr) + 8 > end)
 		return 0;
-	if (((struct ethhdr *)data)->h_proto == bpf_htons(ETH_P_IP)) {
-		const struct iphdr *ip = data + sizeof(struct ethhdr);
+	if (version_of(data, framing) == 4) {
+		const struct iphdr *ip = data + at;
 		__u32 source, destination;
 
 		if (*(__u8 *)ip != 0x45 || ip->frag_off & bpf_htons(FRAGMENTED))
@@ -135,11 +154,11 @@ static __always_inline int parse_plain(struct __sk_buff *skb, struct packet *p)
 		p->key.words[0] = p->key.words[2] = 0;
 		p->key.words[1] = mapped(from_low ? source : destination);
 		p->key.words[3] = mapped(from_low ? destination : source);
-	} else if (((struct ethhdr *)data)->h_proto == bpf_htons(ETH_P_IPV6)) {
-		const struct ipv6hdr *ip = data + sizeof(struct ethhdr);
+	} else if (version_of(data, framing) == 6) {
+		const struct ipv6hdr *ip = data + at;
 		__u64 source[2], destination[2];
 
-		if (data + sizeof(struct ethhdr) + sizeof(*ip) + 8 > end || ip->version != 6)
+		if (data + at + sizeof(*ip) + 8 > end || ip->version != 6)
 			return 0;
 		p->protocol = ip->nexthdr;
 		p->traffic_class = (ip->priority << 4) | (ip->flow_lbl[0] >> 4);
@@ -182,7 +201,7 @@ static __always_inline int parse_plain(struct __sk_buff *skb, struct packet *p)
 	p->key.words[4] = from_low ? port_word(source_port, destination_port, p->protocol) :
 				     port_word(destination_port, source_port, p->protocol);
 	p->from_low = from_low;
-	p->ip = sizeof(struct ethhdr);
+	p->ip = header_of(framing);
 	p->transport = at;
 	p->notable = is_notable_port(source_port) || is_notable_port(destination_port);
 	p->later = 0;
@@ -364,15 +383,17 @@ static __always_inline enum parsed parse_ipv6(struct __sk_buff *skb, struct head
 	return MALFORMED;
 }
 
-static __always_inline enum parsed parse_headers(struct __sk_buff *skb, struct headers *p)
+static __always_inline enum parsed parse_headers(struct __sk_buff *skb, struct headers *p, __u32 framing)
 {
-	__u32 at = sizeof(struct ethhdr);
+	__u32 at = header_of(framing);
 	__be16 protocol;
 
-	if (bpf_skb_load_bytes(skb, 2 * ETH_ALEN, &protocol, sizeof(protocol)))
+	if (framing == RAW_IP)
+		protocol = skb->protocol;
+	else if (bpf_skb_load_bytes(skb, 2 * ETH_ALEN, &protocol, sizeof(protocol)))
 		return MALFORMED;
 #pragma unroll
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; framing == ETHERNET && i < 3; i++) {
 		__be16 tag[2];
 
 		if (protocol != bpf_htons(ETH_P_8021Q) && protocol != bpf_htons(ETH_P_8021AD) &&
@@ -383,7 +404,7 @@ static __always_inline enum parsed parse_headers(struct __sk_buff *skb, struct h
 		protocol = tag[1];
 		at += sizeof(tag);
 	}
-	if (protocol == bpf_htons(ETH_P_PPPOE)) {
+	if (framing == ETHERNET && protocol == bpf_htons(ETH_P_PPPOE)) {
 		__be16 ppp;
 
 		if (bpf_skb_load_bytes(skb, at + 6, &ppp, sizeof(ppp)))
@@ -423,14 +444,14 @@ static __always_inline void order(const struct headers *h, struct packet *p)
  * Any frame, read step by step. It is global, not static: so the verifier reads it once, not once for each way that
  * leads here.
  */
-__noinline int parse_any(struct __sk_buff *skb, struct packet *p)
+__noinline int parse_any(struct __sk_buff *skb, struct packet *p, __u32 framing)
 {
 	struct headers h = {};
 	int parsed;
 
 	if (!p)
 		return MALFORMED;
-	parsed = parse_headers(skb, &h);
+	parsed = parse_headers(skb, &h, framing);
 
 	p->ip = h.ip;
 	p->transport = h.transport;
@@ -453,11 +474,17 @@ static __always_inline __u32 direction_of(enum place place)
 	return place == LAN_INGRESS || place == HOST_EGRESS ? UPLOAD : DOWNLOAD;
 }
 
+/* Whether a packet crosses the link. */
+enum origin { UNASKED, OF_THE_LINK, LOCAL };
+
 /* A packet on its way: what is said of it where it goes up, and where its flow begins. */
 struct passing {
 	struct event event;
-	enum place place;
-	__u32 zero;
+	__u8 place;   /* narrow: what is on the stack of a program is counted in bytes */
+	__u8 framing;
+	__u8 origin;
+	__u8 zero;
+	__u32 zeros;
 };
 
 #endif

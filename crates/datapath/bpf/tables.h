@@ -29,7 +29,9 @@ MAP(no_quality, BPF_MAP_TYPE_ARRAY, __u32, struct quality, 1); /* zeros: a new r
 MAP(steer, BPF_MAP_TYPE_ARRAY, __u32, __u32, 2 * 65536);
 MAP(statistics, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct stats, 1);
 MAP(configuration, BPF_MAP_TYPE_ARRAY, __u32, struct config, 1);
-MAP(ifbs, BPF_MAP_TYPE_HASH, __u32, __u32, 64); /* interface -> the IFB that shapes what it receives */
+MAP(sides, BPF_MAP_TYPE_HASH, __u32, __u32, 1024); /* interface -> what it is to the links */
+/* Interface and VLAN -> frames of this VLAN are seen on an interface of their own, above this one. */
+MAP(vlans, BPF_MAP_TYPE_HASH, __u64, __u32, 1024);
 
 /* (slot, class) -> how its flows fare; rows are made when there is something to say. */
 struct {

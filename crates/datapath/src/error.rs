@@ -41,12 +41,6 @@ pub enum DatapathError {
         /// What the verifier says.
         reason: String,
     },
-    /// There is no such interface.
-    #[error("there is no interface `{interface}`; `ip link` lists what there is")]
-    NoInterface {
-        /// Its name.
-        interface: String,
-    },
     /// A program cannot be attached.
     #[error(
         "`{program}` cannot be attached to {interface}: {reason}; the kernel needs CONFIG_NET_CLS_ACT and, before 6.6, the module sch_ingress"
@@ -66,14 +60,6 @@ pub enum DatapathError {
         map: &'static str,
         /// What the kernel says.
         source: io::Error,
-    },
-    /// The kernel loses what eBPF sends to an IFB.
-    #[error(
-        "this kernel ({release}) loses what eBPF sends to an IFB: downloads of a single interface can be shaped from Linux 6.4 on; uploads can"
-    )]
-    IfbTooOld {
-        /// The kernel's release.
-        release: String,
     },
     /// All slots are taken.
     #[error("all {0} slots are taken: so many devices can be told apart at one time; release those that are gone")]

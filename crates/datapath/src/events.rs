@@ -1,11 +1,11 @@
 //! The frames the kernel sends up.
 
-use crate::maps::RawEvent;
+use crate::maps::{EVENT_LOCAL, EVENT_RAW, EVENT_TAGGED, RawEvent};
 use crate::{DatapathError, Slot, sys};
 use aya::maps::{MapData, RingBuf};
 use std::os::fd::AsFd;
 use std::time::Duration;
-use vocab::{Direction, TrafficClass};
+use vocab::{Direction, LinkType, TrafficClass};
 
 /// One frame that the kernel sent up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +24,10 @@ pub struct Event<'a> {
     pub slot: Option<Slot>,
     /// The class it was counted in.
     pub class: TrafficClass,
-    /// Whether it goes to or comes from the gateway itself.
+    /// Whether it never crosses the link: between the gateway and its devices, or among these.
     pub local: bool,
+    /// How it begins.
+    pub link_type: LinkType,
     /// Its VLAN, where the kernel took the tag off.
     pub vlan: Option<u16>,
     /// The frame, 1,600 bytes at most.
@@ -102,8 +104,9 @@ fn read(record: &[u8]) -> Option<Event<'_>> {
         packets: raw.packets,
         slot: Slot::new(raw.slot),
         class: TrafficClass::from_index(usize::from(raw.class))?,
-        local: raw.local != 0,
-        vlan: (raw.vlan_present != 0).then_some(raw.vlan_tci & 0xfff),
+        local: raw.flags & EVENT_LOCAL != 0,
+        link_type: if raw.flags & EVENT_RAW != 0 { LinkType::RawIp } else { LinkType::Ethernet },
+        vlan: (raw.flags & EVENT_TAGGED != 0).then_some(raw.vlan_tci & 0xfff),
         bytes: frame.get(..raw.captured as usize)?,
     })
 }

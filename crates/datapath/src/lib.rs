@@ -7,6 +7,7 @@
 
 mod error;
 mod events;
+mod hooks;
 mod load;
 mod maps;
 mod protected;
@@ -20,7 +21,8 @@ mod trial;
 
 pub use error::DatapathError;
 pub use events::{Event, Events};
-pub use load::{Adopted, Datapath, DatapathSettings, Hook, Looking};
+pub use hooks::{Head, Hook};
+pub use load::{Adopted, Datapath, DatapathSettings, Looking};
 pub use protected::ProtectedFlows;
 pub use quality::QualityReading;
 pub use readings::{ClassCount, ClassMap, Counted, FlowMap, FlowReading, Stats};

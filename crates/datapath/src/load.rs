@@ -7,12 +7,13 @@
 use crate::events::Events;
 use crate::maps::{
     LAYOUT, RawAddress, RawConfig, RawCounter, RawFlowKey, RawFlowValue, RawMac, RawQuality, RawStats, RawVerdict,
+    SIDE_LAN,
 };
 use crate::protected::ProtectedFlows;
 use crate::readings::{ClassMap, FlowMap};
 use crate::steering::Steering;
 use crate::sys::{self, KernelMap, Plain};
-use crate::{DatapathError, Stats, refusal};
+use crate::{DatapathError, Head, Hook, Stats, hooks, maps, refusal};
 use aya::maps::{Map, MapData, RingBuf};
 use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::tc::{self, NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle};
@@ -22,7 +23,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::mem::size_of;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use vocab::{InterfaceName, Topology};
@@ -33,6 +34,9 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!("../bpf/equalnet.bpf.o");
 /// The priority and handle of our clsact filters: fixed, so that a restart replaces its own.
 const FILTER_PRIORITY: u16 = 0xe001;
 const FILTER_HANDLE: TcHandle = TcHandle::new(0, 1);
+
+/// The program that is no hook, but the condition of a filter.
+const TO_QUEUES: &str = "to_queues";
 
 /// How large things are and where they are pinned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +110,10 @@ pub(crate) struct Maps {
     pub steer: KernelMap<u32, u32>,
     pub statistics: KernelMap<u32, RawStats>,
     pub configuration: KernelMap<u32, RawConfig>,
-    pub ifbs: KernelMap<u32, u32>,
+    pub sides: KernelMap<u32, u32>,
+    pub vlans: KernelMap<u64, u32>,
+    /// The condition of filters that send downloads to an IFB.
+    pub to_queues: OwnedFd,
     pub cpus: usize,
     /// What `configuration` holds: several handles change parts of the one value.
     config: Mutex<RawConfig>,
@@ -124,45 +131,6 @@ impl Maps {
         self.configuration.set(&0, &changed).map_err(|source| DatapathError::Map { map: "configuration", source })?;
         *config = changed;
         Ok(())
-    }
-}
-
-/// Which program hooks into an interface, and where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Hook {
-    /// Frames from the devices: uploads.
-    LanIngress,
-    /// Frames to the devices: downloads.
-    LanEgress,
-    /// Towards the bottleneck: uploads go into their class.
-    WanEgress,
-    /// One interface: downloads.
-    HostIngress,
-    /// One interface: uploads.
-    HostEgress,
-}
-
-impl Hook {
-    /// All.
-    pub const ALL: [Hook; 5] =
-        [Hook::LanIngress, Hook::LanEgress, Hook::WanEgress, Hook::HostIngress, Hook::HostEgress];
-
-    /// The name of its program.
-    pub const fn program(self) -> &'static str {
-        match self {
-            Hook::LanIngress => "lan_ingress",
-            Hook::LanEgress => "lan_egress",
-            Hook::WanEgress => "wan_egress",
-            Hook::HostIngress => "host_ingress",
-            Hook::HostEgress => "host_egress",
-        }
-    }
-
-    const fn side(self) -> TcAttachType {
-        match self {
-            Hook::LanIngress | Hook::HostIngress => TcAttachType::Ingress,
-            Hook::LanEgress | Hook::WanEgress | Hook::HostEgress => TcAttachType::Egress,
-        }
     }
 }
 
@@ -241,9 +209,10 @@ fn prepare_pin_directory(path: &Path) -> Result<(), DatapathError> {
     fs::create_dir_all(path).map_err(failed)
 }
 
-fn take<K: Plain, V: Plain>(ebpf: &mut Ebpf, name: &'static str) -> Result<KernelMap<K, V>, DatapathError> {
+/// A handle of our own on a map. The map stays with `ebpf`: programs that are loaded later name it by that descriptor.
+fn take<K: Plain, V: Plain>(ebpf: &Ebpf, name: &'static str) -> Result<KernelMap<K, V>, DatapathError> {
     let failed = |reason: String| DatapathError::Load { reason: format!("map `{name}`: {reason}") };
-    let map = ebpf.take_map(name).ok_or_else(|| failed("not in the object".to_owned()))?;
+    let map = ebpf.map(name).ok_or_else(|| failed("not in the object".to_owned()))?;
     let map = match map {
         Map::Array(map)
         | Map::HashMap(map)
@@ -313,31 +282,31 @@ impl Datapath {
                 Some(libc::ENOSYS) => DatapathError::NoBpf,
                 _ => DatapathError::Load { reason: refusal::with_release(story(&error)) },
             })?;
-        // Before any map is taken: the programs name them by the descriptors that `ebpf` holds.
-        for hook in Hook::ALL {
-            let program = program(&mut ebpf, hook)?;
-            program.load().map_err(|error| match os_error(&error) {
-                Some(libc::EPERM) => refusal::refused("loading an eBPF program"),
-                _ => refusal::refused_program(hook.program(), story(&error)),
-            })?;
-        }
+        let to_queues = loaded(&mut ebpf, TO_QUEUES)?
+            .fd()
+            .map_err(|error| DatapathError::Program { program: TO_QUEUES, reason: story(&error) })?
+            .as_fd()
+            .try_clone_to_owned()
+            .map_err(|source| DatapathError::Call { call: "dup", source })?;
         let cpus = sys::possible_cpus().map_err(|source| DatapathError::Call { call: "possible CPUs", source })?;
-        let configuration: KernelMap<u32, RawConfig> = take(&mut ebpf, "configuration")?;
+        let configuration: KernelMap<u32, RawConfig> = take(&ebpf, "configuration")?;
         let config = configuration
             .get(&0)
             .map_err(|source| DatapathError::Map { map: "configuration", source })?
             .unwrap_or_default();
         let maps = Maps {
-            flows: take(&mut ebpf, "flows")?,
-            verdicts: take(&mut ebpf, "verdicts")?,
-            protected: take(&mut ebpf, "protected")?,
-            devices_by_mac: take(&mut ebpf, "devices_by_mac")?,
-            devices_by_address: take(&mut ebpf, "devices_by_address")?,
-            counters: take(&mut ebpf, "counters")?,
-            qualities: take(&mut ebpf, "qualities")?,
-            steer: take(&mut ebpf, "steer")?,
-            statistics: take(&mut ebpf, "statistics")?,
-            ifbs: take(&mut ebpf, "ifbs")?,
+            flows: take(&ebpf, "flows")?,
+            verdicts: take(&ebpf, "verdicts")?,
+            protected: take(&ebpf, "protected")?,
+            devices_by_mac: take(&ebpf, "devices_by_mac")?,
+            devices_by_address: take(&ebpf, "devices_by_address")?,
+            counters: take(&ebpf, "counters")?,
+            qualities: take(&ebpf, "qualities")?,
+            steer: take(&ebpf, "steer")?,
+            statistics: take(&ebpf, "statistics")?,
+            sides: take(&ebpf, "sides")?,
+            vlans: take(&ebpf, "vlans")?,
+            to_queues,
             configuration,
             cpus,
             config: Mutex::new(config),
@@ -352,9 +321,9 @@ impl Datapath {
             config.verdict_epoch = config.verdict_epoch.max(1);
             config.generation = config.generation.max(1);
         })?;
-        let ring = ebpf
-            .take_map("events")
-            .ok_or_else(|| DatapathError::Load { reason: "map `events` is not in the object".to_owned() })?;
+        let ring = MapData::from_pin(settings.pin_dir.join("events"))
+            .map(Map::RingBuf)
+            .map_err(|error| DatapathError::Load { reason: format!("map `events`: {}", story(&error)) })?;
         let ring = RingBuf::try_from(ring)
             .map_err(|error| DatapathError::Load { reason: format!("map `events`: {}", story(&error)) })?;
         Ok(Datapath {
@@ -372,11 +341,11 @@ impl Datapath {
     }
 
     /// Attaches the programs to the interfaces of `links` and takes them off all others: by tcx links, or by filters of
-    /// clsact where the kernel has no tcx (before 6.6).
+    /// clsact where the kernel has no tcx (before 6.6). Says which interfaces are not there: call again when they are.
     ///
     /// # Errors
-    /// An interface is missing, or the kernel takes no program there; what is attached by then stays.
-    pub fn attach(&mut self, links: &[Topology]) -> Result<(), DatapathError> {
+    /// The kernel takes no program on an interface; what is attached by then stays.
+    pub fn attach(&mut self, links: &[Topology]) -> Result<Vec<InterfaceName>, DatapathError> {
         self.attach_by(links, Mechanism::Tcx)
     }
 
@@ -384,38 +353,28 @@ impl Datapath {
     ///
     /// # Errors
     /// As for [`Datapath::attach`].
-    pub fn attach_with_clsact(&mut self, links: &[Topology]) -> Result<(), DatapathError> {
+    pub fn attach_with_clsact(&mut self, links: &[Topology]) -> Result<Vec<InterfaceName>, DatapathError> {
         self.attach_by(links, Mechanism::Clsact)
     }
 
-    fn attach_by(&mut self, links: &[Topology], mechanism: Mechanism) -> Result<(), DatapathError> {
-        let mut wanted: BTreeSet<(Hook, InterfaceName)> = BTreeSet::new();
-        for link in links {
-            match link {
-                Topology::Router { lan, wan } => {
-                    wanted.insert((Hook::LanIngress, lan.clone()));
-                    wanted.insert((Hook::LanEgress, lan.clone()));
-                    wanted.insert((Hook::WanEgress, wan.clone()));
-                }
-                Topology::Host { interface } => {
-                    wanted.insert((Hook::HostIngress, interface.clone()));
-                    wanted.insert((Hook::HostEgress, interface.clone()));
-                }
-            }
-        }
-        let mut pins = BTreeSet::new();
-        for (hook, interface) in wanted {
-            let index = sys::interface_index(&interface)
-                .map_err(|source| DatapathError::Call { call: "if_nametoindex", source })?
-                .ok_or_else(|| DatapathError::NoInterface { interface: interface.to_string() })?;
+    fn attach_by(&mut self, links: &[Topology], mechanism: Mechanism) -> Result<Vec<InterfaceName>, DatapathError> {
+        let (mut pins, mut missing) = (BTreeSet::new(), BTreeSet::new());
+        // First: the programs ask who is a LAN.
+        self.tell_sides(links)?;
+        for (hook, interface) in hooks::wanted(links) {
+            let Some(index) = index(&interface)? else {
+                missing.insert(interface);
+                continue;
+            };
+            let program = hook.program(head(hook, &interface)?);
             match mechanism {
                 Mechanism::Tcx => {
-                    let pin = self.pin_dir.join(format!("link_{}_{index}", hook.program()));
-                    if self.attach_tcx(hook, &interface, &pin)? == Mechanism::Tcx {
+                    let pin = self.pin_dir.join(format!("link_{program}_{index}"));
+                    if self.attach_tcx(program, hook.side(), &interface, &pin)? == Mechanism::Tcx {
                         pins.insert(pin);
                     }
                 }
-                Mechanism::Clsact => self.attach_clsact(hook, &interface)?,
+                Mechanism::Clsact => self.attach_clsact(program, hook.side(), &interface)?,
             }
         }
         for stale in pinned_links(&self.pin_dir)? {
@@ -423,20 +382,56 @@ impl Datapath {
                 unpin(&stale)?;
             }
         }
+        Ok(missing.into_iter().collect())
+    }
+
+    /// Tells the programs which interfaces are LANs, and which VLANs on them are LANs of their own.
+    fn tell_sides(&self, links: &[Topology]) -> Result<(), DatapathError> {
+        let failed = |map| move |source| DatapathError::Map { map, source };
+        let lans: BTreeSet<InterfaceName> = links.iter().flat_map(Topology::lans).cloned().collect();
+        let mut sides = BTreeSet::new();
+        for lan in &lans {
+            sides.extend(index(lan)?);
+        }
+        let mut vlans = BTreeSet::new();
+        // What cannot be asked rides on nothing.
+        for (lan, vlan) in hooks::counted_above(&lans, |at| sys::vlan_below(at).ok().flatten()) {
+            vlans.extend(index(&lan)?.map(|index| maps::vlan_index(index, vlan)));
+        }
+        let maps = &self.maps;
+        for &index in &sides {
+            maps.sides.set(&index, &SIDE_LAN).map_err(failed("sides"))?;
+        }
+        for index in maps.sides.keys().map_err(failed("sides"))? {
+            let is_lan = maps.sides.get(&index).map_err(failed("sides"))? == Some(SIDE_LAN);
+            if is_lan && !sides.contains(&index) {
+                maps.sides.remove(&index).map_err(failed("sides"))?;
+            }
+        }
+        for vlan in &vlans {
+            maps.vlans.set(vlan, &1).map_err(failed("vlans"))?;
+        }
+        for vlan in maps.vlans.keys().map_err(failed("vlans"))? {
+            if !vlans.contains(&vlan) {
+                maps.vlans.remove(&vlan).map_err(failed("vlans"))?;
+            }
+        }
         Ok(())
     }
 
-    fn attach_tcx(&mut self, hook: Hook, interface: &InterfaceName, pin: &Path) -> Result<Mechanism, DatapathError> {
+    fn attach_tcx(
+        &mut self,
+        name: &'static str,
+        side: TcAttachType,
+        interface: &InterfaceName,
+        pin: &Path,
+    ) -> Result<Mechanism, DatapathError> {
         let refused = |error: &(dyn std::error::Error + 'static)| match os_error(error) {
             Some(libc::EPERM) => refusal::refused("attaching an eBPF program"),
-            _ => DatapathError::Attach {
-                program: hook.program(),
-                interface: interface.to_string(),
-                reason: story(error),
-            },
+            _ => DatapathError::Attach { program: name, interface: interface.to_string(), reason: story(error) },
         };
         if pin.exists() {
-            let program = program(&mut self.ebpf, hook)?;
+            let program = loaded(&mut self.ebpf, name)?;
             let swapped = PinnedLink::from_pin(pin)
                 .map(FdLink::from)
                 .and_then(SchedClassifierLink::try_from)
@@ -447,14 +442,14 @@ impl Datapath {
                 Ok(id) => return program.take_link(id).map(|_| Mechanism::Tcx).map_err(|error| refused(&error)),
                 // The interface went away and another has its number, or the pin is no link: start anew.
                 Err(error) => {
-                    tracing::warn!(%interface, program = hook.program(), %error, "a pinned link cannot be adopted");
+                    tracing::warn!(%interface, program = name, %error, "a pinned link cannot be adopted");
                     unpin(pin)?;
                 }
             }
         }
-        let program = program(&mut self.ebpf, hook)?;
+        let program = loaded(&mut self.ebpf, name)?;
         let options = TcAttachOptions::TcxOrder(LinkOrder::default());
-        match program.attach_with_options(interface.as_str(), hook.side(), options) {
+        match program.attach_with_options(interface.as_str(), side, options) {
             Ok(id) => {
                 let link = program.take_link(id).map_err(|error| refused(&error))?;
                 let link = FdLink::try_from(link).map_err(|error| refused(&error))?;
@@ -463,44 +458,39 @@ impl Datapath {
             }
             // What kernels before 6.6 answer to an attach type they do not know.
             Err(error) if os_error(&error) == Some(libc::EINVAL) => {
-                self.attach_clsact(hook, interface)?;
+                self.attach_clsact(name, side, interface)?;
                 Ok(Mechanism::Clsact)
             }
             Err(error) => Err(refused(&error)),
         }
     }
 
-    fn attach_clsact(&mut self, hook: Hook, interface: &InterfaceName) -> Result<(), DatapathError> {
+    fn attach_clsact(
+        &mut self,
+        name: &'static str,
+        side: TcAttachType,
+        interface: &InterfaceName,
+    ) -> Result<(), DatapathError> {
         let refused = |error: &(dyn std::error::Error + 'static)| match os_error(error) {
             Some(libc::EPERM) => refusal::refused("attaching an eBPF program"),
-            _ => DatapathError::Attach {
-                program: hook.program(),
-                interface: interface.to_string(),
-                reason: story(error),
-            },
+            _ => DatapathError::Attach { program: name, interface: interface.to_string(), reason: story(error) },
         };
         match tc::qdisc_add_clsact(interface.as_str()) {
             Ok(()) => {}
             Err(error) if os_error(&error) == Some(libc::EEXIST) => {}
             Err(error) => return Err(refused(&error)),
         }
-        let program = program(&mut self.ebpf, hook)?;
+        let program = loaded(&mut self.ebpf, name)?;
         let options = NlOptions { priority: FILTER_PRIORITY, handle: FILTER_HANDLE, classid: None };
-        let attached =
-            match program.attach_with_options(interface.as_str(), hook.side(), TcAttachOptions::Netlink(options)) {
-                Err(error) if os_error(&error) == Some(libc::EEXIST) => {
-                    let link = SchedClassifierLink::attached(
-                        interface.as_str(),
-                        hook.side(),
-                        FILTER_PRIORITY,
-                        FILTER_HANDLE,
-                        None,
-                    )
-                    .map_err(|error| refused(&error))?;
-                    program.attach_to_link(link)
-                }
-                attached => attached,
-            };
+        let attached = match program.attach_with_options(interface.as_str(), side, TcAttachOptions::Netlink(options)) {
+            Err(error) if os_error(&error) == Some(libc::EEXIST) => {
+                let link =
+                    SchedClassifierLink::attached(interface.as_str(), side, FILTER_PRIORITY, FILTER_HANDLE, None)
+                        .map_err(|error| refused(&error))?;
+                program.attach_to_link(link)
+            }
+            attached => attached,
+        };
         let link = attached.and_then(|id| program.take_link(id)).map_err(|error| refused(&error))?;
         // Its drop would take the filter away; it must outlive us.
         std::mem::forget(link);
@@ -570,9 +560,36 @@ impl Datapath {
     }
 }
 
-pub(crate) fn program(ebpf: &mut Ebpf, hook: Hook) -> Result<&mut SchedClassifier, DatapathError> {
-    let missing = || DatapathError::Program { program: hook.program(), reason: "it is not in the object".to_owned() };
-    ebpf.program_mut(hook.program()).ok_or_else(missing)?.try_into().map_err(|_| missing())
+fn index(interface: &InterfaceName) -> Result<Option<u32>, DatapathError> {
+    sys::interface_index(interface).map_err(|source| DatapathError::Call { call: "if_nametoindex", source })
+}
+
+/// How its packets begin.
+fn head(hook: Hook, interface: &InterfaceName) -> Result<Head, DatapathError> {
+    let hardware =
+        sys::hardware_type(interface).map_err(|source| DatapathError::Call { call: "ioctl(SIOCGIFHWADDR)", source })?;
+    Head::of_hardware(hardware).ok_or_else(|| DatapathError::Attach {
+        program: hook.program(Head::Ethernet),
+        interface: interface.to_string(),
+        reason: format!("its frames are of hardware type {hardware} (linux/if_arp.h), which we cannot read"),
+    })
+}
+
+/// The program, loaded now if it was not: the verifier takes some 100 ms for each, and no topology wants all.
+pub(crate) fn loaded<'a>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut SchedClassifier, DatapathError> {
+    let program = program(ebpf, name)?;
+    if program.fd().is_err() {
+        program.load().map_err(|error| match os_error(&error) {
+            Some(libc::EPERM) => refusal::refused("loading an eBPF program"),
+            _ => refusal::refused_program(name, story(&error)),
+        })?;
+    }
+    Ok(program)
+}
+
+fn program<'a>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut SchedClassifier, DatapathError> {
+    let missing = || DatapathError::Program { program: name, reason: "it is not in the object".to_owned() };
+    ebpf.program_mut(name).ok_or_else(missing)?.try_into().map_err(|_| missing())
 }
 
 fn entries(pin_dir: &Path) -> Result<Vec<PathBuf>, DatapathError> {
@@ -611,10 +628,10 @@ fn detach_all(pin_dir: &Path) -> Result<(), DatapathError> {
     }
     // Filters of clsact have no pin: look for ours by name on every interface.
     for interface in sys::interfaces().map_err(|source| DatapathError::Call { call: "if_nameindex", source })? {
-        for hook in Hook::ALL {
+        for (side, program) in hooks::programs() {
             // No clsact, no filter of this name, or no right: then there is nothing of ours to take.
-            if let Err(error) = tc::qdisc_detach_program(interface.as_str(), hook.side(), hook.program()) {
-                tracing::trace!(%interface, program = hook.program(), %error, "no filter of ours");
+            if let Err(error) = tc::qdisc_detach_program(interface.as_str(), side, program) {
+                tracing::trace!(%interface, program, %error, "no filter of ours");
             }
         }
     }

@@ -4,7 +4,7 @@ use std::mem::{offset_of, size_of};
 use vocab::{Address, DeviceId, Direction, Endpoint, FlowKey, IpProtocol, Side, TrafficClass};
 
 /// `LAYOUT`: maps of another layout are not adopted.
-pub(crate) const LAYOUT: u32 = 5;
+pub(crate) const LAYOUT: u32 = 6;
 /// `PROTECTED`: flows that keep their class whatever comes.
 pub(crate) const PROTECTED: usize = 16_384;
 /// `BUCKETS`: of round-trip times.
@@ -17,6 +17,16 @@ pub(crate) const STEERING: u32 = 1;
 pub(crate) const MARKING: u32 = 2;
 /// `FLOW_SETTLED`.
 pub(crate) const FLOW_SETTLED: u8 = 1;
+/// `SIDE_LAN`.
+pub(crate) const SIDE_LAN: u32 = 1;
+/// `SIDE_QUEUE`.
+pub(crate) const SIDE_QUEUE: u32 = 2;
+/// `EVENT_LOCAL`.
+pub(crate) const EVENT_LOCAL: u8 = 1;
+/// `EVENT_TAGGED`.
+pub(crate) const EVENT_TAGGED: u8 = 2;
+/// `EVENT_RAW`.
+pub(crate) const EVENT_RAW: u8 = 4;
 /// `FLOW_LOCAL`.
 pub(crate) const FLOW_LOCAL: u8 = 2;
 
@@ -151,9 +161,9 @@ pub(crate) struct RawEvent {
     pub slot: u16,
     pub vlan_tci: u16,
     pub direction: u8,
-    pub vlan_present: u8,
-    pub local: u8,
+    pub flags: u8,
     pub class: u8,
+    pub zero: u8,
 }
 
 macro_rules! layout {
@@ -187,7 +197,7 @@ layout!(RawStats: 128 {
 });
 layout!(RawEvent: 32 {
     at_ns @ 0, ifindex @ 8, wire_length @ 12, captured @ 16, packets @ 20, slot @ 24, vlan_tci @ 26,
-    direction @ 28, vlan_present @ 29, local @ 30, class @ 31,
+    direction @ 28, flags @ 29, class @ 30, zero @ 31,
 });
 
 impl From<FlowKey> for RawFlowKey {
@@ -229,6 +239,11 @@ pub(crate) const fn counter_index(slot: u16, class: TrafficClass, direction: Dir
 /// The row of a (slot, class) in `qualities`.
 pub(crate) const fn quality_index(slot: u16, class: TrafficClass) -> u32 {
     slot as u32 * CLASSES as u32 + class.index() as u32
+}
+
+/// The row of a VLAN on an interface in `vlans`.
+pub(crate) const fn vlan_index(interface: u32, vlan: u16) -> u64 {
+    (interface as u64) << 32 | vlan as u64
 }
 
 /// The row of a leaf in `steer`.

@@ -1,9 +1,9 @@
 //! What the shaper tells the kernel: which leaves exist, and that packets are to be put into them.
 
 use crate::load::Maps;
-use crate::maps::{self, DeviceKey, MARKING, STEERING};
+use crate::maps::{self, DeviceKey, MARKING, SIDE_QUEUE, STEERING};
 use crate::{DatapathError, Slot};
-use aya::util::KernelVersion;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use vocab::{DeviceId, Direction, TrafficClass};
 
@@ -89,29 +89,23 @@ impl Steering {
         if self.maps.config().flags & STEERING != 0 { SteeringMode::On } else { SteeringMode::Off }
     }
 
-    /// Says on which IFB the downloads of a one-interface link wait; `None` lets them pass. They wait only while
-    /// steering is on.
-    ///
-    /// Both are the kernel's numbers ([`crate::sys::interface_index`]). Take the IFB away after saying `None`.
+    /// Says that downloads wait on this IFB, or no more: what comes from it has waited. The kernel's number
+    /// ([`crate::sys::interface_index`]).
     ///
     /// # Errors
-    /// Before Linux 6.4 the IFB would drop every packet: `__bpf_tx_skb` in net/core/filter.c does not say that the packet
-    /// was redirected, and `ifb_xmit` in drivers/net/ifb.c takes no other. Then nothing is changed.
-    pub fn set_ifb(&self, interface: u32, ifb: Option<u32>) -> Result<(), DatapathError> {
-        if ifb.is_some() {
-            let release = KernelVersion::current().map_err(|error| DatapathError::Call {
-                call: "uname",
-                source: std::io::Error::other(error.to_string()),
-            })?;
-            if release < KernelVersion::new(6, 4, 0) {
-                return Err(DatapathError::IfbTooOld { release: release.to_string() });
-            }
+    /// The map cannot be written.
+    pub fn set_queue(&self, ifb: u32, queue: Leaf) -> Result<(), DatapathError> {
+        match queue {
+            Leaf::Present => self.maps.sides.set(&ifb, &SIDE_QUEUE),
+            Leaf::Absent => self.maps.sides.remove(&ifb).map(drop),
         }
-        match ifb {
-            Some(ifb) => self.maps.ifbs.set(&interface, &ifb),
-            None => self.maps.ifbs.remove(&interface).map(drop),
-        }
-        .map_err(|source| DatapathError::Map { map: "ifbs", source })
+        .map_err(|source| DatapathError::Map { map: "sides", source })
+    }
+
+    /// The program (`to_queues`) that is the condition of a filter whose action sends downloads to an IFB: holds for
+    /// those that have a class, while steering is on.
+    pub fn condition(&self) -> BorrowedFd<'_> {
+        self.maps.to_queues.as_fd()
     }
 
     /// Writes each class's mark (RFC 4594, RFC 8622) into the DS field of IPv4 and IPv6, ECN kept; `None` leaves

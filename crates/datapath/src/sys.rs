@@ -443,6 +443,65 @@ fn control_socket() -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// What the kernel says of the hardware of an interface: `ARPHRD_*` of linux/if_arp.h.
+pub fn hardware_type(interface: &InterfaceName) -> io::Result<u16> {
+    let socket = control_socket()?;
+    // SAFETY: an all-zero ifreq is a valid value of it.
+    let mut request: libc::ifreq = unsafe { zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(interface.as_str().bytes()) {
+        *to = from as libc::c_char;
+    }
+    // SAFETY: `request` names the interface (15 bytes at most, so it ends in NUL).
+    if unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFHWADDR as _, &raw mut request) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel filled in the address, whose family is the type of the hardware.
+    Ok(unsafe { request.ifr_ifru.ifru_hwaddr.sa_family })
+}
+
+/// `struct vlan_ioctl_args` of linux/if_vlan.h.
+#[repr(C)]
+struct VlanQuestion {
+    command: libc::c_int,
+    device: [u8; 24],
+    /// A name or a number.
+    answer: [u8; 24],
+    qos: libc::c_short,
+}
+
+// linux/sockios.h, linux/if_vlan.h.
+const SIOCGIFVLAN: libc::c_ulong = 0x8982;
+const GET_VLAN_REALDEV_NAME_CMD: libc::c_int = 8;
+const GET_VLAN_VID_CMD: libc::c_int = 9;
+
+/// The interface on which `vlan` rides, and its number there; `None` if it is no VLAN.
+pub fn vlan_below(vlan: &InterfaceName) -> io::Result<Option<(InterfaceName, u16)>> {
+    let socket = control_socket()?;
+    let ask = |command| {
+        let mut question = VlanQuestion { command, device: [0; 24], answer: [0; 24], qos: 0 };
+        for (to, from) in question.device.iter_mut().zip(vlan.as_str().bytes()) {
+            *to = from;
+        }
+        // SAFETY: `question` lives, is of the size the kernel reads and writes, and its name ends in NUL.
+        if unsafe { libc::ioctl(socket.as_raw_fd(), SIOCGIFVLAN as _, &raw mut question) } < 0 {
+            return match io::Error::last_os_error() {
+                // No VLAN; no such interface; a kernel without VLANs.
+                error if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENODEV | libc::ENOPKG)) => Ok(None),
+                error => Err(error),
+            };
+        }
+        Ok(Some(question.answer))
+    };
+    let (Some(lower), Some(number)) = (ask(GET_VLAN_REALDEV_NAME_CMD)?, ask(GET_VLAN_VID_CMD)?) else {
+        return Ok(None);
+    };
+    let invalid = || io::Error::from(io::ErrorKind::InvalidData);
+    let lower = CStr::from_bytes_until_nul(&lower).map_err(|_| invalid())?.to_str().map_err(|_| invalid())?;
+    let [a, b, c, d, ..] = number;
+    let number = u16::try_from(u32::from_ne_bytes([a, b, c, d])).map_err(|_| invalid())?;
+    Ok(Some((InterfaceName::new(lower).map_err(|_| invalid())?, number)))
+}
+
 fn ethtool<T>(socket: &OwnedFd, interface: &InterfaceName, argument: &mut T) -> io::Result<()> {
     // SAFETY: an all-zero ifreq is a valid value of it.
     let mut request: libc::ifreq = unsafe { zeroed() };

@@ -1,13 +1,15 @@
 //! Runs a program on one frame, without an interface: for tests, and for asking what the kernel would do.
 
-use crate::load::program;
-use crate::{Datapath, DatapathError, Hook};
+use crate::load::loaded;
+use crate::{Datapath, DatapathError, Head, Hook};
 use aya::programs::{TestRun, TestRunOptions};
 use std::time::Duration;
 
 /// How a frame arrives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Setting {
+    /// How packets begin for the program; the frame itself has a header of Ethernet in any case.
+    pub head: Head,
     /// `skb->mark`.
     pub mark: u32,
     /// `skb->priority`.
@@ -65,7 +67,7 @@ impl Datapath {
         }
         let mut context_after = [0; SIZE];
         let mut frame_after = vec![0; frame.len() + 256];
-        let program = program(&mut self.ebpf, hook)?;
+        let program = loaded(&mut self.ebpf, hook.program(setting.head))?;
         let result = program
             .test_run(TestRunOptions {
                 data_in: Some(frame),
@@ -75,7 +77,10 @@ impl Datapath {
                 repeat,
                 ..Default::default()
             })
-            .map_err(|error| DatapathError::Program { program: hook.program(), reason: error.to_string() })?;
+            .map_err(|error| DatapathError::Program {
+                program: hook.program(setting.head),
+                reason: error.to_string(),
+            })?;
         frame_after.truncate(result.data_size_out as usize);
         let field = |offset: usize| {
             let mut bytes = [0; 4];

@@ -529,6 +529,8 @@ impl Engine {
     fn queues_disturbed(&mut self, link: LinkId, what: String, now: Timestamp) {
         let Some(state) = self.links.get_mut(&link) else { return };
         state.renew = true;
+        // What stood in the way may be what has changed: an interface that is back.
+        state.retry = None;
         self.replan = true;
         let (kind, subject) = (AlertKind::QueuesDisturbed { what }, Subject::Link(link));
         // News, not a state: it is told and over.

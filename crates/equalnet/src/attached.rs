@@ -1,11 +1,13 @@
-//! Whether the interfaces are still those that were opened: one that is made anew (a modem that reconnects, a
-//! device that is plugged in again) carries neither our programs nor our sockets.
+//! Whether the interfaces are still those that were opened: one that is made anew (a modem that dials again, a device
+//! that is plugged in) carries neither our programs nor our sockets. Programs are put back; sockets need a restart.
 
 use crate::watchdog::Pulse;
 use anyhow::{Result, bail};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
+use datapath::Datapath;
 use datapath::sys::interface_index;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 use vocab::{InterfaceName, Link, Topology};
 
@@ -13,29 +15,100 @@ use vocab::{InterfaceName, Link, Topology};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The kernel's number of each interface.
-pub type Indices = BTreeMap<InterfaceName, u32>;
+type Indices = BTreeMap<InterfaceName, u32>;
+
+/// `links` with the ports of a bridge in its place where `lan` names a bridge and `wan` one of its ports: what passes
+/// from port to port does not pass the bridge's own interface.
+pub fn with_ports(links: &[Link]) -> Vec<Link> {
+    let expanded = |link: &Link| Link { topology: expanded(&link.topology, ports), ..link.clone() };
+    links.iter().map(expanded).collect()
+}
+
+fn expanded(topology: &Topology, ports_of: impl Fn(&InterfaceName) -> Vec<InterfaceName>) -> Topology {
+    let (Topology::Router { wan, .. } | Topology::Shared { wan, .. }) = topology else { return topology.clone() };
+    let mut lans: Vec<InterfaceName> = Vec::new();
+    for lan in topology.lans() {
+        let ports = ports_of(lan);
+        let inner = if ports.contains(wan) { ports } else { vec![lan.clone()] };
+        lans.extend(inner.into_iter().filter(|port| port != wan));
+    }
+    lans.sort();
+    lans.dedup();
+    let mut lans = lans.into_iter();
+    // A bridge with no other port has no devices yet.
+    lans.next().map_or_else(|| topology.clone(), |first| Topology::routed(first, lans.collect(), wan.clone()))
+}
+
+/// The ports of a bridge; none of what is no bridge.
+fn ports(bridge: &InterfaceName) -> Vec<InterfaceName> {
+    // Its name has no slash.
+    let entries = std::fs::read_dir(Path::new("/sys/class/net").join(bridge.as_str()).join("brif"));
+    let names = entries.into_iter().flatten().flatten().map(|entry| entry.file_name());
+    names.filter_map(|name| InterfaceName::new(name.to_str()?).ok()).collect()
+}
 
 /// The interfaces of `links` as they are now; those that are not there are left out.
-pub fn indices(links: &[Link]) -> Indices {
-    let names = links.iter().flat_map(|link| match &link.topology {
-        Topology::Router { lan, wan } => vec![lan.clone(), wan.clone()],
-        Topology::Host { interface } => vec![interface.clone()],
-    });
+fn indices(links: &[Link]) -> Indices {
+    let names = links.iter().flat_map(|link| link.topology.interfaces().cloned());
     names.filter_map(|name| interface_index(&name).ok().flatten().map(|index| (name, index))).collect()
 }
 
-/// Returns when `stop` is closed.
-///
-/// # Errors
-/// An interface of `links` is another than in `opened`. One that is away is waited for.
-pub fn watch(links: &[Link], opened: &Indices, stop: &Receiver<()>, pulse: &Pulse) -> Result<()> {
-    while stop.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
-        pulse.beat();
-        if let Some(name) = made_anew(opened, &indices(links)) {
-            bail!("{name} was made anew; a restart attaches to it, and what was in force stays on the others");
-        }
+/// What was opened, and what puts it back.
+pub struct Attached {
+    /// As the operator wrote them.
+    written: Vec<Link>,
+    /// As they were opened.
+    links: Vec<Link>,
+    opened: Indices,
+}
+
+impl Attached {
+    /// Remembers the interfaces as they are: before they are opened, so that one that is made anew meanwhile is found.
+    pub fn new(written: &[Link]) -> Attached {
+        let links = with_ports(written);
+        let opened = indices(&links);
+        Attached { written: written.to_vec(), links, opened }
     }
-    Ok(())
+
+    /// The links with their interfaces as they were opened.
+    pub fn links(&self) -> &[Link] {
+        &self.links
+    }
+
+    /// Returns when `stop` is closed. Meanwhile puts the programs of `datapath` on interfaces that come or are made anew.
+    ///
+    /// # Errors
+    /// An interface was made anew, and frames are read from it, not by programs; or a bridge has other ports.
+    pub fn watch(mut self, mut datapath: Option<Datapath>, stop: &Receiver<()>, pulse: &Pulse) -> Result<()> {
+        while stop.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
+            pulse.beat();
+            if with_ports(&self.written) != self.links {
+                bail!(
+                    "the bridge has other ports; a restart attaches to them, and what was in force stays on the others"
+                );
+            }
+            let now = indices(&self.links);
+            let Some(name) = made_anew(&self.opened, &now) else {
+                // What is away now is new when it is back, even with its old number.
+                self.opened = now;
+                continue;
+            };
+            let Some(datapath) = &mut datapath else {
+                bail!("{name} was made anew; a restart attaches to it, and what was in force stays on the others");
+            };
+            let topologies: Vec<Topology> = self.links.iter().map(|link| link.topology.clone()).collect();
+            match datapath.attach(&topologies) {
+                Ok(missing) => {
+                    tracing::info!(interface = %name, missing = missing.len(), "an interface is there: programs attached");
+                    self.opened = now;
+                }
+                Err(error) => {
+                    tracing::warn!(interface = %name, %error, "programs not attached; tried again in a second")
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 fn made_anew<'a>(opened: &Indices, now: &'a Indices) -> Option<&'a InterfaceName> {
@@ -46,11 +119,14 @@ fn made_anew<'a>(opened: &Indices, now: &'a Indices) -> Option<&'a InterfaceName
 mod tests {
     use super::*;
 
+    fn name(text: &str) -> InterfaceName {
+        InterfaceName::new(text).unwrap()
+    }
+
     #[test]
     fn an_interface_that_is_away_is_waited_for_and_another_is_not_taken_for_it() {
-        let indices = |list: &[(&str, u32)]| -> Indices {
-            list.iter().map(|(name, index)| (InterfaceName::new(name).unwrap(), *index)).collect()
-        };
+        let indices =
+            |list: &[(&str, u32)]| -> Indices { list.iter().map(|(text, index)| (name(text), *index)).collect() };
         let opened = indices(&[("lan", 2), ("wan", 3)]);
         for (now, expected) in [
             (&[("lan", 2), ("wan", 3)][..], None),
@@ -61,5 +137,32 @@ mod tests {
         ] {
             assert_eq!(made_anew(&opened, &indices(now)).map(InterfaceName::as_str), expected, "{now:?}");
         }
+    }
+
+    #[test]
+    fn a_bridge_across_the_link_stands_for_its_other_ports() {
+        let ports_of = |bridge: &InterfaceName| match bridge.as_str() {
+            "br0" => vec![name("eth0"), name("eth2"), name("eth1")],
+            "br1" => vec![name("eth0"), name("eth1")],
+            "br2" => vec![name("eth1")],
+            _ => vec![],
+        };
+        let routed = |lans: &[&str]| {
+            let mut lans = lans.iter().map(|lan| name(lan));
+            Topology::routed(lans.next().unwrap(), lans.collect(), name("eth1"))
+        };
+        for (lans, expected) in [
+            (&["br0"][..], &["eth0", "eth2"][..]),
+            (&["br1"], &["eth0"]),
+            (&["br1", "wg0"], &["eth0", "wg0"]),
+            (&["br2"], &["br2"]),
+            (&["br-lan"], &["br-lan"]),
+        ] {
+            assert_eq!(expanded(&routed(lans), ports_of), routed(expected), "{lans:?}");
+        }
+        let other = Topology::Router { lan: name("br0"), wan: name("ppp0") };
+        assert_eq!(expanded(&other, ports_of), other, "a bridge on the local side is one LAN");
+        let host = Topology::Host { interface: name("br0") };
+        assert_eq!(expanded(&host, ports_of), host);
     }
 }

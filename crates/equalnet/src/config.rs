@@ -345,20 +345,35 @@ impl Reader<'_> {
     }
 
     fn link(&self, index: usize, written: &WrittenLink) -> Result<Link, ConfigError> {
-        let interface = |key: &str, name: &Spanned<String>| {
-            InterfaceName::new(name.get_ref()).map_err(|error| {
-                self.fault(name.span(), key, error.to_string(), "`equalnet interfaces` lists what there is")
-            })
+        let interface = |key: &str, name: &str, span: Range<usize>| {
+            InterfaceName::new(name)
+                .map_err(|error| self.fault(span, key, error.to_string(), "`equalnet interfaces` lists what there is"))
         };
         let topology = match (&written.lan, &written.wan, &written.interface) {
             (Some(lan), Some(wan), None) => {
-                if lan.get_ref() == wan.get_ref() {
-                    let wrong = "`lan` and `wan` are the same interface";
-                    return Err(self.fault(wan.span(), "link.wan", wrong, "With one interface, write `interface`"));
+                let mut named: Vec<InterfaceName> = Vec::new();
+                for text in lan.get_ref().as_slice() {
+                    if text == wan.get_ref() {
+                        let wrong = "`lan` and `wan` are the same interface";
+                        return Err(self.fault(wan.span(), "link.wan", wrong, "With one interface, write `interface`"));
+                    }
+                    let name = interface("link.lan", text, lan.span())?;
+                    if named.contains(&name) {
+                        let wrong = format!("`{name}` is named twice");
+                        return Err(self.fault(lan.span(), "link.lan", wrong, "Name each interface once"));
+                    }
+                    named.push(name);
                 }
-                Topology::Router { lan: interface("link.lan", lan)?, wan: interface("link.wan", wan)? }
+                let mut named = named.into_iter();
+                let Some(first) = named.next() else {
+                    let right = "The interface towards the devices, or several: `lan = [\"br-lan\", \"lan.20\"]`";
+                    return Err(self.fault(lan.span(), "link.lan", "it names no interface", right));
+                };
+                Topology::routed(first, named.collect(), interface("link.wan", wan.get_ref(), wan.span())?)
             }
-            (None, None, Some(only)) => Topology::Host { interface: interface("link.interface", only)? },
+            (None, None, Some(only)) => {
+                Topology::Host { interface: interface("link.interface", only.get_ref(), only.span())? }
+            }
             _ => {
                 let span = written.download.span();
                 let right = "A router names `lan` and `wan`, a machine with one interface names `interface`";
@@ -651,6 +666,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_link_names_one_lan_or_more() {
+        let topology = |lan: &str| {
+            let text = format!("[[link]]\nlan = {lan}\nwan = \"eth0\"\ndownload = \"10M\"\nupload = \"1M\"");
+            parse(&text).unwrap().links.remove(0).topology
+        };
+        let name = |text: &str| InterfaceName::new(text).unwrap();
+        let one = Topology::Router { lan: name("br-lan"), wan: name("eth0") };
+        assert_eq!(topology("\"br-lan\""), one);
+        assert_eq!(topology("[\"br-lan\"]"), one);
+        let lans = vec![name("br-lan"), name("lan.20")];
+        assert_eq!(topology("[\"br-lan\", \"lan.20\"]"), Topology::Shared { lans, wan: name("eth0") });
+    }
+
     fn check_fault(text: &str, line: usize, key: &str, says: &str) {
         let error = parse(text).expect_err(text);
         let shown = error.to_string();
@@ -670,6 +699,11 @@ mod tests {
         let link = "[[link]]\nlan = \"br0\"\nwan = \"eth0\"\ndownload = \"10 Mbit/s\"\nupload = \"fast\"";
         check_fault(link, 5, "link.upload", "`100 Mbit/s`");
         let link = "[[link]]\ninterface = \"eth0\"\ndownload = \"10 Mbit/s\"\nupload = \"1 Mbit/s\"";
+        for (lan, says) in [("[]", "no interface"), ("[\"a\", \"a\"]", "twice"), ("[\"a\", \"b\"]", "same interface")] {
+            let (line, key) = if says == "same interface" { (3, "link.wan") } else { (2, "link.lan") };
+            let text = format!("[[link]]\nlan = {lan}\nwan = \"b\"\ndownload = \"1M\"\nupload = \"1M\"");
+            check_fault(&text, line, key, says);
+        }
         check_fault(&format!("{link}\nquota = \"500\""), 5, "link.quota", "`500 GB`");
         check_fault(&format!("{link}\nframing = \"vdsl\""), 5, "link.framing", "pppoe-ptm");
         check_fault(&format!("{link}\nquota = \"1 TB\"\nquota_resets = 32"), 6, "link.quota_resets", "1 to 31");

@@ -1,5 +1,6 @@
 //! The wiring, on one screen: opens sources, starts the threads, joins them on shutdown.
 
+use crate::attached::Attached;
 use crate::clock::Clock;
 use crate::config::{Adoption, Config, SourceChoice};
 use crate::control_loop::{ControlLoop, Inlets, Outlets, Signal};
@@ -9,7 +10,7 @@ use crate::paced::Paced;
 use crate::shaping::{Hold, ShapingSettings};
 use crate::watchdog::Watchdog;
 use crate::worker::{Inlet, Worker};
-use crate::{accounts, attached, foresee, leases, offline, predictor, privileges, shaping, signals, zone};
+use crate::{accounts, foresee, leases, offline, predictor, privileges, shaping, signals, zone};
 use anyhow::{Context, Result, bail};
 use api::{Account, ApiSettings, ApiState};
 use capture::{AfPacketSettings, AfPacketSource, EbpfSource, Listening, Tap};
@@ -88,8 +89,9 @@ pub fn run(config_file: &Path, adoption: Adoption) -> Result<()> {
     }
     let (history, store_thread) = open_history(&config, &inputs_in, &signals_in)?;
     // Before they are opened: one that is made anew meanwhile is found.
-    let opened = attached::indices(&config.links);
-    let sources = open_sources(&config, &clock)?;
+    let attached = Attached::new(&config.links);
+    let links = attached.links().to_vec();
+    let sources = open_sources(&config, &links, &clock)?;
     privileges::reduce(match config.capture.source {
         SourceChoice::File { .. } => privileges::Need::Nothing,
         SourceChoice::Auto | SourceChoice::Ebpf | SourceChoice::AfPacket => privileges::Need::Network,
@@ -139,11 +141,10 @@ pub fn run(config_file: &Path, adoption: Adoption) -> Result<()> {
         true => Forecaster::with_family(forecast::Settings::default(), Arc::clone(&family)),
         false => Forecaster::reacting(forecast::Settings::default()),
     };
-    let mut engine =
-        Engine::new(policy, config.links.clone(), forecaster, clock.now()).with_settings(engine::Settings {
-            local_time: local_time.clone(),
-            unusual_one_in: config.alerts.unusual_one_in,
-        });
+    let mut engine = Engine::new(policy, links.clone(), forecaster, clock.now()).with_settings(engine::Settings {
+        local_time: local_time.clone(),
+        unusual_one_in: config.alerts.unusual_one_in,
+    });
     remember(&mut engine, &config, &clock);
     if config.forecast.is_used {
         engine.handle_input(nightly::first(family, weights), clock.now());
@@ -155,7 +156,7 @@ pub fn run(config_file: &Path, adoption: Adoption) -> Result<()> {
             state_dir: config.state_dir.clone(),
             adopt: Adoption::Adopt == adoption.max(config.adoption),
         },
-        links: config.links.clone(),
+        links,
         hold: sources.hold,
     };
     let shaper_thread = {
@@ -177,11 +178,12 @@ pub fn run(config_file: &Path, adoption: Adoption) -> Result<()> {
         worker_policy,
     );
     let worker_thread = spawn_vital("worker", &signals_in, move || worker.run(&workers_stop, &worker_pulse))?;
+    let has_programs = sources.datapath.is_some();
     let attached_thread = match config.capture.source {
         SourceChoice::File { .. } => None,
         SourceChoice::Auto | SourceChoice::Ebpf | SourceChoice::AfPacket => {
-            let (links, pulse) = (config.links.clone(), watchdog.listen("interfaces", PATIENCE));
-            let watch = move || attached::watch(&links, &opened, &attached_stop, &pulse);
+            let (datapath, pulse) = (sources.datapath, watchdog.listen("interfaces", PATIENCE));
+            let watch = move || attached.watch(datapath, &attached_stop, &pulse);
             Some(spawn_vital("interfaces", &signals_in, watch)?)
         }
     };
@@ -254,7 +256,7 @@ pub fn run(config_file: &Path, adoption: Adoption) -> Result<()> {
         }
     }
     // What only watches leaves nothing behind; what controls stays in force.
-    if mode != Mode::Control && sources.datapath.is_some() {
+    if mode != Mode::Control && has_programs {
         Datapath::clear(&pin_dir).context("the eBPF programs could not be taken away")?;
     }
     if !ended_badly.is_empty() {
@@ -375,28 +377,28 @@ struct Sources {
     inlet: Inlet,
     hold: Hold,
     own_stations: Vec<vocab::MacAddress>,
-    /// Kept alive: its programs are pinned, its maps are shared.
+    /// Its programs are pinned, its maps are shared; whoever watches the interfaces attaches them again.
     datapath: Option<Datapath>,
 }
 
-fn open_sources(config: &Config, clock: &Clock) -> Result<Sources> {
+fn open_sources(config: &Config, links: &[Link], clock: &Clock) -> Result<Sources> {
     let (inlet, hold, datapath) = match &config.capture.source {
         SourceChoice::Ebpf => {
-            let (inlet, steering, datapath) = open_ebpf(config)?;
+            let (inlet, steering, datapath) = open_ebpf(config, links)?;
             (inlet, Hold::Steering(steering), Some(datapath))
         }
-        SourceChoice::Auto => match open_ebpf(config) {
+        SourceChoice::Auto => match open_ebpf(config, links) {
             Ok((inlet, steering, datapath)) => (inlet, Hold::Steering(steering), Some(datapath)),
             Err(error) => {
                 let missing = privileges::missing();
                 tracing::warn!(missing = missing.join(", "), "no eBPF, so EqualNet can only watch: {error:#}");
                 let reason = format!("without eBPF nothing can be shaped: {error:#}");
-                (open_af_packet(config)?, Hold::Watching(reason), None)
+                (open_af_packet(config, links)?, Hold::Watching(reason), None)
             }
         },
         SourceChoice::AfPacket => {
             let reason = "capture.source is af_packet, which can only watch; shaping needs ebpf".to_owned();
-            (open_af_packet(config)?, Hold::Watching(reason), None)
+            (open_af_packet(config, links)?, Hold::Watching(reason), None)
         }
         SourceChoice::File { file, at_end } => (
             Inlet::Frames(Box::new(Paced::open(file, config.capture.filter.as_deref(), *at_end, clock.clone())?)),
@@ -413,25 +415,27 @@ fn open_sources(config: &Config, clock: &Clock) -> Result<Sources> {
     Ok(Sources { inlet, hold, own_stations, datapath })
 }
 
-fn open_ebpf(config: &Config) -> Result<(Inlet, Steering, Datapath)> {
-    let (mut datapath, steering) = open_datapath(config)?;
+fn open_ebpf(config: &Config, links: &[Link]) -> Result<(Inlet, Steering, Datapath)> {
+    let (mut datapath, steering) = open_datapath(config, links)?;
     let source = EbpfSource::open(&mut datapath)?;
     Ok((Inlet::Ebpf(Box::new(source)), steering, datapath))
 }
 
 /// The programs of an earlier run with its maps, or new ones, attached to all links.
-pub fn open_datapath(config: &Config) -> Result<(Datapath, Steering)> {
+pub fn open_datapath(config: &Config, links: &[Link]) -> Result<(Datapath, Steering)> {
     let flows = u32::try_from(config.capture.max_flows).context("capture.max_flows is too large")?;
     let settings = DatapathSettings { pin_dir: config.pin_dir(), max_flows: flows, ..DatapathSettings::default() };
     let mut datapath = Datapath::load_or_adopt(&settings)?;
-    let topologies: Vec<Topology> = config.links.iter().map(|link| link.topology.clone()).collect();
-    datapath.attach(&topologies)?;
+    let topologies: Vec<Topology> = links.iter().map(|link| link.topology.clone()).collect();
+    for interface in datapath.attach(&topologies)? {
+        tracing::warn!(%interface, "there is no such interface; EqualNet waits for it");
+    }
     let steering = datapath.steering();
     Ok((datapath, steering))
 }
 
-fn open_af_packet(config: &Config) -> Result<Inlet> {
-    let taps: Vec<Tap> = config.links.iter().map(tap).collect();
+fn open_af_packet(config: &Config, links: &[Link]) -> Result<Inlet> {
+    let taps: Vec<Tap> = links.iter().flat_map(taps).collect();
     let listening = if config.capture.promiscuous { Listening::Promiscuous } else { Listening::Ours };
     let source = AfPacketSource::open(
         &taps,
@@ -441,12 +445,14 @@ fn open_af_packet(config: &Config) -> Result<Inlet> {
 }
 
 /// What leaves on the LAN side is download; what leaves a machine's only interface is upload.
-fn tap(link: &Link) -> Tap {
-    let (interface, outgoing): (&InterfaceName, Direction) = match &link.topology {
-        Topology::Router { lan, .. } => (lan, Direction::Download),
-        Topology::Host { interface } => (interface, Direction::Upload),
-    };
-    Tap { interface: interface.clone(), outgoing }
+fn taps(link: &Link) -> Vec<Tap> {
+    match &link.topology {
+        Topology::Router { .. } | Topology::Shared { .. } => {
+            let tap = |lan: &InterfaceName| Tap { interface: lan.clone(), outgoing: Direction::Download };
+            link.topology.lans().iter().map(tap).collect()
+        }
+        Topology::Host { interface } => vec![Tap { interface: interface.clone(), outgoing: Direction::Upload }],
+    }
 }
 
 /// Sockets that systemd bound for us (`LISTEN_FDS`): then the addresses of the configuration are not bound.

@@ -6,6 +6,7 @@ use crate::error::ShaperError;
 use crate::leaf::{LeafKind, LeafQdisc, Patience};
 use crate::netlink::{Netlink, Refusal};
 use crate::state::{BeforeQueue, QueueSort};
+use crate::tc::redirect::Taken;
 use crate::tc::{
     self, Counters, Object, Options, RTM_DELQDISC, RTM_DELTCLASS, RTM_GETQDISC, RTM_GETTCLASS, RTM_GETTFILTER,
     RTM_NEWQDISC, RTM_NEWTCLASS, Request, attribute, attributes, htb, u32_at,
@@ -14,10 +15,11 @@ use crate::tree::QueueTree;
 use datapath::DEFAULT_MINOR;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use vocab::InterfaceName;
 
-const RTM_NEWLINK: u16 = 16;
-const RTM_DELLINK: u16 = 17;
+pub(crate) const RTM_NEWLINK: u16 = 16;
+pub(crate) const RTM_DELLINK: u16 = 17;
 const RTM_GETLINK: u16 = 18;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
@@ -231,6 +233,45 @@ impl Kernel {
         Ok(())
     }
 
+    /// Sends what `condition` holds for to `ifb`, instead of what the same filter did before.
+    pub(crate) fn redirect(
+        &mut self,
+        name: &InterfaceName,
+        index: i32,
+        taken: Taken,
+        ifb: i32,
+        condition: BorrowedFd<'_>,
+    ) -> Result<(), ShaperError> {
+        let clsact = Options { kind: "clsact".to_owned(), payload: Vec::new() };
+        let flags = NLM_F_CREATE | NLM_F_EXCL;
+        let request = tc::request(RTM_NEWQDISC, flags, index, CLSACT_PARENT, CLSACT_HANDLE, Some(&clsact));
+        match self.netlink.send_one(request)? {
+            Err(refusal) if refusal.errno != EEXIST => {
+                return Err(refused(name, "add qdisc clsact".to_owned(), refusal));
+            }
+            _ => {}
+        }
+        let outcome = self.netlink.send_one(tc::redirect::add(index, taken, ifb, condition.as_raw_fd()))?;
+        outcome.map_err(|refusal| refused(name, "send downloads to an IFB (act_mirred)".to_owned(), refusal))
+    }
+
+    /// The IFB to which packets are sent there, if they are.
+    pub(crate) fn redirected(&mut self, index: i32, taken: Taken) -> Result<Option<i32>, ShaperError> {
+        let filters = self.objects(RTM_GETTFILTER, index, taken.parent())?;
+        Ok(filters.iter().find_map(|filter| tc::redirect::read(&filter.options)))
+    }
+
+    /// Lets packets pass again.
+    pub(crate) fn stop_redirecting(&mut self, name: &InterfaceName, index: i32) -> Result<(), ShaperError> {
+        for taken in Taken::ALL {
+            if self.redirected(index, taken)?.is_some() {
+                let outcome = self.netlink.send_one(tc::redirect::remove(index, taken))?;
+                outcome.map_err(|refusal| refused(name, "let downloads pass again".to_owned(), refusal))?;
+            }
+        }
+        Ok(())
+    }
+
     /// What each class of the interface has counted, by minor number.
     pub(crate) fn counters(
         &mut self,
@@ -362,6 +403,7 @@ impl Kernel {
 
 /// `TC_H_CLSACT`, `TC_H_INGRESS`: no queues.
 const CLSACT_PARENT: u32 = 0xffff_fff1;
+const CLSACT_HANDLE: u32 = 0xffff_0000;
 /// Any size will do to try.
 const FIRST_BYTES: u32 = 65_536;
 const FIRST_PATIENCE: Patience = Patience { target_ms: 5, interval_ms: 100 };

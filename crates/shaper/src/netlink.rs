@@ -206,12 +206,13 @@ fn messages(datagram: &[u8]) -> impl Iterator<Item = Option<NetlinkBuffer<&[u8]>
     })
 }
 
-/// Of each whole message of one datagram: the port that asked for what it tells, and its body.
-pub(crate) fn message_heads(datagram: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
-    messages(datagram).flatten().map(|message| (message.port_number(), message.into_inner())).map(|(port, bytes)| {
+/// Of each whole message of one datagram: its kind, the port that asked for what it tells, and its body.
+pub(crate) fn message_heads(datagram: &[u8]) -> impl Iterator<Item = (u16, u32, &[u8])> {
+    messages(datagram).flatten().map(|message| {
+        let (kind, port, bytes) = (message.message_type(), message.port_number(), message.into_inner());
         // The body ends where the message does; what follows is the next one.
         let length = bytes.first_chunk::<4>().map_or(0, |length| u32::from_ne_bytes(*length) as usize);
-        (port, bytes.get(16..length).unwrap_or(&[]))
+        (kind, port, bytes.get(16..length).unwrap_or(&[]))
     })
 }
 

@@ -2,10 +2,11 @@
 
 use crate::diff::{Op, diff};
 use crate::error::ShaperError;
-use crate::kernel::{Kernel, Root, entrances};
+use crate::kernel::{Interface, Kernel, Root, entrances};
 use crate::leaf::{LeafKind, LeafQdisc, LeafStyle};
 use crate::state::{self, Before, BeforeOffloads};
 use crate::steer::Steer;
+use crate::tc::redirect::Taken;
 use crate::tree::{self, Charge, FRAME, QueueTree, SUPER_PACKET, queue_tree};
 use crate::watcher::{Noticed, Watcher};
 use datapath::sys::{self, Offload};
@@ -14,8 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use tracing::{info, warn};
 use vocab::{
-    BitRate, ByteCount, DeviceId, Directed, Direction, Division, Framing, InterfaceName, Link, LinkId, Plan,
-    QueueReading, Timestamp, Topology,
+    BitRate, ByteCount, DeviceId, Directed, Direction, Division, DownloadQueue, Framing, InterfaceName, Link, LinkId,
+    Plan, QueueReading, Timestamp, Topology,
 };
 
 /// Below this capacity super-packets are switched off: one of 64 kB blocks a link of 100 Mbit/s for 5.2 ms,
@@ -59,6 +60,10 @@ pub struct Shaper<S> {
     leaf: LeafKind,
     before: Before,
     sides: Directed<Side>,
+    /// From which interfaces packets are sent to the IFB, by name: what their numbers were.
+    filled: BTreeMap<InterfaceName, i32>,
+    /// A plan was applied.
+    begun: bool,
 }
 
 /// One direction of the link.
@@ -87,18 +92,29 @@ struct Side {
 enum Installed {
     /// They must be read back.
     Unknown,
+    /// Its interface is not there.
+    Away,
     /// None of ours.
     Nothing,
     /// These.
     Tree(QueueTree),
 }
 
-/// The interface where downloads of `link` wait: its LAN side, or the IFB that [`Shaper::open`] makes and the
-/// data path fills.
+/// The interface where downloads of `link` wait: its LAN side, or the IFB that [`Shaper::open`] makes and
+/// [`Shaper::apply`] has filled.
 pub fn download_interface(link: &Link) -> InterfaceName {
-    match &link.topology {
-        Topology::Router { lan, .. } => lan.clone(),
-        Topology::Host { .. } => numbered("enifb", link.id),
+    match link.topology.download_queue() {
+        DownloadQueue::AtLan(lan) => lan.clone(),
+        DownloadQueue::OnIfbAfterIngress(_) | DownloadQueue::OnIfbBeforeEgress(_) => numbered("enifb", link.id),
+    }
+}
+
+/// Where packets are taken to the IFB of a link that has one.
+fn taps(topology: &Topology) -> Vec<(InterfaceName, Taken)> {
+    match topology.download_queue() {
+        DownloadQueue::AtLan(_) => Vec::new(),
+        DownloadQueue::OnIfbAfterIngress(interface) => vec![(interface.clone(), Taken::AfterIngress)],
+        DownloadQueue::OnIfbBeforeEgress(lans) => lans.iter().map(|lan| (lan.clone(), Taken::BeforeEgress)).collect(),
     }
 }
 
@@ -109,23 +125,19 @@ fn numbered(prefix: &str, link: LinkId) -> InterfaceName {
 impl<S: Steer> Shaper<S> {
     /// Reads back what is installed on the interfaces of `link` and finds out which leaf qdisc the kernel has.
     ///
-    /// A tree of ours from an earlier run is taken over as it is, without a change. Changes nothing but, with
-    /// [`Topology::Host`], makes the IFB for downloads. Must run in the network namespace of the interfaces;
+    /// A tree of ours from an earlier run is taken over as it is, without a change. Changes nothing but, where downloads
+    /// wait on an IFB, makes that. Must run in the network namespace of the interfaces;
     /// needs CAP_NET_ADMIN.
     ///
     /// # Errors
-    /// An interface is missing, or shaped by somebody else while `settings.adopt` is false; the kernel cannot be
-    /// asked; the state directory cannot be used.
+    /// An interface is shaped by somebody else while `settings.adopt` is false; the kernel cannot be asked; the state
+    /// directory cannot be used. That an interface is not there is not known before [`Shaper::apply`].
     pub fn open(settings: ShaperSettings, link: &Link, steering: S) -> Result<Shaper<S>, ShaperError> {
         let mut kernel = Kernel::open()?;
         let mut before = Before::load(&settings.state_dir, link.id.0)?;
         let download = download_interface(link);
-        let upload = match &link.topology {
-            Topology::Router { wan, .. } => wan.clone(),
-            Topology::Host { interface } => interface.clone(),
-        };
-        kernel.interface(&upload)?;
-        if matches!(link.topology, Topology::Host { .. }) {
+        let upload = link.topology.upload_interface().clone();
+        if !taps(&link.topology).is_empty() {
             before.interface(download.as_str()).made_by_us = true;
             before.save(&settings.state_dir, link.id.0)?;
             kernel.make_interface(&download, "ifb")?;
@@ -146,7 +158,11 @@ impl<S: Steer> Shaper<S> {
         let mut sides =
             Directed { download: side(Direction::Download, download), upload: side(Direction::Upload, upload) };
         for direction in Direction::ALL {
-            sides[direction].read_back(&mut kernel, &settings)?;
+            match sides[direction].read_back(&mut kernel, &settings) {
+                // It may come: a modem that is dialling, a card that is plugged in later.
+                Ok(()) | Err(ShaperError::InterfaceMissing { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         let leaf = kernel.probe_leaf(&numbered("enprobe", link.id))?;
         info!(link = link.id.0, leaf = leaf.name(), "queues read back");
@@ -165,6 +181,8 @@ impl<S: Steer> Shaper<S> {
             leaf,
             before,
             sides,
+            filled: BTreeMap::new(),
+            begun: false,
         })
     }
 
@@ -177,7 +195,7 @@ impl<S: Steer> Shaper<S> {
     pub fn classes(&self) -> Directed<usize> {
         self.sides.as_ref().map(|side| match &side.installed {
             Installed::Tree(tree) => tree.classes.len(),
-            Installed::Unknown | Installed::Nothing => 0,
+            Installed::Unknown | Installed::Away | Installed::Nothing => 0,
         })
     }
 
@@ -190,17 +208,25 @@ impl<S: Steer> Shaper<S> {
     /// What the kernel refuses is tried once more on what was read back from it.
     ///
     /// # Errors
-    /// The kernel refused a step (which class, and why), steering did, or the plan is for another link. The
-    /// kernel then holds a valid tree, the old one or a part of the way to the new one, and the next call goes
+    /// The kernel refused a step (which class, and why), steering did, an interface is not there (what can be done on
+    /// the others, is), or the plan is for another link. The kernel then holds a valid tree, the old one or a part of the way to the new one, and the next call goes
     /// on from what it reads back.
     pub fn apply(&mut self, plan: &Plan) -> Result<Applied, ShaperError> {
         if plan.link != self.link {
             return Err(ShaperError::OtherLink { got: plan.link.0, own: self.link.0 });
         }
         let mut applied = Applied { changes: 0, leaf: self.leaf, skipped: Vec::new() };
+        let mut missing = None;
         for direction in Direction::ALL {
             // Reading back forgets what is known of super-packets, so it comes first.
-            self.read_back_if_unknown(direction)?;
+            match self.read_back_if_unknown(direction) {
+                Ok(()) => {}
+                Err(error @ ShaperError::InterfaceMissing { .. }) => {
+                    missing = Some(error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
             self.slow_down(direction, plan.directions[direction].capacity)?;
             let mut tries = 1;
             let (changes, skipped) = loop {
@@ -223,18 +249,41 @@ impl<S: Steer> Shaper<S> {
         }
         applied.skipped.sort();
         applied.skipped.dedup();
-        if matches!(self.topology, Topology::Host { .. }) {
-            let Directed { download: ifb, upload: interface } = self.sides.as_ref().map(|side| side.index as u32);
-            self.steering.fill(interface, ifb).map_err(ShaperError::Steering)?;
-        }
+        self.begun = true;
+        self.fill_ifb()?;
         self.steering.start().map_err(ShaperError::Steering)?;
-        Ok(applied)
+        missing.map_or(Ok(applied), Err)
+    }
+
+    /// Has downloads sent to the IFB, if that is where they wait.
+    fn fill_ifb(&mut self) -> Result<(), ShaperError> {
+        let taps = taps(&self.topology);
+        if taps.is_empty() {
+            return Ok(());
+        }
+        let ifb = self.sides.download.index;
+        // First: what comes from there must be known for it, or it would go there again.
+        self.steering.set_queue(ifb as u32, Leaf::Present).map_err(ShaperError::Steering)?;
+        let interfaces = self.kernel.interfaces()?;
+        for (name, taken) in taps {
+            let index = interfaces.iter().find(|known| known.name == name.as_str()).map(|known| known.index);
+            let (Some(index), Some(condition)) = (index, self.steering.condition()) else {
+                // Whoever watches over it says so, and when it is there.
+                self.filled.remove(&name);
+                continue;
+            };
+            if self.kernel.redirected(index, taken)? != Some(ifb) {
+                self.kernel.redirect(&name, index, taken, ifb, condition)?;
+            }
+            self.filled.insert(name, index);
+        }
+        Ok(())
     }
 
     fn read_back_if_unknown(&mut self, direction: Direction) -> Result<(), ShaperError> {
         let side = &mut self.sides[direction];
         match side.installed {
-            Installed::Unknown => side.read_back(&mut self.kernel, &self.settings),
+            Installed::Unknown | Installed::Away => side.read_back(&mut self.kernel, &self.settings),
             Installed::Nothing | Installed::Tree(_) => Ok(()),
         }
     }
@@ -340,24 +389,23 @@ impl<S: Steer> Shaper<S> {
         if self.sides[direction].pace == Some(pace) {
             return Ok(());
         }
-        let (into, out) = match &self.topology {
-            Topology::Router { lan, wan } => match direction {
-                Direction::Download => (Some(wan.clone()), Some(lan.clone())),
-                Direction::Upload => (Some(lan.clone()), Some(wan.clone())),
-            },
-            Topology::Host { interface } => match direction {
-                Direction::Download => (Some(interface.clone()), None),
-                Direction::Upload => (None, Some(interface.clone())),
-            },
+        // Where downloads wait on an IFB, none is sent from here into it.
+        let (lans, outer) = (self.topology.lans(), self.topology.upload_interface());
+        let (into, out) = match (direction, self.topology.download_queue()) {
+            (Direction::Download, DownloadQueue::AtLan(lan)) => (vec![outer], Some(lan)),
+            (Direction::Download, _) => (vec![outer], None),
+            (Direction::Upload, _) => (lans.iter().collect(), Some(outer)),
         };
         // What comes in is merged by GRO, what is sent from here is split late by GSO and TSO.
         let interfaces = self.kernel.interfaces()?;
         let mut ways = Vec::new();
-        if let Some(interface) = into {
-            let index = self.kernel.interface(&interface)?.index;
-            ways.extend(entrances(&interfaces, index).into_iter().map(|interface| (interface, Arrives::FromOutside)));
+        for interface in into {
+            // One that is away brings nothing.
+            let index = interfaces.iter().find(|known| known.name == interface.as_str()).map(|known| known.index);
+            let entrances = index.map(|index| entrances(&interfaces, index)).unwrap_or_default();
+            ways.extend(entrances.into_iter().map(|interface| (interface, Arrives::FromOutside)));
         }
-        ways.extend(out.map(|interface| (interface, Arrives::FromHere)));
+        ways.extend(out.map(|interface| (interface.clone(), Arrives::FromHere)));
         let mut packet = FRAME;
         for (interface, arrives) in ways {
             let mtu = interfaces.iter().find(|known| known.name == interface.as_str()).map_or(1_500, |known| known.mtu);
@@ -435,46 +483,95 @@ impl<S: Steer> Shaper<S> {
     /// # Errors
     /// The kernel cannot be asked.
     pub fn check(&mut self) -> Result<Option<Disturbance>, ShaperError> {
-        let indices = Direction::ALL.map(|direction| self.sides[direction].index);
-        self.unchecked |= self.watcher.heard(self.kernel.ports(), indices) == Noticed::Something;
-        if !self.unchecked {
+        let mut indices = Direction::ALL.map(|direction| self.sides[direction].index).to_vec();
+        indices.extend(self.filled.values());
+        let noticed = self.watcher.heard(self.kernel.ports(), &indices);
+        self.unchecked |= noticed == Noticed::Something;
+        if !self.unchecked && noticed == Noticed::Nothing {
             return Ok(None);
         }
         let interfaces = self.kernel.interfaces()?;
         let mut disturbance = None;
         for direction in Direction::ALL {
-            let side = &mut self.sides[direction];
-            let Installed::Tree(tree) = &side.installed else { continue };
-            let is_ours = direction == Direction::Download && matches!(self.topology, Topology::Host { .. });
-            let what = match interfaces.iter().find(|known| known.name == side.interface.as_str()) {
-                // We made it, and so we make it again.
-                None if is_ours => Some("the interface is gone".to_owned()),
-                Some(known) if is_ours && known.index != side.index => Some("the interface is another".to_owned()),
-                // It takes its queues along; whoever opened us begins anew when it is back.
-                None => continue,
-                Some(known) if known.index != side.index => continue,
-                Some(known) if side.pace.is_some() && known.mtu != side.mtu => {
-                    side.pace = None;
-                    Some(format!("the MTU is {} instead of {}", known.mtu, side.mtu))
-                }
-                Some(_) => match self.kernel.root(side.index, side.major)? {
-                    Root::Ours(found) => difference(side.major, tree, &found),
-                    Root::Default => Some("the queues are gone".to_owned()),
-                    Root::Foreign { kind, .. } => Some(format!("`{kind}` stands in place of the queues")),
-                },
-            };
-            if let Some(what) = what {
+            if let Some(what) = self.check_side(direction, &interfaces)? {
+                let side = &mut self.sides[direction];
                 warn!(interface = %side.interface, what, "somebody else changed what is ours");
-                side.installed = Installed::Unknown;
+                let is_there = interfaces.iter().any(|known| known.name == side.interface.as_str());
+                side.installed = if is_there { Installed::Unknown } else { Installed::Away };
                 disturbance.get_or_insert(Disturbance { interface: side.interface.clone(), what });
             }
         }
-        if matches!(self.topology, Topology::Host { .. }) && disturbance.is_some() {
+        if let Some((interface, what)) = self.check_taps(&interfaces)? {
+            warn!(%interface, what, "somebody else changed what is ours");
+            disturbance.get_or_insert(Disturbance { interface, what });
+        }
+        if !taps(&self.topology).is_empty() && disturbance.is_some() {
             let ifb = self.sides.download.interface.clone();
             self.kernel.make_interface(&ifb, "ifb")?;
         }
         self.unchecked = false;
         Ok(disturbance)
+    }
+
+    /// What became of one side of the link.
+    fn check_side(&mut self, direction: Direction, interfaces: &[Interface]) -> Result<Option<String>, ShaperError> {
+        let side = &mut self.sides[direction];
+        let found = interfaces.iter().find(|known| known.name == side.interface.as_str());
+        match (&side.installed, found) {
+            // It takes its queues along: told once, and again when it is back.
+            (Installed::Tree(_), None) => return Ok(Some("the interface is gone".to_owned())),
+            (Installed::Away, Some(_)) => return Ok(Some("the interface is back".to_owned())),
+            (Installed::Tree(_), Some(known)) if known.index != side.index => {
+                return Ok(Some("the interface is another".to_owned()));
+            }
+            _ => {}
+        }
+        let (Installed::Tree(tree), Some(known), true) = (&side.installed, found, self.unchecked) else {
+            return Ok(None);
+        };
+        if side.pace.is_some() && known.mtu != side.mtu {
+            side.pace = None;
+            return Ok(Some(format!("the MTU is {} instead of {}", known.mtu, side.mtu)));
+        }
+        Ok(match self.kernel.root(side.index, side.major)? {
+            Root::Ours(found) => difference(side.major, tree, &found),
+            Root::Default => Some("the queues are gone".to_owned()),
+            Root::Foreign { kind, .. } => Some(format!("`{kind}` stands in place of the queues")),
+        })
+    }
+
+    /// Whether packets are still sent to the IFB, if that is where they wait. Where it is gone, they are let pass.
+    fn check_taps(&mut self, interfaces: &[Interface]) -> Result<Option<(InterfaceName, String)>, ShaperError> {
+        // Nothing was filled before the first plan, or without a program that says what to send there.
+        if !self.begun || self.steering.condition().is_none() {
+            return Ok(None);
+        }
+        let ifb = self.sides.download.index;
+        let stands = interfaces.iter().any(|known| known.index == ifb);
+        let mut told = None;
+        for (name, taken) in taps(&self.topology) {
+            let found = interfaces.iter().find(|known| known.name == name.as_str()).map(|known| known.index);
+            let what = match (self.filled.get(&name), found) {
+                (None, None) => continue,
+                (None, Some(_)) => "the interface is there".to_owned(),
+                (Some(_), None) => {
+                    self.filled.remove(&name);
+                    "the interface is gone".to_owned()
+                }
+                (Some(is), Some(index)) if *is != index => "the interface is another".to_owned(),
+                (Some(_), Some(index)) if !stands => {
+                    self.kernel.stop_redirecting(&name, index)?;
+                    continue;
+                }
+                (Some(_), Some(_)) if !self.unchecked => continue,
+                (Some(_), Some(index)) => match self.kernel.redirected(index, taken)? {
+                    Some(to) if to == ifb => continue,
+                    _ => "downloads do not wait in the queues".to_owned(),
+                },
+            };
+            told.get_or_insert((name, what));
+        }
+        Ok(told)
     }
 }
 
@@ -529,7 +626,14 @@ enum Offloading {
 
 impl Side {
     fn read_back(&mut self, kernel: &mut Kernel, settings: &ShaperSettings) -> Result<(), ShaperError> {
-        let interface = kernel.interface(&self.interface)?;
+        let interface = match kernel.interface(&self.interface) {
+            Err(error @ ShaperError::InterfaceMissing { .. }) => {
+                self.installed = Installed::Away;
+                self.devices.clear();
+                return Err(error);
+            }
+            other => other?,
+        };
         (self.index, self.header) = (interface.index, interface.header);
         self.open.clear();
         self.pace = None;
@@ -577,6 +681,11 @@ pub fn clear(state_dir: &Path) -> Result<Vec<InterfaceName>, ShaperError> {
         {
             kernel.remove_root(&name, qdisc.index)?;
             touched.insert(name);
+        }
+    }
+    for interface in &interfaces {
+        if let Some(name) = named(&interface.name) {
+            kernel.stop_redirecting(&name, interface.index)?;
         }
     }
     for (path, before) in state::load_all(state_dir)? {

@@ -2,6 +2,7 @@
 
 use datapath::{DatapathError, Leaf, Slot, Steering, SteeringMode};
 use std::collections::BTreeMap;
+use std::os::fd::BorrowedFd;
 use vocab::{DeviceId, Direction, TrafficClass};
 
 /// Puts packets into classes: the eBPF programs, or the senders themselves.
@@ -25,11 +26,14 @@ pub trait Steer {
         leaf: Leaf,
     ) -> Result<(), DatapathError>;
 
-    /// What `interface` receives is to wait in `ifb`, which has its queue tree now. Both are the kernel's numbers.
+    /// Downloads wait on `ifb` (the kernel's number), which has its queue tree now, or no more.
     ///
     /// # Errors
     /// The map cannot be written.
-    fn fill(&mut self, interface: u32, ifb: u32) -> Result<(), DatapathError>;
+    fn set_queue(&mut self, ifb: u32, queue: Leaf) -> Result<(), DatapathError>;
+
+    /// The eBPF program that tells which packets are to be sent to an IFB; `None` where nothing tells.
+    fn condition(&self) -> Option<BorrowedFd<'_>>;
 
     /// The queue trees of both directions are in force: packets may be put into them.
     ///
@@ -53,8 +57,12 @@ impl Steer for Steering {
         Steering::set_leaf(self, slot, class, direction, leaf)
     }
 
-    fn fill(&mut self, interface: u32, ifb: u32) -> Result<(), DatapathError> {
-        self.set_ifb(interface, Some(ifb))
+    fn set_queue(&mut self, ifb: u32, queue: Leaf) -> Result<(), DatapathError> {
+        Steering::set_queue(self, ifb, queue)
+    }
+
+    fn condition(&self) -> Option<BorrowedFd<'_>> {
+        Some(Steering::condition(self))
     }
 
     fn start(&mut self) -> Result<(), DatapathError> {
@@ -82,8 +90,12 @@ impl Steer for Fixed {
         Ok(())
     }
 
-    fn fill(&mut self, _: u32, _: u32) -> Result<(), DatapathError> {
+    fn set_queue(&mut self, _: u32, _: Leaf) -> Result<(), DatapathError> {
         Ok(())
+    }
+
+    fn condition(&self) -> Option<BorrowedFd<'_>> {
+        None
     }
 
     fn start(&mut self) -> Result<(), DatapathError> {

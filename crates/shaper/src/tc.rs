@@ -8,6 +8,7 @@ pub(crate) mod bfifo;
 pub(crate) mod cake;
 pub(crate) mod fq_codel;
 pub(crate) mod htb;
+pub(crate) mod redirect;
 
 use crate::error::ShaperError;
 use netlink_packet_core::{NLA_TYPE_MASK, NlasIterator};

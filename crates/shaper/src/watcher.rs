@@ -1,5 +1,6 @@
 //! Hears of changes to queues and interfaces that somebody else makes.
 
+use crate::kernel::{RTM_DELLINK, RTM_NEWLINK};
 use crate::netlink::message_heads;
 use crate::tc::u32_at;
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
@@ -15,11 +16,13 @@ const RECEIVE_BUFFER: u32 = 1 << 20;
 const NOTICE: usize = 64 << 10;
 
 /// What was heard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Noticed {
     /// Nobody but us touched what is ours.
     Nothing,
-    /// Somebody may have: it must be read back.
+    /// An interface that is none of ours came, went or changed: its name may be one that we wait for.
+    Elsewhere,
+    /// Somebody may have touched what is ours: it must be read back.
     Something,
 }
 
@@ -36,19 +39,21 @@ impl Watcher {
 
     /// What was heard since the last call of the interfaces `indices`, other than what `own` ports asked for.
     /// Where notices were lost, something.
-    pub(crate) fn heard(&mut self, own: &BTreeSet<u32>, indices: [i32; 2]) -> Noticed {
+    pub(crate) fn heard(&mut self, own: &BTreeSet<u32>, indices: &[i32]) -> Noticed {
         let mut noticed = Noticed::Nothing;
         loop {
             self.buffer.clear();
             match self.socket.recv(&mut self.buffer, 0) {
                 Ok(_) => {
-                    let ours = |index: &i32| indices.contains(index);
-                    // struct tcmsg and struct ifinfomsg both have the interface in their second word.
-                    let foreign = message_heads(&self.buffer).any(|(port, body)| {
-                        !own.contains(&port) && u32_at(body, 1).is_some_and(|index| ours(&(index as i32)))
-                    });
-                    if foreign {
-                        noticed = Noticed::Something;
+                    for (kind, port, body) in message_heads(&self.buffer) {
+                        // struct tcmsg and struct ifinfomsg both have the interface in their second word.
+                        let Some(index) = u32_at(body, 1).filter(|_| !own.contains(&port)) else { continue };
+                        let heard = match kind {
+                            _ if indices.contains(&(index as i32)) => Noticed::Something,
+                            RTM_NEWLINK | RTM_DELLINK => Noticed::Elsewhere,
+                            _ => Noticed::Nothing,
+                        };
+                        noticed = noticed.max(heard);
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

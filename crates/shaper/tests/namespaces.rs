@@ -777,8 +777,11 @@ fn one_interface(dir: &Path) {
     clear(dir).unwrap();
     let links = shell("ip -o link");
     assert!(!links.contains("enifb7") && !links.contains("enprobe7"), "{links}");
-    let missing = open_on(Topology::Host { interface: name("nowhere") }, dir, false).err().unwrap();
-    assert!(matches!(missing, ShaperError::InterfaceMissing { .. }));
+    let mut early = open_on(Topology::Host { interface: name("nowhere") }, dir, false).unwrap();
+    let missing = early.apply(&plan).unwrap_err();
+    assert!(matches!(missing, ShaperError::InterfaceMissing { .. }), "{missing}");
+    assert!(shell("tc qdisc show dev enifb7").contains("htb e001:"), "what can be done is");
+    clear(dir).unwrap();
 }
 
 fn thousand(dir: &Path) {

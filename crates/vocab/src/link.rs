@@ -39,13 +39,21 @@ impl fmt::Display for InterfaceName {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u16);
 
-/// How the shaped interfaces stand to the traffic.
+/// How the shaped interfaces stand to the traffic (docs/decisions/0025).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Topology {
-    /// A router: downloads leave through `lan`, uploads through `wan`.
+    /// A router or a bridge with one LAN: downloads leave through `lan` and wait there, uploads through `wan`.
     Router {
         /// Towards the devices.
         lan: InterfaceName,
+        /// Towards the bottleneck.
+        wan: InterfaceName,
+    },
+    /// A router or a bridge with several LANs: downloads leave through any of `lans` and wait together on an IFB, so
+    /// that one capacity rules; uploads leave through `wan` and wait there.
+    Shared {
+        /// Towards the devices; two at least.
+        lans: Vec<InterfaceName>,
         /// Towards the bottleneck.
         wan: InterfaceName,
     },
@@ -54,6 +62,59 @@ pub enum Topology {
         /// The only interface.
         interface: InterfaceName,
     },
+}
+
+/// Where the downloads of a link wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DownloadQueue<'a> {
+    /// Where they leave for the devices.
+    AtLan(&'a InterfaceName),
+    /// On an IFB, to which all that is received by the interface is sent.
+    OnIfbAfterIngress(&'a InterfaceName),
+    /// On an IFB, to which all that would leave by these is sent, and from where it leaves by them.
+    OnIfbBeforeEgress(&'a [InterfaceName]),
+}
+
+impl Topology {
+    /// With these interfaces towards the devices: two or more share a queue, one has it itself.
+    pub fn routed(first: InterfaceName, others: Vec<InterfaceName>, wan: InterfaceName) -> Topology {
+        if others.is_empty() {
+            Topology::Router { lan: first, wan }
+        } else {
+            Topology::Shared { lans: [vec![first], others].concat(), wan }
+        }
+    }
+
+    /// The interfaces behind which the devices are, if other interfaces lead to the bottleneck.
+    pub fn lans(&self) -> &[InterfaceName] {
+        match self {
+            Topology::Router { lan, .. } => std::slice::from_ref(lan),
+            Topology::Shared { lans, .. } => lans,
+            Topology::Host { .. } => &[],
+        }
+    }
+
+    /// The interface through which uploads leave: there they wait.
+    pub fn upload_interface(&self) -> &InterfaceName {
+        match self {
+            Topology::Router { wan, .. } | Topology::Shared { wan, .. } => wan,
+            Topology::Host { interface } => interface,
+        }
+    }
+
+    /// All its interfaces, those towards the devices first.
+    pub fn interfaces(&self) -> impl Iterator<Item = &InterfaceName> {
+        self.lans().iter().chain([self.upload_interface()])
+    }
+
+    /// Where its downloads wait.
+    pub fn download_queue(&self) -> DownloadQueue<'_> {
+        match self {
+            Topology::Router { lan, .. } => DownloadQueue::AtLan(lan),
+            Topology::Shared { lans, .. } => DownloadQueue::OnIfbBeforeEgress(lans),
+            Topology::Host { interface } => DownloadQueue::OnIfbAfterIngress(interface),
+        }
+    }
 }
 
 /// A shaped interface pair, with its capacity per direction.
@@ -286,6 +347,24 @@ mod tests {
         }
         for bad in ["", ".", "..", "a/b", "a b", "sixteen-letters0", "eth0:1"] {
             assert!(InterfaceName::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn several_lans_share_a_queue_and_one_has_it_itself() {
+        let name = |text: &str| InterfaceName::new(text).unwrap();
+        let one = Topology::routed(name("br-lan"), vec![], name("eth0"));
+        assert_eq!(one, Topology::Router { lan: name("br-lan"), wan: name("eth0") });
+        assert_eq!(one.download_queue(), DownloadQueue::AtLan(&name("br-lan")));
+        let two = Topology::routed(name("br-lan"), vec![name("lan.20")], name("eth0"));
+        let lans = [name("br-lan"), name("lan.20")];
+        assert_eq!(two.download_queue(), DownloadQueue::OnIfbBeforeEgress(&lans));
+        let host = Topology::Host { interface: name("eth0") };
+        for (topology, interfaces) in
+            [(one, &["br-lan", "eth0"][..]), (two, &["br-lan", "lan.20", "eth0"]), (host, &["eth0"])]
+        {
+            let named: Vec<&str> = topology.interfaces().map(InterfaceName::as_str).collect();
+            assert_eq!(named, interfaces);
         }
     }
 

@@ -1,7 +1,7 @@
 //! What is read of a frame, and which frames come up.
 
 use crate::kernel::*;
-use datapath::{Hook, Setting, SteeringMode};
+use datapath::{Head, Hook, Setting, SteeringMode};
 use proptest::prelude::*;
 use vocab::{ByteCount, DeviceId, FlowKey, IpProtocol, MacAddress, TrafficClass};
 
@@ -160,8 +160,9 @@ fn any_bytes_are_survived() {
             // Behind a tag a trial takes any length.
             let frame = [ethernet(PHONE, GATEWAY, &[[0x81, 0, 0, 7]], kind), bytes].concat();
             let mut kernel = kernel.borrow_mut();
-            for hook in [Hook::LanIngress, Hook::LanEgress, Hook::WanEgress, Hook::HostEgress, Hook::HostIngress] {
-                prop_assert_eq!(kernel.run(hook, &frame, Setting::default()).frame.len(), frame.len());
+            for (hook, head) in Hook::ALL.into_iter().flat_map(|hook| Head::ALL.map(|head| (hook, head))) {
+                let setting = Setting { head, ..Setting::default() };
+                prop_assert_eq!(kernel.run(hook, &frame, setting).frame.len(), frame.len());
             }
             Ok(())
         })

@@ -35,7 +35,7 @@ pub struct WrittenShaping {
 #[serde(deny_unknown_fields)]
 pub struct WrittenLink {
     pub name: Option<String>,
-    pub lan: Option<Spanned<String>>,
+    pub lan: Option<Spanned<OneOrMore>>,
     pub wan: Option<Spanned<String>>,
     pub interface: Option<Spanned<String>>,
     pub download: Spanned<String>,
@@ -44,6 +44,23 @@ pub struct WrittenLink {
     pub framing: Option<Spanned<String>>,
     pub quota: Option<Spanned<String>>,
     pub quota_resets: Option<Spanned<u8>>,
+}
+
+/// `"br-lan"`, or `["br-lan", "lan.20"]`.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected the name of an interface, or a list of names")]
+pub enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+impl OneOrMore {
+    pub fn as_slice(&self) -> &[String] {
+        match self {
+            OneOrMore::One(one) => std::slice::from_ref(one),
+            OneOrMore::More(more) => more,
+        }
+    }
 }
 
 #[derive(Deserialize, Default)]

@@ -1,7 +1,7 @@
 //! `equalnet hold`: puts a plan in force that needs nobody to watch over it, for when the daemon cannot run.
 
 use crate::config::{Adoption, Config};
-use crate::daemon;
+use crate::{attached, daemon};
 use crate::kept_devices::KeptDevices;
 use anyhow::{Context, Result};
 use datapath::{Leaf, Slot, Steering};
@@ -68,13 +68,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64),
     );
     let mut devices = known(&config, &policy);
+    let links = attached::with_ports(&config.links);
     if arguments.dry_run {
         let classes = queued(&devices, |_, _| false);
-        let plans: Vec<Plan> = config.links.iter().map(|link| standing_plan(&policy, link, &classes, now)).collect();
-        show(arguments, &config.links, &plans);
+        let plans: Vec<Plan> = links.iter().map(|link| standing_plan(&policy, link, &classes, now)).collect();
+        show(arguments, &links, &plans);
         return Ok(ExitCode::SUCCESS);
     }
-    let (datapath, steering) = daemon::open_datapath(&config).context("packets cannot be put into classes")?;
+    let (datapath, steering) = daemon::open_datapath(&config, &links).context("packets cannot be put into classes")?;
     let mut slots = datapath.classes().context("the devices' slots cannot be read")?;
     // Whom the kernel steers already has queues that are not to go.
     devices.extend(slots.devices().into_iter().map(|(device, _)| device));
@@ -89,7 +90,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let classes = queued(&devices, |device, class| has_queue(&steering, seats.get(&device).copied(), class));
     let adopt = arguments.adopt || config.adoption == Adoption::Adopt;
     let mut held = Vec::new();
-    for link in &config.links {
+    for link in &links {
         let settings = ShaperSettings { state_dir: config.state_dir.clone(), adopt };
         let mut shaper = Shaper::open(settings, link, steering.clone())?;
         steering.set_dscp(Some(TrafficClass::ALL.map(TrafficClass::dscp)))?;
