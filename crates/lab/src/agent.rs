@@ -70,6 +70,16 @@ pub enum Activity {
         /// How many flows at once.
         flows: u32,
     },
+    /// Gives copies to other devices of the house.
+    Give {
+        /// How fast, bit/s of payload.
+        rate: u64,
+    },
+    /// Takes a copy from another device of the house.
+    Take {
+        /// From which.
+        from: std::net::Ipv4Addr,
+    },
     /// Types in a remote shell (SSH on port 22).
     Shell,
     /// Plays (query, then 30 small packets a second each way, UDP).
@@ -231,6 +241,8 @@ impl Agent {
             | Activity::BrowseQuic
             | Activity::Fetch { .. }
             | Activity::Send { .. }
+            | Activity::Give { .. }
+            | Activity::Take { .. }
             | Activity::Shell
             | Activity::Play
             | Activity::Vpn

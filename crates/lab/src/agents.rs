@@ -3,6 +3,7 @@
 mod book;
 mod browse;
 mod call;
+mod copy;
 mod crowd;
 mod dhcp;
 mod files;
@@ -39,6 +40,8 @@ pub(crate) fn act(stage: &Stage, activity: Activity) -> Result<()> {
         Activity::BrowseQuic => browse::over_quic(stage),
         Activity::Fetch { server, flows, security, bytes } => transfer::fetch(stage, &server, flows, security, bytes),
         Activity::Send { server, flows } => transfer::send(stage, &server, flows),
+        Activity::Give { rate } => copy::give(stage, vocab::BitRate::from_bps(rate)),
+        Activity::Take { from } => copy::take(stage, from),
         Activity::Shell => shell::type_in(stage),
         Activity::Play => play::play(stage),
         Activity::Vpn => play::vpn(stage),

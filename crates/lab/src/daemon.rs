@@ -1,7 +1,7 @@
 //! The program under test, run in the gateway as an operator would run it.
 
 use crate::api::Api;
-use crate::household::{Household, LAN, WAN};
+use crate::household::{Household, WAN};
 use crate::namespace::Urgency;
 use crate::shell;
 use anyhow::{Context, Result, bail};
@@ -99,7 +99,7 @@ impl Daemon {
         let folder = household.folder();
         let run_dir = folder.join(format!("equalnet-{}", household.id()));
         std::fs::create_dir_all(&run_dir)?;
-        let configuration = configuration(&options, &folder.join("state"), &run_dir)?;
+        let configuration = configuration(&options, household.lans(), &folder.join("state"), &run_dir)?;
         Daemon::launch(Launch {
             shell: household.gateway().command(OsStr::new("sh"), Urgency::Normal),
             folder,
@@ -231,19 +231,23 @@ impl Drop for Daemon {
 }
 
 /// The configuration file.
-fn configuration(options: &DaemonOptions, state_dir: &Path, run_dir: &Path) -> Result<String> {
+fn configuration(options: &DaemonOptions, lans: &[&str], state_dir: &Path, run_dir: &Path) -> Result<String> {
     let port = match &options.listener {
         Some(listener) => listener.local_addr()?.port(),
         None => 8091,
     };
     let kbit = |rate: BitRate| format!("{} kbit/s", rate.as_kbps());
     let mut text = format!(
-        "mode = \"{}\"\nstate_dir = {:?}\nrun_dir = {:?}\n\n[[link]]\nname = \"internet\"\nlan = \"{LAN}\"\n\
+        "mode = \"{}\"\nstate_dir = {:?}\nrun_dir = {:?}\n\n[[link]]\nname = \"internet\"\nlan = {}\n\
          wan = \"{WAN}\"\ndownload = \"{}\"\nupload = \"{}\"\nmargin = \"0 %\"\n\n\
          [api]\nlisten = [\"127.0.0.1:{port}\"]\nsocket = {:?}\n\n[policy]\nminimum = \"{}\"\n",
         options.mode.name(),
         state_dir,
         run_dir,
+        match lans {
+            [lan] => format!("{lan:?}"),
+            lans => format!("{lans:?}"),
+        },
         kbit(options.capacity.download),
         kbit(options.capacity.upload),
         run_dir.join("api.sock"),

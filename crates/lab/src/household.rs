@@ -12,7 +12,7 @@ use crate::shell;
 use crate::watchdog::{Watchdog, namespaces_of};
 use crate::world::SERVICES;
 use anyhow::{Context, Result, bail};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fmt::Write;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -25,6 +25,8 @@ use vocab::{BitRate, ByteCount, Directed, MacAddress};
 
 /// The gateway's side of the LAN.
 pub(crate) const LAN: &str = "br-lan";
+/// The gateway's side of the second LAN, where there is one.
+pub(crate) const SECOND_LAN: &str = "br-second";
 /// The gateway's side towards the modem.
 pub(crate) const WAN: &str = "wan0";
 /// A device's only interface.
@@ -61,6 +63,8 @@ pub struct HouseholdOptions {
     pub modem_queue: Directed<Duration>,
     /// Who lives there.
     pub devices: Vec<DeviceSpec>,
+    /// Those of them, by name, that are on a second LAN.
+    pub second_lan: BTreeSet<String>,
 }
 
 impl HouseholdOptions {
@@ -83,6 +87,7 @@ impl HouseholdOptions {
                 device("study-pc", [0x1c, 0x1b, 0x0d, 0xe8, 0x90, 0x6a]),
                 device("attic-nas", [0x00, 0x11, 0x32, 0xb4, 0x5d, 0x18]),
             ],
+            second_lan: BTreeSet::new(),
         }
     }
 }
@@ -109,6 +114,7 @@ pub struct Household {
     inside: BTreeMap<String, Namespace>,
     specs: Vec<DeviceSpec>,
     devices: Vec<Device>,
+    lans: Vec<&'static str>,
     agents_started: u32,
     servers: Vec<Agent>,
     dnsmasq: Child,
@@ -143,7 +149,7 @@ impl Household {
         // the logs of several apart.
         let subnet = 16 + (chance >> 24) as u8 % 200;
         let wiring = Wiring::lay(&id, subnet, options)?;
-        let dnsmasq = start_dnsmasq(&wiring.gateway, &folder, subnet)?;
+        let dnsmasq = start_dnsmasq(&wiring.gateway, &folder, subnet, &lans_of(options))?;
         let mut household = Household {
             id,
             folder,
@@ -153,6 +159,7 @@ impl Household {
             inside: wiring.inside,
             specs: options.devices.clone(),
             devices: Vec::new(),
+            lans: lans_of(options),
             agents_started: 0,
             servers: Vec::new(),
             dnsmasq,
@@ -171,6 +178,11 @@ impl Household {
     /// Its files; gone with it.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The gateway's sides of its LANs.
+    pub(crate) fn lans(&self) -> &[&'static str] {
+        &self.lans
     }
 
     /// Who lives there, once they have moved in.
@@ -372,6 +384,12 @@ pub fn leftovers(id: &str) -> Vec<String> {
     namespaces_of(id)
 }
 
+/// The gateway's sides of the LANs that `options` want.
+fn lans_of(options: &HouseholdOptions) -> Vec<&'static str> {
+    let second = (!options.second_lan.is_empty()).then_some(SECOND_LAN);
+    [LAN].into_iter().chain(second).collect()
+}
+
 /// All namespaces and what lies between them.
 struct Wiring {
     gateway: Namespace,
@@ -427,8 +445,17 @@ impl Wiring {
             "link set lo up\nlink add {LAN} type bridge forward_delay 0 stp_state 0\n\
              link set {LAN} address 52:54:00:00:{subnet:02x}:01\n"
         );
-        for number in 0..options.devices.len() {
-            let _ = writeln!(lines, "link set lan{number} master {LAN} up");
+        if !options.second_lan.is_empty() {
+            let _ = write!(
+                lines,
+                "link add {SECOND_LAN} type bridge forward_delay 0 stp_state 0\n\
+                 link set {SECOND_LAN} address 52:54:00:00:{subnet:02x}:02\naddr add 10.{subnet}.2.1/24 dev {SECOND_LAN}\n\
+                 link set {SECOND_LAN} up\n"
+            );
+        }
+        for (number, device) in options.devices.iter().enumerate() {
+            let lan = if options.second_lan.contains(&device.name) { SECOND_LAN } else { LAN };
+            let _ = writeln!(lines, "link set lan{number} master {lan} up");
         }
         let _ = write!(
             lines,
@@ -504,17 +531,20 @@ fn without_offloads(interfaces: &[impl AsRef<str>]) -> String {
 }
 
 /// The gateway's DHCP and DNS server.
-fn start_dnsmasq(gateway: &Namespace, folder: &Path, subnet: u8) -> Result<Child> {
+fn start_dnsmasq(gateway: &Namespace, folder: &Path, subnet: u8, lans: &[&str]) -> Result<Child> {
     let show = |name: &str| folder.join(name).display().to_string();
     let mut config = format!(
-        "interface={LAN}\nexcept-interface=lo\nbind-interfaces\nno-resolv\nno-hosts\nno-ping\nuser=root\n\
-         dhcp-authoritative\ndhcp-range=10.{subnet}.1.100,10.{subnet}.1.199,12h\ndomain=home.arpa\n\
+        "except-interface=lo\nbind-interfaces\nno-resolv\nno-hosts\nno-ping\nuser=root\n\
+         dhcp-authoritative\ndomain=home.arpa\n\
          enable-ra\ndhcp-range=fd00:{subnet:x}::,ra-only,64,12h\nlocal-ttl=60\n\
          dhcp-leasefile={}\npid-file={}\nlog-facility={}\n",
         show("leases"),
         show("dnsmasq.pid"),
         show("dnsmasq.log"),
     );
+    for (number, lan) in (1..).zip(lans) {
+        let _ = writeln!(config, "interface={lan}\ndhcp-range=10.{subnet}.{number}.100,10.{subnet}.{number}.199,12h");
+    }
     for service in &SERVICES {
         let _ = write!(config, "host-record={},{}", service.name, service.ipv4);
         match service.ipv6 {

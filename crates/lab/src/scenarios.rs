@@ -5,6 +5,7 @@ mod beginnings;
 mod change;
 mod classes;
 mod clean;
+mod lans;
 mod law;
 mod restart;
 
@@ -75,11 +76,12 @@ impl Outcome {
 pub type Scenario = (&'static str, &'static str, fn(&Path) -> Result<Outcome>);
 
 /// All scenarios.
-pub const ALL: [Scenario; 10] = [
+pub const ALL: [Scenario; 11] = [
     ("household", "a household stands, names its devices and leaves nothing behind when killed", clean::household),
     ("tiers", "priority 1 takes what the guarantee of priority 5 leaves", law::tiers),
     ("fair", "two devices of one priority get the same, with one hungry class and with five", law::fair),
     ("tiers-five", "priority 1 with one hungry class against priority 5 with five", law::tiers_five),
+    ("lans", "devices of two LANs share one line, and what goes from LAN to LAN does not wait for it", lans::share),
     ("fill", "when one stops, the other fills the link", law::fill),
     ("voice", "a call under load is as quick as alone", law::voice),
     (
@@ -165,8 +167,17 @@ impl Stage {
 
     /// The same, with what guarantees follow.
     fn build_with(program: &Path, owed: &[(&str, u8, BitRate)], foresight: Foresight) -> Result<Stage> {
-        let mut household = Household::prepare(&HouseholdOptions::usual(program.to_owned()))?;
-        let daemon = start_daemon(&household, program, owed, foresight)?;
+        Stage::build_as(&HouseholdOptions::usual(program.to_owned()), owed, foresight)
+    }
+
+    /// The same in another household.
+    fn build_in(options: &HouseholdOptions, owed: &[(&str, u8, BitRate)]) -> Result<Stage> {
+        Stage::build_as(options, owed, Foresight::Forecasts)
+    }
+
+    fn build_as(options: &HouseholdOptions, owed: &[(&str, u8, BitRate)], foresight: Foresight) -> Result<Stage> {
+        let mut household = Household::prepare(options)?;
+        let daemon = start_daemon(&household, &options.program, owed, foresight)?;
         household.move_in()?;
         Ok(Stage { household, daemon, story: Story::default() })
     }
