@@ -152,6 +152,11 @@ fn one_lan_has_its_queues_itself() {
 }
 
 #[test]
+fn one_interface_is_shaped_both_ways() {
+    check("ho", &ROUTED, "host");
+}
+
+#[test]
 fn interfaces_come_and_go() {
     check("cg", &ROUTED, "comes");
 }
@@ -173,6 +178,43 @@ fn a_line_without_frames_is_shaped() {
     check("li", &[&ROUTED[..], &TUN].concat(), "line");
 }
 
+/// Whether this kernel has interfaces of this kind: asked in a namespace that goes again.
+fn has(kind: &str, arguments: &str) -> bool {
+    let Some(world) = World::new("kd", &[]) else { return false };
+    let line = format!("-n {} link add link lan0 name kind0 type {kind} {arguments}", world.namespace('g'));
+    let made = Command::new("ip").args(line.split_whitespace()).output();
+    let has = made.is_ok_and(|output| output.status.success());
+    if !has {
+        eprintln!("SKIPPED: no interfaces of kind {kind}");
+    }
+    has
+}
+
+#[test]
+fn frames_of_a_vlan_count_once() {
+    if !has("vlan", "id 20") {
+        return;
+    }
+    let lines = [
+        "ip -n {g} link add link lan1 name lan1.20 type vlan id 20",
+        "ip -n {g} addr add 10.79.3.1/24 dev lan1.20",
+        "ip -n {g} link set lan1.20 up",
+        "ip -n {b} link add link eth0 name eth0.20 type vlan id 20",
+        "ip -n {b} addr add 10.79.3.2/24 dev eth0.20",
+        "ip -n {b} link set eth0.20 up",
+    ];
+    check("vl", &[&ROUTED[..], &lines].concat(), "vlan");
+}
+
+#[test]
+fn peers_of_wireguard_are_devices() {
+    let is_there = Command::new("wg").arg("--version").output().is_ok_and(|output| output.status.success());
+    if !is_there || !has("wireguard", "") {
+        return;
+    }
+    check("wg", &ROUTED, "wireguard");
+}
+
 #[test]
 #[ignore = "played by the tests above, inside a namespace"]
 fn part() {
@@ -180,8 +222,11 @@ fn part() {
         "shared" => several(&Topology::Shared { lans: vec![name("lan0"), name("lan1")], wan: name("wan0") }),
         "bridge" => several(&Topology::Shared { lans: vec![name("lan0"), name("lan1")], wan: name("wan0") }),
         "one" => one(),
+        "host" => host(),
         "comes" => comes(),
         "tunnel" => tunnel(),
+        "vlan" => vlan(),
+        "wireguard" => wireguard(),
         "line" => line_without_frames(),
         "sink" => sink(),
         "flood" => flood(),
@@ -547,6 +592,93 @@ fn tunnel() {
     std::mem::forget(world);
 }
 
+/// A VLAN and the interface it rides on, both LANs: what passes both is counted on one.
+fn vlan() {
+    let (a, b) = (DeviceId::Mac(A), DeviceId::Mac(B));
+    let topology = Topology::Shared { lans: vec![name("lan0"), name("lan1"), name("lan1.20")], wan: name("wan0") };
+    let mut gateway = Gateway::new(&topology, &[a, b]);
+    gateway.shaper.apply(&plan(&[a, b], CAPACITY, BitRate::MAX)).unwrap();
+    let world = World { id: gateway.world.id.clone() };
+    let mut sinks = ['a', 'b'].map(|which| Sink::start(&world, which));
+    let _floods = [
+        Flood::start(&world, 's', "10.79.1.2", FROM_SERVER, 20),
+        Flood::start(&world, 's', "10.79.2.2", FROM_SERVER, 10),
+        Flood::start(&world, 's', "10.79.3.2", FROM_DEVICE, 10),
+        Flood::start(&world, 'b', "10.79.9.2", FROM_SERVER, 2),
+    ];
+    // By the VLAN.
+    let _tagged = Flood::start(&world, 'b', "10.79.1.2", FROM_GATEWAY, 5);
+    let (begin, before) = (Instant::now(), Direction::ALL.map(|direction| gateway.counted(b, direction)));
+    let [of_a, of_b] = rates(&mut sinks);
+    let seconds = begin.elapsed().as_secs_f64();
+    let after = Direction::ALL.map(|direction| gateway.counted(b, direction));
+    let mbit = |way: usize| (after[way] - before[way]) as f64 * 8.0 / seconds / 1e6;
+    near("download of a", of_a[0], 10.0, 0.4);
+    near("download of b, both networks", of_b[0] + of_b[1], 10.0, 0.4);
+    near("from b to a, local", of_a[2], 5.0, 0.3);
+    near("counted as download of b", mbit(0), 20.0, 1.5);
+    near("counted as upload of b", mbit(1), 2.0, 0.3);
+    gateway.clear();
+    std::mem::forget(world);
+}
+
+/// A peer of WireGuard, known by its address inside.
+fn wireguard() {
+    let id = std::env::var(ID).unwrap();
+    let world = World { id: id.clone() };
+    let at = |which| world.namespace(which);
+    let keys = std::env::temp_dir().join(format!("topology-keys-{id}"));
+    std::fs::create_dir_all(&keys).unwrap();
+    let key = |whose: &str| -> (String, String) {
+        let file = keys.join(whose);
+        std::fs::write(&file, shell("wg genkey")).unwrap();
+        let output = Command::new("wg").arg("pubkey").stdin(std::fs::File::open(&file).unwrap()).output().unwrap();
+        (file.display().to_string(), String::from_utf8(output.stdout).unwrap().trim().to_owned())
+    };
+    let ((own, own_public), (theirs, their_public)) = (key("g"), key("b"));
+    for line in [
+        "ip link add wg0 type wireguard".to_owned(),
+        format!("wg set wg0 private-key {own} listen-port 51820 peer {their_public} allowed-ips 10.79.6.2/32"),
+        "ip addr add 10.79.6.1/24 dev wg0".to_owned(),
+        "ip link set wg0 up".to_owned(),
+        format!("ip -n {} link add wg0 type wireguard", at('b')),
+        format!(
+            "ip netns exec {} wg set wg0 private-key {theirs} peer {own_public} allowed-ips 0.0.0.0/0 \
+             endpoint 10.79.2.1:51820 persistent-keepalive 1",
+            at('b')
+        ),
+        format!("ip -n {} addr add 10.79.6.2/24 dev wg0", at('b')),
+        format!("ip -n {} link set wg0 up", at('b')),
+        format!("ip -n {} route add 10.79.9.0/24 dev wg0", at('b')),
+    ] {
+        shell(&line);
+    }
+    std::fs::remove_dir_all(keys).unwrap();
+    let (a, peer): (_, DeviceId) = (DeviceId::Mac(A), "10.79.6.2".parse().unwrap());
+    let topology = Topology::Shared { lans: vec![name("lan0"), name("wg0")], wan: name("wan0") };
+    let mut gateway = Gateway::new(&topology, &[a, peer]);
+    gateway.shaper.apply(&plan(&[a, peer], CAPACITY, BitRate::MAX)).unwrap();
+    let mut sinks = ['a', 'b', 's'].map(|which| Sink::start(&world, which));
+    let _downloads = [
+        Flood::start(&world, 's', "10.79.1.2", FROM_SERVER, 20),
+        Flood::start(&world, 's', "10.79.6.2", FROM_SERVER, 20),
+    ];
+    let _uploads = [
+        Flood::start(&world, 'a', "10.79.9.2", FROM_SERVER, 10),
+        Flood::start(&world, 'b', "10.79.9.2", FROM_DEVICE, 10),
+    ];
+    let [of_a, of_b, of_s] = rates(&mut sinks);
+    near("download of a", of_a[0], 10.0, 0.4);
+    near("download of the peer", of_b[0] * WITHOUT_FRAME, 10.0, 0.4);
+    near("upload of a", of_s[0], 5.0, 0.3);
+    near("upload of the peer", of_s[1], 5.0, 0.3);
+    gateway.shaper.apply(&plan(&[a, peer], CAPACITY, BitRate::from_mbps(4))).unwrap();
+    let [_, of_b, _] = rates(&mut sinks);
+    near("download of the peer under its ceiling", of_b[0] * WITHOUT_FRAME, 4.0, 0.2);
+    gateway.clear();
+    std::mem::forget(world);
+}
+
 /// A line whose packets have no frame, as of PPP.
 fn line_without_frames() {
     let a = DeviceId::Mac(A);
@@ -628,6 +760,24 @@ fn comes() {
     near("download of b", of_b[0], 10.0, 0.4);
     near("upload of a", of_s[0], 5.0, 0.3);
     near("upload of b", of_s[1], 5.0, 0.3);
+    gateway.clear();
+    std::mem::forget(world);
+}
+
+/// One interface, whose downloads wait behind its ingress: the gateway as a machine among others, served by the server.
+fn host() {
+    let us: DeviceId = "10.79.9.1".parse().unwrap();
+    let mut gateway = Gateway::new(&Topology::Host { interface: name("wan0") }, &[us]);
+    gateway.shaper.apply(&plan(&[us], CAPACITY, BitRate::MAX)).unwrap();
+    let world = World { id: gateway.world.id.clone() };
+    let mut sinks = ['g', 's'].map(|which| Sink::start(&world, which));
+    let _floods = [
+        Flood::start(&world, 's', "10.79.9.1", FROM_SERVER, 30),
+        Flood::start(&world, 'g', "10.79.9.2", FROM_GATEWAY, 20),
+    ];
+    let [of_us, of_s] = rates(&mut sinks);
+    near("download", of_us[0], 20.0, 0.4);
+    near("upload", of_s[2], 10.0, 0.3);
     gateway.clear();
     std::mem::forget(world);
 }
