@@ -1,8 +1,8 @@
 //! `equalnet hold`: puts a plan in force that needs nobody to watch over it, for when the daemon cannot run.
 
 use crate::config::{Adoption, Config};
-use crate::{attached, daemon};
 use crate::kept_devices::KeptDevices;
+use crate::{attached, daemon};
 use anyhow::{Context, Result};
 use datapath::{Leaf, Slot, Steering};
 use engine::standing_plan;
