@@ -96,9 +96,9 @@ pub struct RegistrySettings {
 }
 
 impl Default for RegistrySettings {
-    /// 4,096 devices (four times the kernel's default `gc_thresh3` of neighbours), no routers.
+    /// 8,192 devices (eight times the kernel's default `gc_thresh3` of neighbours), no routers.
     fn default() -> RegistrySettings {
-        RegistrySettings { capacity: 4_096, routers: BTreeSet::new() }
+        RegistrySettings { capacity: 8_192, routers: BTreeSet::new() }
     }
 }
 

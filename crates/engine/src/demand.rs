@@ -22,7 +22,7 @@ const LEAST_READING: Duration = Duration::from_millis(500);
 pub(crate) const FORGET_AFTER: Duration = Duration::from_secs(600);
 
 /// Devices on one link at most, as many as are told apart: made-up MAC addresses cannot fill the memory.
-const DEVICES_KEPT: usize = 4_096;
+const DEVICES_KEPT: usize = 8_192;
 
 /// How sure it is that an aggregate wants more than it gets: one reading says little, two in a row much.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

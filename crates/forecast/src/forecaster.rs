@@ -7,14 +7,17 @@ use crate::said::rates;
 use crate::score::{HitRate, Scored};
 use crate::state::{Shared, State, Told};
 use crate::{Series, Standing};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use vocab::{BitRate, Forecast, Horizon, Maturity, Quantiles, Score, Timestamp, Usage};
 
 /// How a [`Forecaster`] is bounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// How many series are kept (each takes less than 12 kB); the longest idle makes room.
+    /// How many series are kept (each takes less than 12 kB). The longest idle make room, after a minute without a window;
+    /// where nobody was so, of a newcomer nothing is foreseen.
     pub max_series: usize,
     /// After this many windows a series is mature.
     pub mature_after: u32,
@@ -22,13 +25,17 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { max_series: 20_000, mature_after: 30 }
+        Settings { max_series: 15_000, mature_after: 30 }
     }
 }
 
 /// Series that are told before any is foreseen, and how many of them a network foresees at once.
 const SIDE_BY_SIDE: usize = 16;
 const TOGETHER: usize = 8;
+
+/// A series without a window for so long makes room; where none was, it is looked for again after a while.
+const IDLE_AFTER: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 /// Scores that nobody took are dropped beyond this many, the oldest first.
 const MAX_SCORES: usize = 100_000;
@@ -44,6 +51,8 @@ pub struct Forecaster {
     series: BTreeMap<Series, Kept>,
     shared: Shared,
     verdicts: Verdicts,
+    /// When no series was found that could make room.
+    looked_for_room: Option<Timestamp>,
 }
 
 /// How right forecasts were.
@@ -95,6 +104,7 @@ impl Forecaster {
             series: BTreeMap::new(),
             shared: Shared::new(family),
             verdicts: Verdicts { scores: Vec::new(), hits: HitRate::new() },
+            looked_for_room: None,
         }
     }
 
@@ -162,8 +172,8 @@ impl Forecaster {
 
     /// Learns from what `series` did in a window, and tells what there is to tell its models.
     fn hear(&mut self, series: Series, usage: Usage, context: Context, at: Timestamp) -> Option<Told> {
-        if self.series.len() >= self.settings.max_series && !self.series.contains_key(&series) {
-            self.make_room();
+        if self.series.len() >= self.settings.max_series && !self.series.contains_key(&series) && !self.make_room(at) {
+            return None;
         }
         let shared = &self.shared;
         let new = || {
@@ -262,12 +272,25 @@ impl Forecaster {
         self.series.remove(&series);
     }
 
-    fn make_room(&mut self) {
-        while self.series.len() >= self.settings.max_series.max(1) {
-            let idle = self.series.iter().min_by_key(|(_, kept)| kept.at).map(|(&series, _)| series);
-            let Some(idle) = idle else { return };
-            self.series.remove(&idle);
+    /// Forgets the series that were idle for longest, some at once: whether there is room now. Those of the last minute
+    /// stay, so that where more are active than are kept, each second does not learn anew what it forgets.
+    fn make_room(&mut self, now: Timestamp) -> bool {
+        if self.looked_for_room.is_some_and(|looked| now >= looked && now.since(looked) < LOOK_EVERY) {
+            return false;
         }
+        let age = |kept: &Kept| now.since(kept.at);
+        let idle = self.series.iter().filter(|(_, kept)| age(kept) >= IDLE_AFTER);
+        let mut idle: Vec<_> = idle.map(|(&series, kept)| (Reverse(age(kept)), series)).collect();
+        if idle.is_empty() {
+            self.looked_for_room = Some(now);
+            return false;
+        }
+        idle.sort_unstable();
+        idle.truncate((self.settings.max_series / 16).max(1));
+        for (_, series) in idle {
+            self.series.remove(&series);
+        }
+        true
     }
 }
 

@@ -303,19 +303,27 @@ fn a_newcomer_is_served_by_its_kin() {
 }
 
 #[test]
-fn the_longest_idle_makes_room() {
+fn the_longest_idle_makes_room_after_a_minute() {
     let mut forecaster = Forecaster::new(Settings { max_series: 3, ..Settings::default() });
-    for number in [1, 2, 3] {
-        forecaster.observe(series(number), free(1_000_000), after(u64::from(number)));
-    }
-    forecaster.observe(series(1), free(1_000_000), after(4));
-    forecaster.observe(series(4), free(1_000_000), after(5));
-    assert_eq!(forecaster.series_count(), 3);
-    let known = |forecaster: &mut Forecaster, number| {
-        forecaster.forecast(series(number), after(5)).at(Horizon::After1s) != Quantiles::ZERO
+    let moves = |forecaster: &mut Forecaster, number, second| {
+        forecaster.observe(series(number), free(1_000_000), after(second));
+        assert_eq!(forecaster.series_count(), 3.min(usize::from(number)));
     };
-    assert!(!known(&mut forecaster, 2), "2 was idle for the longest time");
-    assert!(known(&mut forecaster, 1) && known(&mut forecaster, 3) && known(&mut forecaster, 4));
+    for (number, second) in [(1, 1), (2, 2), (3, 3), (1, 50), (3, 50)] {
+        forecaster.observe(series(number), free(1_000_000), after(second));
+    }
+    // Nobody was idle for a minute.
+    moves(&mut forecaster, 4, 51);
+    let known = |forecaster: &mut Forecaster, number, second| {
+        forecaster.forecast(series(number), after(second)).at(Horizon::After1s) != Quantiles::ZERO
+    };
+    assert!(!known(&mut forecaster, 4, 51) && known(&mut forecaster, 3, 51));
+    // Nor is it looked for again at once.
+    moves(&mut forecaster, 4, 60);
+    assert!(!known(&mut forecaster, 4, 60));
+    moves(&mut forecaster, 4, 63);
+    assert!(!known(&mut forecaster, 2, 63), "2 was idle for the longest time");
+    assert!([1, 3, 4].into_iter().all(|number| known(&mut forecaster, number, 63)));
     forecaster.forget(series(1));
     assert_eq!(forecaster.series_count(), 2);
 }

@@ -107,7 +107,9 @@ pub(crate) fn measure(program: &Path, crowd: &Crowd) -> Result<Outcome> {
     if !outcome.failures.is_empty() {
         outcome.notes.push(daemon.log_tail());
     }
-    daemon.stop()?;
+    if let Err(error) = daemon.stop() {
+        outcome.failures.push(format!("{error:#}"));
+    }
     Ok(outcome)
 }
 
