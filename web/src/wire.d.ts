@@ -441,7 +441,7 @@ export interface components {
             id: number;
             /**
              * @description `plan_failed`, `recording_stopped`, `capture_loss`, `new_device`, `guarantee_missed`, `unusual`,
-             *     `queues_disturbed` or `flow_table_full`.
+             *     `queues_disturbed`, `capacity_blind` or `flow_table_full`.
              */
             kind: string;
             /** @description The whole in one sentence, in English. */
@@ -662,6 +662,7 @@ export interface components {
             flows: number;
             /** @description What it is foreseen to want; absent while learning. */
             forecast: components["schemas"]["Directed_Option_ForecastCurve"];
+            grade?: components["schemas"]["Grade"] | null;
             /** @description The sum of its floors in force, bit/s. */
             reserved: components["schemas"]["Directed_u64"];
             /** @description bit/s in the last second. */
@@ -942,6 +943,49 @@ export interface components {
             };
         };
         /** @description One value for each direction, as seen from the device. */
+        Directed_Option_CapacitySearch: {
+            download: null | {
+                /** @description Why it is blind: `nothing_measured`, `no_reaction` or `drops_instead`; empty where it is not. */
+                blind?: string;
+                /** @description How much is to be believed of it: `none`, `low`, `fair` or `high`. */
+                confidence: string;
+                /**
+                 * Format: int64
+                 * @description The most that is tried, bit/s.
+                 */
+                max: number;
+                /**
+                 * Format: int64
+                 * @description The least that is tried, bit/s.
+                 */
+                min: number;
+                /** @description The whole in one sentence, in English. */
+                sentence: string;
+                /** @description `waiting`, `rising`, `standing`, `draining`, `resting` or `blind`. */
+                state: string;
+            };
+            upload: null | {
+                /** @description Why it is blind: `nothing_measured`, `no_reaction` or `drops_instead`; empty where it is not. */
+                blind?: string;
+                /** @description How much is to be believed of it: `none`, `low`, `fair` or `high`. */
+                confidence: string;
+                /**
+                 * Format: int64
+                 * @description The most that is tried, bit/s.
+                 */
+                max: number;
+                /**
+                 * Format: int64
+                 * @description The least that is tried, bit/s.
+                 */
+                min: number;
+                /** @description The whole in one sentence, in English. */
+                sentence: string;
+                /** @description `waiting`, `rising`, `standing`, `draining`, `resting` or `blind`. */
+                state: string;
+            };
+        };
+        /** @description One value for each direction, as seen from the device. */
         Directed_Option_ForecastCurve: {
             download: null | {
                 /** @description Whether it has seen too little to be trusted. */
@@ -1087,6 +1131,7 @@ export interface components {
          *     QUIC, by eBPF.
          */
         Fare: {
+            grade?: components["schemas"]["Grade"] | null;
             /**
              * Format: double
              * @description TCP segments sent again or out of order, of a hundred.
@@ -1213,6 +1258,24 @@ export interface components {
             /** @description Which weights forecasts are made with. */
             weights?: components["schemas"]["WeightsView"];
         };
+        /**
+         * @description What queues added to round trips in the busy seconds of the last minutes (with 70 % or more on the link): of a link
+         *     what lies beyond the gateway, of classes and devices the gateway's own queues and the Wi-Fi too.
+         */
+        Grade: {
+            /**
+             * Format: double
+             * @description The mean, ms.
+             */
+            added_ms: number;
+            /** @description `A+` below 5 ms, `A` below 30, `B` below 60, `C` below 200, `D` below 400, else `F` (dslreports.com, FAQ 17930). */
+            grade: string;
+            /**
+             * Format: int32
+             * @description Of so many busy seconds.
+             */
+            seconds: number;
+        };
         /** @description First of all. */
         Hello: {
             /** @description Version of the program; when it differs after a reconnect, the page reloads. */
@@ -1280,12 +1343,18 @@ export interface components {
         };
         /** @description One link now. */
         LinkStatus: {
+            /**
+             * Format: double
+             * @description What it adds to round trips beyond the gateway now, ms; absent while no round trips are seen.
+             */
+            added_ms?: number | null;
             /** @description What is divided, bit/s. */
             capacity: components["schemas"]["Directed_u64"];
             /** @description Per class, the most protected first. */
             classes: components["schemas"]["ClassStatus"][];
             /** @description What is foreseen for all of it; absent while learning. */
             forecast: components["schemas"]["Directed_Option_ForecastCurve"];
+            grade?: components["schemas"]["Grade"] | null;
             /**
              * Format: int32
              * @description Its place in the configuration.
@@ -1302,6 +1371,8 @@ export interface components {
              * @description Plans put in force since the start.
              */
             plans_applied: number;
+            /** @description How the search for its capacity stands; absent in a direction whose rate is stated. */
+            search?: components["schemas"]["Directed_Option_CapacitySearch"];
             /** @description `off`, `on` or `failed`. */
             shaping: string;
             /** @description The leaf qdisc in use, or the reason of the failure. */

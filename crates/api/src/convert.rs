@@ -18,7 +18,7 @@ use vocab::{
     Actor, Alert, AlertKind, Because, BitRate, ByteCount, Conditions, Decision, DecisionKind, DeviceAllocation,
     DeviceId, DevicePatch, DeviceSnapshot, Directed, Direction, Division, FlowSummary, Forecast, Guarantee, Horizon,
     InvalidCondition, LinkId, LinkSnapshot, Mode, Part, Plan, Policy, Priority, Quantile, Quantiles, Rule, RuleHits,
-    RuleId, Severity, Shaping, Snapshot, Subject, Timestamp, TrafficClass, Weight,
+    RuleId, Search, Severity, Shaping, Snapshot, Subject, Timestamp, TrafficClass, Weight,
 };
 
 /// A device is active when it moved something in the last minute.
@@ -224,6 +224,7 @@ fn missed_guarantee(snapshot: &Snapshot) -> Option<&Alert> {
         | AlertKind::QueuesDisturbed { .. }
         | AlertKind::NewDevice
         | AlertKind::Unusual { .. }
+        | AlertKind::CapacityBlind { .. }
         | AlertKind::FlowTableFull => false,
     };
     snapshot.alerts.iter().rev().find(is_missed)
@@ -257,6 +258,9 @@ fn link(link: &LinkSnapshot) -> wire::LinkStatus {
         shaping_detail,
         plans_applied: link.plans_applied,
         classes: link.classes.iter().map(class).collect(),
+        search: wire::Directed { download: search(link, Direction::Download), upload: search(link, Direction::Upload) },
+        added_ms: link.added.map(millis),
+        grade: link.graded.as_ref().map(grade),
     }
 }
 
@@ -270,6 +274,7 @@ fn class(class: &vocab::ClassSnapshot) -> wire::ClassStatus {
         drops: directed(class.queue, |queue| queue.drops),
         drops_total: directed(class.queue, |queue| queue.drops_total),
         flows: class.flows,
+        grade: class.graded.as_ref().map(grade),
     }
 }
 
@@ -340,13 +345,36 @@ pub(crate) fn device(snapshot: &Snapshot, device: &DeviceSnapshot, numbers: &mut
 }
 
 fn fare(fare: &vocab::Fare) -> wire::Fare {
-    // To a hundredth: buckets are not finer.
-    let millis = |time: Duration| (time.as_secs_f64() * 100_000.0).round() / 100.0;
     wire::Fare {
         rtt_lan_ms: fare.round_trip.lan.map(millis),
         rtt_wan_ms: fare.round_trip.wan.map(millis),
         retransmitted_percent: fare.again_permille.map(|permille| f64::from(permille) / 10.0),
+        grade: fare.graded.as_ref().map(grade),
     }
+}
+
+fn grade(graded: &vocab::Graded) -> wire::Grade {
+    wire::Grade { grade: graded.grade().name().to_owned(), added_ms: millis(graded.added), seconds: graded.seconds }
+}
+
+/// To a hundredth: what measures is not finer.
+fn millis(time: Duration) -> f64 {
+    (time.as_secs_f64() * 100_000.0).round() / 100.0
+}
+
+fn search(link: &LinkSnapshot, direction: Direction) -> Option<wire::CapacitySearch> {
+    let finding = link.findings[direction]?;
+    Some(wire::CapacitySearch {
+        state: finding.search.name().to_owned(),
+        blind: match finding.search {
+            Search::Blind(why) => why.name().to_owned(),
+            Search::Waiting | Search::Rising | Search::Standing | Search::Draining | Search::Resting => String::new(),
+        },
+        confidence: finding.confidence.name().to_owned(),
+        min: finding.range.min().as_bps(),
+        max: finding.range.max().as_bps(),
+        sentence: sentences::search(&finding, link.link.capacity()[direction]),
+    })
 }
 
 fn main_class(device: &DeviceSnapshot) -> Option<TrafficClass> {
@@ -549,6 +577,7 @@ pub(crate) fn alert(alert: &Alert, names: &Names<'_>) -> wire::Alert {
         AlertKind::QueuesDisturbed { .. } => "queues_disturbed",
         AlertKind::GuaranteeMissed { .. } => "guarantee_missed",
         AlertKind::Unusual { .. } => "unusual",
+        AlertKind::CapacityBlind { .. } => "capacity_blind",
         AlertKind::FlowTableFull => "flow_table_full",
     };
     let severity = match alert.severity {

@@ -16,6 +16,17 @@ const FRAMES_PER_POLL: usize = 1_024;
 /// Which reading an entry of the memory was last part of.
 type Reading = u64;
 
+/// What was read of a flow last.
+#[derive(Clone, Copy, Debug, Default)]
+struct LastFlow {
+    from_low: Counted,
+    from_high: Counted,
+    first_ns: u64,
+    /// Nanoseconds; 0 is none. Two in a row are never alike: where they are, it is the same one.
+    round_trip: u64,
+    reading: Reading,
+}
+
 /// The data path as a source. Also gives out the slots, and takes the verdicts.
 #[derive(Debug)]
 pub struct EbpfSource {
@@ -26,7 +37,7 @@ pub struct EbpfSource {
     /// What was read last, to tell what is new.
     last_counts: HashMap<(Slot, TrafficClass, Direction), Counted, foldhash::fast::RandomState>,
     last_qualities: HashMap<(Slot, TrafficClass), Quality, foldhash::fast::RandomState>,
-    last_flows: HashMap<FlowKey, (Counted, Counted, u64, Reading), foldhash::fast::RandomState>,
+    last_flows: HashMap<FlowKey, LastFlow, foldhash::fast::RandomState>,
     reading: Reading,
     clocks: sys::Clocks,
     /// What the programs had counted when we came: an adopted data path has a past.
@@ -165,19 +176,24 @@ impl Source for EbpfSource {
         let time = |ns| Timestamp::from_unix_nanos(clocks.unix_at(ns));
         let (last_flows, protected) = (&mut self.last_flows, &mut self.protected);
         self.flows.read_flows(|flow| {
-            let now = (flow.from_low, flow.from_high, flow.first_ns, reading);
+            let round_trip = flow.round_trip.wan.map_or(0, |time| u64::try_from(time.as_nanos()).unwrap_or(0));
+            let now = LastFlow {
+                from_low: flow.from_low,
+                from_high: flow.from_high,
+                first_ns: flow.first_ns,
+                round_trip,
+                reading,
+            };
             let before = last_flows.insert(flow.key, now);
             protected.observe(&flow);
             if flow.local {
                 return;
             }
-            let (low, high) = match before {
-                // It made room for others and came back: it counts from zero again.
-                Some((.., first_ns, _)) if first_ns != flow.first_ns => Default::default(),
-                Some((low, high, ..)) => (low, high),
-                None => Default::default(),
-            };
-            let (from_low, from_high) = (since(flow.from_low, low), since(flow.from_high, high));
+            // One that made room for others and came back counts from zero again.
+            let before = before.filter(|before| before.first_ns == flow.first_ns).unwrap_or_default();
+            let (from_low, from_high) =
+                (since(flow.from_low, before.from_low), since(flow.from_high, before.from_high));
+            let is_new = round_trip != before.round_trip;
             if from_low.packets + from_high.packets > 0 {
                 sink(Observation::FlowCounts(FlowCounts {
                     key: flow.key,
@@ -188,12 +204,13 @@ impl Source for EbpfSource {
                     from_high,
                     first_seen: time(flow.first_ns),
                     last_seen: time(flow.last_ns),
+                    far_round_trip: flow.round_trip.wan.filter(|_| is_new),
                 }));
             }
         })?;
         self.protected.turn(clocks.monotonic_ns)?;
         // What has left the kernel's table leaves ours.
-        self.last_flows.retain(|_, (.., seen)| *seen == reading);
+        self.last_flows.retain(|_, flow| flow.reading == reading);
         Ok(())
     }
 

@@ -55,6 +55,8 @@ pub struct FlowCounts {
     pub first_seen: Timestamp,
     /// When its latest packet passed.
     pub last_seen: Timestamp,
+    /// The latest round trip between us and the other end, if it was measured since the last reading.
+    pub far_round_trip: Option<Duration>,
 }
 
 /// What the kernel counted of one aggregate in one direction since the last reading: exact, whatever became of flows.

@@ -101,6 +101,7 @@ fn rate(kind: &AlertKind) -> Option<BitRate> {
         | AlertKind::QueuesDisturbed { .. }
         | AlertKind::NewDevice
         | AlertKind::GuaranteeMissed { .. }
+        | AlertKind::CapacityBlind { .. }
         | AlertKind::FlowTableFull => None,
     }
 }
@@ -112,6 +113,7 @@ fn severity(kind: &AlertKind) -> Severity {
         | AlertKind::QueuesDisturbed { .. }
         | AlertKind::GuaranteeMissed { .. }
         | AlertKind::Unusual { .. }
+        | AlertKind::CapacityBlind { .. }
         | AlertKind::FlowTableFull => Severity::Warning,
         AlertKind::NewDevice => Severity::Info,
     }

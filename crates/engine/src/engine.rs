@@ -6,6 +6,7 @@ use crate::fares::Fares;
 use crate::holds::{Holds, Reservations};
 use crate::input::Input;
 use crate::journal::{Entry, Journal};
+use crate::line::{Line, News, Seen};
 use crate::output::Output;
 use crate::planning::{self, Forecasts, Situation};
 use crate::seconds::{device_type, seconds};
@@ -19,10 +20,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use vocab::{
-    Actor, Aggregate, AlertKind, BitRate, CaptureCounts, DecisionKind, DeviceId, DevicePolicy, DeviceRecord, Directed,
-    Direction, Division, FlowSummary, Forecast, ForecastRecord, HeldBack, Horizon, Link, LinkId, Mode, OutsideCounts,
-    Plan, PlanId, Policy, Priority, Record, RuleHits, RuleId, Sample, Shaping, SourceKind, Subject, Timestamp,
-    TrafficClass, Usage, WeightsInForce,
+    Actor, Aggregate, AlertKind, BitRate, Blindness, CaptureCounts, DecisionKind, DeviceId, DevicePolicy, DeviceRecord,
+    Directed, Direction, Division, FlowSummary, Forecast, ForecastRecord, HeldBack, Horizon, Link, LinkId, Mode,
+    OutsideCounts, Plan, PlanId, Policy, Priority, Quality, Record, RuleHits, RuleId, Sample, Shaping, SourceKind,
+    Subject, Timestamp, TrafficClass, Usage, WeightsInForce,
 };
 
 /// Planning follows the windows of the samples.
@@ -88,6 +89,8 @@ pub struct Engine {
     /// The end of the last closed window.
     closed: Timestamp,
     devices_kept: Timestamp,
+    /// How flows fared in the open window.
+    qualities: Vec<(Aggregate, Quality)>,
     /// Samples of the open window, recorded when it is closed.
     to_record: Vec<Sample>,
     replan: bool,
@@ -102,6 +105,7 @@ pub struct Engine {
 pub(crate) struct LinkState {
     pub link: Link,
     pub activity: LinkActivity,
+    pub line: Line,
     pub shaping: Shaping,
     pub plans_applied: u64,
     forecasts: Forecasts,
@@ -133,6 +137,7 @@ impl LinkState {
         LinkState {
             link,
             activity: LinkActivity::default(),
+            line: Line::default(),
             shaping: Shaping::Off,
             plans_applied: 0,
             forecasts: Forecasts::new(),
@@ -205,6 +210,7 @@ impl Engine {
             next_tick: next_tick_after(now),
             closed: now.floor(WINDOW),
             devices_kept: now,
+            qualities: Vec::new(),
             to_record: Vec::new(),
             replan: false,
             newcomer_plans: NEWCOMER_PLANS,
@@ -247,7 +253,16 @@ impl Engine {
     pub fn handle_input(&mut self, input: Input, now: Timestamp) {
         match input {
             Input::Samples(samples) => self.samples(samples),
-            Input::Qualities(qualities) => self.fares.observe(&qualities, now),
+            Input::Qualities(qualities) => {
+                self.fares.observe(&qualities, now);
+                let room = OUTPUTS_KEPT.saturating_sub(self.qualities.len());
+                self.qualities.extend(qualities.into_iter().take(room));
+            }
+            Input::PathSamples { link, samples } => {
+                if let Some(state) = self.links.get_mut(&link) {
+                    state.line.sample(samples);
+                }
+            }
             Input::Queues(readings) => {
                 for reading in readings {
                     if let Some(state) = self.links.get_mut(&reading.link) {
@@ -441,10 +456,19 @@ impl Engine {
         }
     }
 
-    fn link_changed(&mut self, link: Link, now: Timestamp) {
+    fn link_changed(&mut self, mut link: Link, now: Timestamp) {
         let subject = Subject::Link(link.id);
-        let to = link.capacity();
         let from = self.links.get(&link.id).map(|state| state.link.capacity());
+        if let Some(state) = self.links.get_mut(&link.id) {
+            let bounds = |link: &Link| link.sought.map(|sought| sought.map(|sought| sought.range));
+            // What was found holds, unless it is to be looked for elsewhere.
+            if bounds(&state.link) == bounds(&link) && state.link.stated_capacity() == link.stated_capacity() {
+                link.sought = state.link.sought;
+            } else {
+                state.line.forget(&mut link);
+            }
+        }
+        let to = link.capacity();
         match self.links.get_mut(&link.id) {
             Some(state) => state.link = link,
             None => drop(self.links.insert(link.id, LinkState::new(link))),
@@ -543,13 +567,14 @@ impl Engine {
         // Several windows where the loop was late: what came meanwhile came in all of them.
         let window = end.since(self.closed).max(WINDOW);
         self.closed = end;
-        let (links, forecaster) = (&mut self.links, &mut self.forecaster);
-        for state in links.values_mut() {
+        for state in self.links.values_mut() {
             if window > LEAP {
                 state.activity.leap(window - WINDOW);
             }
             state.activity.close(end, window);
         }
+        self.close_lines(end);
+        let (links, forecaster) = (&mut self.links, &mut self.forecaster);
         let mut samples = std::mem::take(&mut self.to_record);
         for sample in &mut samples {
             if let Some(state) = links.get(&sample.link) {
@@ -586,6 +611,35 @@ impl Engine {
         self.keep_forecasts(end);
         if end.since(self.devices_kept) >= KEEP_DEVICES_EVERY {
             self.keep_devices(end);
+        }
+    }
+
+    /// What the lines add to round trips, and what they carry where that is not known.
+    fn close_lines(&mut self, now: Timestamp) {
+        let qualities = std::mem::take(&mut self.qualities);
+        for id in self.links.keys().copied().collect::<Vec<_>>() {
+            let Some(state) = self.links.get_mut(&id) else { continue };
+            let is_shaped = self.policy.mode == Mode::Control && matches!(state.shaping, Shaping::On { .. });
+            let seen = Seen { activity: &state.activity, qualities: &qualities, is_shaped, now };
+            for news in state.line.close(&mut state.link, seen) {
+                self.tell_of_line(id, news, now);
+            }
+        }
+    }
+
+    fn tell_of_line(&mut self, link: LinkId, news: News, now: Timestamp) {
+        let subject = Subject::Link(link);
+        match news {
+            News::Found { direction, from, to } => {
+                let asked = Entry::asked(DecisionKind::CapacityChanged, subject, Actor::Automatic);
+                self.decide(Entry { direction: Some(direction), from, to, because: Vec::new(), ..asked }, now);
+            }
+            News::Blind(why) => {
+                // Another reason is another story.
+                self.end(&AlertKind::CapacityBlind { why }, subject, now);
+                self.raise(AlertKind::CapacityBlind { why }, subject, now);
+            }
+            News::Sees => self.end(&AlertKind::CapacityBlind { why: Blindness::NoReaction }, subject, now),
         }
     }
 

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use vocab::{
     Actor, Aggregate, BitRate, ByteCount, CaptureCounts, DeviceId, DeviceRecord, Directed, Direction, FlowSummary,
-    Link, LinkId, OutsideCounts, PlanId, Policy, Quality, QueueReading, RuleHits, RuleId, Sample, SourceKind,
-    Timestamp, TrafficClass, WeightsInForce,
+    Link, LinkId, OutsideCounts, PathSample, PlanId, Policy, Quality, QueueReading, RuleHits, RuleId, Sample,
+    SourceKind, Timestamp, TrafficClass, WeightsInForce,
 };
 
 /// What the engine is told.
@@ -17,6 +17,13 @@ pub enum Input {
     Samples(Vec<Sample>),
     /// How flows fared in the last window.
     Qualities(Vec<(Aggregate, Quality)>),
+    /// Round trips to the internet in the last window.
+    PathSamples {
+        /// Through which link.
+        link: LinkId,
+        /// One for each far network that an aggregate talked to, bounded by the sender.
+        samples: Vec<PathSample>,
+    },
     /// Who has a backlog: who wants more than they get.
     Queues(Vec<QueueReading>),
     /// Open flows, the busiest first, and flows that ended since the last time.

@@ -6,13 +6,17 @@
 //! seconds.
 
 mod alerts;
+mod autorate;
 mod demand;
 mod engine;
 mod fares;
+mod grades;
 mod holds;
 mod input;
 mod journal;
+mod line;
 mod output;
+mod paths;
 mod planning;
 mod seconds;
 mod settings;

@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use vocab::{
-    BitRate, Bound, ClassSnapshot, DeviceAllocation, DeviceId, DeviceSnapshot, Directed, Direction, Division, Forecast,
-    Hold, LinkSnapshot, Mode, ModelStanding, QueueState, Snapshot, Timestamp, TrafficClass,
+    Aggregate, BitRate, Bound, ClassSnapshot, DeviceAllocation, DeviceId, DeviceSnapshot, Directed, Direction,
+    Division, Fare, Forecast, Graded, Hold, LinkSnapshot, Mode, ModelStanding, QueueState, Snapshot, Timestamp,
+    TrafficClass,
 };
 
 /// How the models stand is shown of a device that moved something within so long: of others all say silence.
@@ -57,6 +58,7 @@ fn link_snapshot(engine: &mut Engine, id: vocab::LinkId, now: Timestamp) -> Link
             }),
             queue: Directed::from_fn(|direction| class_queue(state, class, direction)),
             flows: state.activity.aggregates().filter(|(_, of, _)| *of == class).map(|(_, _, a)| a.flows).sum(),
+            graded: state.line.grades.class(class),
         })
         .collect();
     LinkSnapshot {
@@ -68,6 +70,9 @@ fn link_snapshot(engine: &mut Engine, id: vocab::LinkId, now: Timestamp) -> Link
         plan,
         plans_applied: state.plans_applied,
         shaping: state.shaping.clone(),
+        findings: state.line.findings(now),
+        added: state.line.added(now),
+        graded: state.line.grades.link(),
     }
 }
 
@@ -113,7 +118,7 @@ fn device_snapshot(engine: &mut Engine, device: DeviceId, now: Timestamp) -> Dev
         }
     }
     let name = engine.policy.devices.get(&device).and_then(|of_device| of_device.name.clone()).unwrap_or(identity.name);
-    let (fare, class_fares) = engine.fares.of(device);
+    let (fare, class_fares) = graded_fares(engine, device);
     DeviceSnapshot {
         device,
         name,
@@ -140,6 +145,19 @@ fn device_snapshot(engine: &mut Engine, device: DeviceId, now: Timestamp) -> Dev
         class_fares,
         flows: engine.flows_of.get(&device).copied().unwrap_or(0),
     }
+}
+
+/// How a device fares, and each class of it of which that is known.
+fn graded_fares(engine: &Engine, device: DeviceId) -> (Fare, Vec<(TrafficClass, Fare)>) {
+    let (whole, classes) = engine.fares.of(device);
+    let graded = |of: &dyn Fn(&LinkState) -> Option<Graded>| engine.links.values().find_map(of);
+    let of_class = |class| {
+        let measured = classes.iter().find(|(of, _)| *of == class).map(|(_, fare)| *fare);
+        let graded = graded(&|state| state.line.grades.aggregate(Aggregate { device, class }));
+        (measured.is_some() || graded.is_some()).then(|| (class, Fare { graded, ..measured.unwrap_or_default() }))
+    };
+    let whole = Fare { graded: graded(&|state| state.line.grades.device(device)), ..whole };
+    (whole, TrafficClass::ALL.into_iter().filter_map(of_class).collect())
 }
 
 /// What is foreseen of a series, if it was ever seen.

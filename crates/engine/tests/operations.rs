@@ -58,6 +58,7 @@ fn link(mbps: u64) -> Link {
         line_rate: Directed { download: BitRate::from_mbps(mbps), upload: BitRate::from_mbps(mbps) },
         margin_permille: 50,
         framing: vocab::Framing::default(),
+        sought: vocab::Directed::default(),
     }
 }
 

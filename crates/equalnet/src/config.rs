@@ -20,9 +20,9 @@ use std::time::Duration;
 use toml::Spanned;
 use vocab::{
     BitRate, ByteCount, DeviceId, DevicePolicy, Directed, Direction, Framing, InterfaceName, Link, LinkId, MacAddress,
-    Mode, Monthly, Policy, Priority, PriorityLevels, Quota, Share, Topology, TrafficClass, Weight,
+    Mode, Monthly, Policy, Priority, PriorityLevels, Quota, RateRange, Share, Sought, Topology, TrafficClass, Weight,
 };
-use written::{Written, WrittenDevice, WrittenLink};
+use written::{Written, WrittenDevice, WrittenLink, WrittenRate};
 
 /// The file that documents every key, itself valid.
 pub const DEFAULT_TOML: &str = include_str!("default.toml");
@@ -380,26 +380,51 @@ impl Reader<'_> {
                 return Err(self.fault(span, "link", "it is not clear which interfaces it has", right));
             }
         };
-        let rate = |key: &str, written: &Spanned<String>| {
-            let right = "A rate above zero such as `100 Mbit/s`";
-            self.value(key, written, right, |text| text.parse().ok().filter(|rate| *rate >= BitRate::from_kbps(64)))
-        };
         let margin = self.optional("link.margin", &written.margin, "A part below 50 %, such as `5 %`", |text| {
             parse_permille(text).filter(|permille| *permille < 500)
         })?;
         let right = format!("One of {}", Framing::names().collect::<Vec<_>>().join(", "));
         let framing = self.optional("link.framing", &written.framing, &right, |text| text.parse::<Framing>().ok())?;
+        let (download, upload) =
+            (self.line_rate("link.download", &written.download)?, self.line_rate("link.upload", &written.upload)?);
         Ok(Link {
             id: LinkId(index as u16),
             name: written.name.clone().unwrap_or_else(|| "internet".to_owned()),
             topology,
-            line_rate: Directed {
-                download: rate("link.download", &written.download)?,
-                upload: rate("link.upload", &written.upload)?,
-            },
+            line_rate: Directed { download: download.0, upload: upload.0 },
             margin_permille: margin.unwrap_or(50),
             framing: framing.unwrap_or_default(),
+            sought: Directed { download: download.1, upload: upload.1 },
         })
+    }
+
+    /// The rate of a line in one direction, and the bounds within which it is looked for where it is not known.
+    fn line_rate(&self, key: &str, written: &Spanned<WrittenRate>) -> Result<(BitRate, Option<Sought>), ConfigError> {
+        let fault = |key: String, wrong: String, right: &str| self.fault(written.span(), &key, wrong, right);
+        let rate = |key: String, text: &str| {
+            let known = text.parse().ok().filter(|rate| *rate >= BitRate::from_kbps(64));
+            known.ok_or_else(|| {
+                fault(key, format!("`{text}` cannot be read"), "A rate of 64 kbit/s or more, such as `100 Mbit/s`")
+            })
+        };
+        let bounds = match written.get_ref() {
+            WrittenRate::Known(text) => return Ok((rate(key.to_owned(), text)?, None)),
+            WrittenRate::Bounds(bounds) => bounds,
+        };
+        let (min, max) = (rate(format!("{key}.min"), &bounds.min)?, rate(format!("{key}.max"), &bounds.max)?);
+        let Some(range) = RateRange::new(min, max) else {
+            let right = "Bounds between which the capacity is looked for; one that is known is written `100 Mbit/s`";
+            return Err(fault(format!("{key}.max"), "it is not above `min`".to_owned(), right));
+        };
+        let usual = match &bounds.usual {
+            Some(usual) => rate(format!("{key}.usual"), usual)?,
+            None => BitRate::from_bps((min.as_bps() + max.as_bps()) / 2),
+        };
+        if range.clamp(usual) != usual {
+            let right = "What the line usually carries: divided at the start, after quiet hours, and where nothing can be found";
+            return Err(fault(format!("{key}.usual"), "it is not between `min` and `max`".to_owned(), right));
+        }
+        Ok((usual, Some(Sought { range, found: None })))
     }
 
     fn quota(&self, written: &WrittenLink) -> Result<Option<Quota>, ConfigError> {
@@ -653,12 +678,11 @@ mod tests {
                 example.unwrap_or(line)
             })
             .collect();
-        // Two ways to name the one link.
+        // Several ways to write the one link.
         let text = lines.join("\n");
-        let (before, rest) = text.split_once("[[link]]").expect("a router");
-        let (router, rest) = rest.split_once("[[link]]").expect("a machine with one interface");
-        let (host, after) = rest.split_once("[capture]").expect("the next section");
-        for link in [router, host] {
+        let (before, rest) = text.split_once("[[link]]").expect("a link");
+        let (links, after) = rest.split_once("[capture]").expect("the next section");
+        for link in links.split("[[link]]") {
             let example = format!("{before}[[link]]{link}[capture]{after}");
             let config = parse(&example).unwrap_or_else(|error| panic!("{error}\n{example}"));
             assert_eq!((config.links.len(), config.policy.devices.len()), (1, 1));
@@ -704,6 +728,12 @@ mod tests {
             let text = format!("[[link]]\nlan = {lan}\nwan = \"b\"\ndownload = \"1M\"\nupload = \"1M\"");
             check_fault(&text, line, key, says);
         }
+        let sought = |bounds: &str| link.replace("\"10 Mbit/s\"", bounds);
+        check_fault(&sought("{ min = \"5 Mbit/s\" }"), 3, "download", "{ min = \"5 Mbit/s\", max = \"80 Mbit/s\"");
+        check_fault(&sought("{ min = \"5\", max = \"fast\" }"), 3, "link.download.min", "such as");
+        check_fault(&sought("{ min = \"5 Mbit/s\", max = \"4 Mbit/s\" }"), 3, "link.download.max", "not above `min`");
+        let beyond = "{ min = \"5 Mbit/s\", max = \"9 Mbit/s\", usual = \"10 Mbit/s\" }";
+        check_fault(&sought(beyond), 3, "link.download.usual", "between");
         check_fault(&format!("{link}\nquota = \"500\""), 5, "link.quota", "`500 GB`");
         check_fault(&format!("{link}\nframing = \"vdsl\""), 5, "link.framing", "pppoe-ptm");
         check_fault(&format!("{link}\nquota = \"1 TB\"\nquota_resets = 32"), 6, "link.quota_resets", "1 to 31");
@@ -716,6 +746,21 @@ mod tests {
         check_fault("[[link]\n", 1, "", "");
         let twice = "[[link]]\ninterface=\"a\"\ndownload=\"1M\"\nupload=\"1M\"\n[[link]]\ninterface=\"b\"\ndownload=\"1M\"\nupload=\"1M\"";
         check_fault(twice, 7, "link", "one link at a time");
+    }
+
+    #[test]
+    fn a_rate_that_is_not_known_has_bounds() {
+        let check = |download: &str, mbps: u64, bounds: Option<(u64, u64)>| {
+            let text = format!("[[link]]\ninterface = \"a\"\ndownload = {download}\nupload = \"1 Mbit/s\"");
+            let link = parse(&text).unwrap().links.remove(0);
+            let range = bounds.map(|(min, max)| (BitRate::from_mbps(min), BitRate::from_mbps(max)));
+            assert_eq!(link.line_rate.download, BitRate::from_mbps(mbps), "{download}");
+            let sought = link.sought.download.map(|sought| (sought.range.min(), sought.range.max()));
+            assert_eq!((sought, link.sought.upload), (range, None), "{download}");
+        };
+        check("\"10 Mbit/s\"", 10, None);
+        check("{ min = \"10 Mbit/s\", max = \"30 Mbit/s\" }", 20, Some((10, 30)));
+        check("{ min = \"10 Mbit/s\", max = \"30 Mbit/s\", usual = \"12 Mbit/s\" }", 12, Some((10, 30)));
     }
 
     #[test]

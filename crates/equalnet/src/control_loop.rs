@@ -303,6 +303,7 @@ fn name_of(kind: &AlertKind) -> &'static str {
         AlertKind::QueuesDisturbed { .. } => "queues_disturbed",
         AlertKind::GuaranteeMissed { .. } => "guarantee_missed",
         AlertKind::Unusual { .. } => "unusual",
+        AlertKind::CapacityBlind { .. } => "capacity_blind",
         AlertKind::FlowTableFull => "flow_table_full",
     }
 }

@@ -218,6 +218,7 @@ mod tests {
                 ..Directed::default()
             },
             flows: 1,
+            graded: None,
         });
         let link = LinkSnapshot {
             link: Link {
@@ -227,6 +228,7 @@ mod tests {
                 line_rate: Directed { download: rate, upload: rate },
                 margin_permille: 0,
                 framing: vocab::Framing::default(),
+                sought: vocab::Directed::default(),
             },
             usage: Directed::default(),
             forecast: Directed::default(),
@@ -235,6 +237,9 @@ mod tests {
             plan: None,
             plans_applied: 0,
             shaping: Shaping::Off,
+            findings: Directed::default(),
+            added: None,
+            graded: None,
         };
         Snapshot { at, links: vec![link], ..Snapshot::default() }
     }

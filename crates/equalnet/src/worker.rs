@@ -1,5 +1,6 @@
 //! The data plane: one thread that owns the source, its flows and its meter.
 
+mod far;
 mod tunnels;
 mod verdicts;
 
@@ -9,6 +10,7 @@ use capture::{Counting, EbpfSource, Frame, Moved, Observation, Polled, Source};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
 use devices::Sighting;
 use engine::Input;
+use far::FarTimes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,8 +92,10 @@ impl Inlet {
 /// The worker.
 pub struct Worker {
     inlet: Inlet,
+    link: LinkId,
     table: FlowTable,
     meter: Meter,
+    far_times: FarTimes,
     counting: Counting,
     clock: Clock,
     inputs: Sender<Input>,
@@ -127,8 +131,10 @@ impl Worker {
         let now = clock.now();
         Worker {
             inlet,
+            link,
             table,
             meter: Meter::new(link),
+            far_times: FarTimes::default(),
             counting,
             clock,
             inputs,
@@ -239,7 +245,19 @@ impl Worker {
     /// What the source is lent while it hands over observations, beside the source.
     fn desk(&mut self) -> (&mut Inlet, Desk<'_>) {
         let Worker {
-            inlet, table, meter, counting, inputs, verdicts, seen, tunnels, counts, own_stations, now, ..
+            inlet,
+            table,
+            meter,
+            far_times,
+            counting,
+            inputs,
+            verdicts,
+            seen,
+            tunnels,
+            counts,
+            own_stations,
+            now,
+            ..
         } = self;
         let counting = *counting;
         let (new_devices, qualities) = (Vec::new(), Vec::new());
@@ -247,6 +265,7 @@ impl Worker {
         let desk = Desk {
             table,
             meter,
+            far_times,
             counting,
             inputs,
             verdicts,
@@ -310,7 +329,10 @@ impl Worker {
         self.window = self.now.floor(WINDOW);
         let hits = Input::RuleHits(self.table.rule_hits());
         let qualities = Input::Qualities(qualities);
-        for input in [Input::Samples(samples), qualities, Input::Flows { open, ended }, Input::Capture(told), hits] {
+        let paths = Input::PathSamples { link: self.link, samples: self.far_times.take() };
+        for input in
+            [Input::Samples(samples), qualities, paths, Input::Flows { open, ended }, Input::Capture(told), hits]
+        {
             if let Err(TrySendError::Full(_)) = self.inputs.try_send(input) {
                 self.counts.dropped_channel += 1;
             }
@@ -338,6 +360,7 @@ fn quietest(
 struct Desk<'a> {
     table: &'a mut FlowTable,
     meter: &'a mut Meter,
+    far_times: &'a mut FarTimes,
     counting: Counting,
     inputs: &'a Sender<Input>,
     verdicts: &'a mut Verdicts,
@@ -367,6 +390,9 @@ impl Desk<'_> {
                 let counts = |moved: Moved| Counts { bytes: moved.bytes, packets: moved.packets };
                 let (low, high) = (counts(flow.from_low), counts(flow.from_high));
                 let observed = self.table.observe_counts(&flow.key, low, high, None, self.time(flow.last_seen));
+                if let Some(round_trip) = flow.far_round_trip {
+                    self.far_times.observe(&observed, round_trip);
+                }
                 self.table.steered_after(&flow.key, flow.class, flow.classed_after);
                 if let (Some(device), true) = (flow.device, low.packets + high.packets > 0) {
                     self.meter.observe_flow(Aggregate { device, class: flow.class });

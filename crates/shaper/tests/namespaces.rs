@@ -302,6 +302,7 @@ fn link(topology: Topology) -> Link {
         line_rate,
         margin_permille: 0,
         framing: Framing::default(),
+        sought: vocab::Directed::default(),
     }
 }
 

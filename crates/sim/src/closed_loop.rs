@@ -1,5 +1,6 @@
 //! One second after another: the link serves what is offered, the engine sees what went through, and plans.
 
+use crate::line::Line;
 use crate::link::{Served, serve};
 use crate::traffic_source::GREEDY;
 use engine::{Engine, Input, Output};
@@ -8,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use vocab::{
-    Aggregate, BitRate, ByteCount, DeviceId, Directed, Direction, InterfaceName, Link, LinkId, Plan, Policy,
-    QueueReading, Sample, Timestamp, Topology,
+    Aggregate, BitRate, ByteCount, DeviceId, Directed, Direction, InterfaceName, Link, LinkId, PathSample, Plan,
+    Policy, QueueReading, Sample, Timestamp, Topology,
 };
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
@@ -29,6 +30,8 @@ pub(crate) type Offered = BTreeMap<Aggregate, Directed<BitRate>>;
 pub(crate) struct ClosedLoop {
     pub engine: Engine,
     pub capacity: Directed<BitRate>,
+    /// The line behind the link, where that may carry less than is divided; else it carries what it is said to.
+    pub line: Option<Line>,
     /// The kernel refuses so many plans.
     pub failing: u32,
     /// Plans put in force.
@@ -45,9 +48,15 @@ pub(crate) struct ClosedLoop {
 impl ClosedLoop {
     /// Nothing has moved yet at `now`.
     pub fn new(policy: Policy, capacity: Directed<BitRate>, forecaster: Forecaster, now: Timestamp) -> ClosedLoop {
+        ClosedLoop::over(policy, link(capacity), forecaster, now)
+    }
+
+    /// The same over any link.
+    pub fn over(policy: Policy, link: Link, forecaster: Forecaster, now: Timestamp) -> ClosedLoop {
         ClosedLoop {
-            engine: Engine::new(policy, vec![link(capacity)], forecaster, now),
-            capacity,
+            capacity: link.capacity(),
+            engine: Engine::new(policy, vec![link], forecaster, now),
+            line: None,
             failing: 0,
             plans: 0,
             refused: 0,
@@ -95,15 +104,27 @@ impl ClosedLoop {
             let of_direction: BTreeMap<Aggregate, BitRate> =
                 offered.iter().map(|(&aggregate, rate)| (aggregate, rate[direction])).collect();
             let division = self.in_force.as_ref().map(|plan| &plan.directions[direction]);
-            let served = serve(self.capacity[direction], &of_direction, division);
+            let divided = division.map_or(self.capacity[direction], |division| division.capacity);
+            let sent = serve(divided, &of_direction, division);
+            let carried = self.carry(direction, &sent);
+            // What is received is counted behind the line, what is sent before it.
+            let served = match direction {
+                Direction::Download => &carried,
+                Direction::Upload => &sent,
+            };
+            let total = |served: &Served| served.values().copied().sum::<BitRate>();
+            // What the line holds back, does not wait with us.
+            let waits_with_us = direction == Direction::Upload || total(&carried) >= total(&sent).mul_ratio(999, 1_000);
             for (&aggregate, &rate) in &of_direction {
                 let got = served[&aggregate];
                 self.keep(aggregate, direction, rate, got);
                 samples.entry(aggregate).or_default()[direction] = got;
-                readings.push(self.reading(aggregate, direction, rate, got, start + SECOND));
+                let wanted = if waits_with_us { rate } else { got };
+                readings.push(self.reading(aggregate, direction, wanted, got, start + SECOND));
             }
-            served
+            carried
         });
+        let paths = self.round_trips(&samples, &readings);
         let samples = samples.into_iter().map(|(aggregate, rate)| Sample {
             link: LinkId(0),
             aggregate,
@@ -116,10 +137,39 @@ impl ClosedLoop {
         let now = start + SECOND + Duration::from_millis(10);
         self.engine.handle_input(Input::Samples(samples.collect()), now);
         self.engine.handle_input(Input::Queues(readings), now);
+        self.engine.handle_input(Input::PathSamples { link: LinkId(0), samples: paths }, now);
         let now = now.max(self.engine.poll_timeout());
         self.engine.handle_timeout(now);
         self.drain(now);
         served
+    }
+
+    /// What is divided now.
+    pub fn divided(&self) -> Directed<BitRate> {
+        self.in_force.as_ref().map_or(self.capacity, |plan| plan.directions.as_ref().map(|division| division.capacity))
+    }
+
+    /// What of what is sent comes out of the line: of all the same part.
+    fn carry(&mut self, direction: Direction, sent: &Served) -> Served {
+        let Some(line) = &mut self.line else { return sent.clone() };
+        let total: BitRate = sent.values().copied().sum();
+        let carried = line.pass(direction, total);
+        let part = |rate: &BitRate| rate.mul_ratio(carried.as_bps(), total.as_bps().max(1));
+        sent.iter().map(|(aggregate, rate)| (*aggregate, part(rate))).collect()
+    }
+
+    /// What passes shows of round trips; what waits in our own queue for uploads, waits there too.
+    fn round_trips(&mut self, moved: &Offered, readings: &[QueueReading]) -> Vec<PathSample> {
+        let Some(line) = &mut self.line else { return Vec::new() };
+        let talking = moved.iter().filter(|(_, rate)| rate.download > BitRate::ZERO && rate.upload > BitRate::ZERO);
+        let sample = |(nth, (&aggregate, rate)): (usize, (&Aggregate, &Directed<BitRate>))| {
+            let is_its = |of: &&QueueReading| of.aggregate == aggregate && of.direction == Direction::Upload;
+            let backlog = readings.iter().find(is_its).map_or(0, |reading| reading.backlog.0 * 8);
+            let own_wait = Duration::from_micros(backlog * 1_000_000 / rate.upload.as_bps().max(1));
+            let (far, round_trip) = line.round_trip(nth);
+            PathSample { aggregate: Some(aggregate), far, round_trip: round_trip + own_wait }
+        };
+        talking.enumerate().map(sample).collect()
     }
 
     /// Says who sends for the first time; their queues are made at once.
@@ -187,7 +237,7 @@ impl ClosedLoop {
     }
 }
 
-fn link(capacity: Directed<BitRate>) -> Link {
+pub(crate) fn link(capacity: Directed<BitRate>) -> Link {
     let name = |name| InterfaceName::new(name).expect("a constant name is valid");
     Link {
         id: LinkId(0),
@@ -196,5 +246,6 @@ fn link(capacity: Directed<BitRate>) -> Link {
         line_rate: capacity,
         margin_permille: 0,
         framing: vocab::Framing::default(),
+        sought: vocab::Directed::default(),
     }
 }

@@ -7,7 +7,9 @@
 mod beginnings;
 mod by_chance;
 mod closed_loop;
+mod line;
 mod link;
+mod moving;
 mod network;
 mod offered;
 mod replay;
@@ -17,6 +19,7 @@ mod traffic_source;
 mod watch;
 
 pub use beginnings::Beginning;
+pub use moving::{Known, Moved, Moving, moving};
 pub use network::{Report, Row, run, run_with};
 pub use offered::offered;
 pub use replay::{Had, Recording, Replayed, replay};

@@ -56,6 +56,7 @@ pub fn watch(seed: u64, weeks: u64, from: u64) -> Told {
         line_rate: Directed { download: rate, upload: rate },
         margin_permille: 0,
         framing: vocab::Framing::default(),
+        sought: vocab::Directed::default(),
     };
     // Nothing of forecasts is asked here: no networks, for they cost the most.
     let forecaster = Forecaster::with_family(forecast::Settings::default(), Arc::new(Family::default()));

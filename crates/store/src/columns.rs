@@ -4,8 +4,8 @@ use crate::StoreError;
 use crate::error::unreadable;
 use serde_json::{Value, json};
 use vocab::{
-    Actor, Aggregate, AlertKind, Because, BitRate, DecisionKind, Direction, LinkId, Mode, Part, Priority, Quantile,
-    Quantiles, Severity, Subject, Tier, Timestamp, TrafficClass,
+    Actor, Aggregate, AlertKind, Because, BitRate, Blindness, DecisionKind, Direction, LinkId, Mode, Part, Priority,
+    Quantile, Quantiles, Severity, Subject, Tier, Timestamp, TrafficClass,
 };
 
 /// An integer of SQLite, which has a sign; the largest stands for everything above.
@@ -202,6 +202,9 @@ pub(crate) fn alert_columns(kind: &AlertKind) -> AlertColumns {
             got: Some(integer(rate.as_bps())),
             ..plain("unusual")
         },
+        AlertKind::CapacityBlind { why } => {
+            AlertColumns { reason: Some(why.name().to_owned()), ..plain("capacity_blind") }
+        }
         AlertKind::FlowTableFull => plain("flow_table_full"),
     }
 }
@@ -225,6 +228,10 @@ pub(crate) fn alert_kind(columns: AlertColumns) -> Result<AlertKind, StoreError>
                 usual: rate(owed.unwrap_or(0)),
                 minute: minute.parse().map_err(|_| unreadable("alert", &reason))?,
             }
+        }
+        "capacity_blind" => {
+            let why = Blindness::ALL.into_iter().find(|known| known.name() == reason);
+            AlertKind::CapacityBlind { why: why.ok_or_else(|| unreadable("alert", &reason))? }
         }
         "flow_table_full" => AlertKind::FlowTableFull,
         _ => return Err(unreadable("alert", kind)),

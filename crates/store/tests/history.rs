@@ -170,8 +170,10 @@ fn decisions_and_alerts_come_back_as_they_were() {
     let kind = AlertKind::Unusual { direction: Direction::Upload, rate, usual, minute: 190 };
     let disturbed = AlertKind::QueuesDisturbed { what: "lan: the queues are gone".to_owned() };
     // Kinds that yesterday's histories do not know.
-    let newer: Vec<Alert> =
-        (7..).zip([kind, disturbed]).map(|(id, kind)| Alert { id, kind, ..alerts()[5].clone() }).collect();
+    let newer: Vec<Alert> = (7..)
+        .zip([kind, disturbed, AlertKind::CapacityBlind { why: vocab::Blindness::NoReaction }])
+        .map(|(id, kind)| Alert { id, kind, ..alerts()[5].clone() })
+        .collect();
     newer.iter().for_each(|alert| write(&mut writer, Record::Alert(alert.clone())));
     assert_eq!(reader.alerts(at(0), 100).unwrap()[6..], newer);
 

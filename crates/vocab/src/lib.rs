@@ -8,6 +8,7 @@
 //! without preamble and checksum, because that is what HTB charges and what the kernel's counters say.
 //! So a plan and its measurement compare without conversion.
 
+mod capacity;
 mod class;
 mod demand;
 mod device;
@@ -26,6 +27,7 @@ mod sample;
 mod snapshot;
 mod units;
 
+pub use capacity::*;
 pub use class::*;
 pub use demand::*;
 pub use device::*;

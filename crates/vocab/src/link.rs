@@ -1,6 +1,6 @@
 //! What is divided.
 
-use crate::{BitRate, Directed, Framing};
+use crate::{BitRate, Directed, Framing, Sought};
 use std::fmt;
 
 /// The name of a network interface as the kernel knows it: 1 to 15 bytes, no slash, no blank.
@@ -132,11 +132,21 @@ pub struct Link {
     pub margin_permille: u16,
     /// What it adds to each packet. Where that is known, `line_rate` counts it too, as modems do.
     pub framing: Framing,
+    /// Where the line rate is not known: within which bounds the capacity is looked for, and what was found.
+    pub sought: Directed<Option<Sought>>,
 }
 
 impl Link {
-    /// The rate we divide: what the line carries of frames, less the margin.
+    /// The rate we divide: what was found, or what is stated.
     pub fn capacity(&self) -> Directed<BitRate> {
+        let stated = self.stated_capacity();
+        Directed::from_fn(|direction| {
+            self.sought[direction].and_then(|sought| sought.found).unwrap_or(stated[direction])
+        })
+    }
+
+    /// By the line rate as it is stated: what the line carries of frames, less the margin.
+    pub fn stated_capacity(&self) -> Directed<BitRate> {
         let kept = 1_000 - u64::from(self.margin_permille.min(1_000));
         self.line_rate.map(|rate| self.framing.carried(rate).mul_ratio(kept, 1_000))
     }

@@ -49,6 +49,7 @@ impl Quality {
         Fare {
             round_trip: Sides { lan: trips.lan.percentile(50), wan: trips.wan.percentile(50) },
             again_permille: again.checked_div(segments).map(|permille| permille.min(1_000) as u16),
+            graded: None,
         }
     }
 }
@@ -71,6 +72,68 @@ pub struct Fare {
     pub round_trip: Sides<Option<Duration>>,
     /// Segments sent again or out of order, in thousandths of those looked at; `None` where none was.
     pub again_permille: Option<u16>,
+    /// What queues add while the link is busy; `None` while too little of that was seen.
+    pub graded: Option<Graded>,
+}
+
+/// How good it is that queues add so much to round trips: the scale of dslreports.com ("Bufferbloat Grades", FAQ 17930),
+/// which others use too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Grade {
+    /// Below 5 ms.
+    APlus,
+    /// Below 30 ms.
+    A,
+    /// Below 60 ms.
+    B,
+    /// Below 200 ms.
+    C,
+    /// Below 400 ms.
+    D,
+    /// All else.
+    F,
+}
+
+impl Grade {
+    /// The grade of what is added on average while the link is full.
+    pub fn of(added: Duration) -> Grade {
+        match added.as_millis() {
+            0..5 => Grade::APlus,
+            5..30 => Grade::A,
+            30..60 => Grade::B,
+            60..200 => Grade::C,
+            200..400 => Grade::D,
+            _ => Grade::F,
+        }
+    }
+
+    /// `A+`, `A`, `B`, `C`, `D` or `F`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Grade::APlus => "A+",
+            Grade::A => "A",
+            Grade::B => "B",
+            Grade::C => "C",
+            Grade::D => "D",
+            Grade::F => "F",
+        }
+    }
+}
+
+/// What queues added to round trips in the busy seconds of the last minutes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Graded {
+    /// On average.
+    pub added: Duration,
+    /// In so many seconds.
+    pub seconds: u32,
+}
+
+impl Graded {
+    /// As a grade.
+    pub fn grade(&self) -> Grade {
+        Grade::of(self.added)
+    }
 }
 
 /// How often which round-trip time was seen: four buckets to an octave, from 131 us to 2 s.
@@ -168,6 +231,24 @@ mod tests {
         let micros = |time: Option<Duration>| time.map(|time| time.as_micros());
         assert_eq!((micros(fare.round_trip.lan), micros(fare.round_trip.wan)), (Some(65), Some(294)));
         assert_eq!(fare.again_permille, Some(25));
+    }
+
+    #[test]
+    fn grades_are_those_of_their_source() {
+        for (ms, name) in [
+            (0, "A+"),
+            (4, "A+"),
+            (5, "A"),
+            (29, "A"),
+            (30, "B"),
+            (60, "C"),
+            (199, "C"),
+            (200, "D"),
+            (400, "F"),
+            (9_999, "F"),
+        ] {
+            assert_eq!(Grade::of(Duration::from_millis(ms)).name(), name, "{ms}");
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Facts kept in history.
 
 use crate::{
-    Aggregate, BitRate, ByteCount, DeviceId, Directed, Direction, FlowKey, Forecast, HeldBack, LinkId, Mode, PlanId,
-    Priority, Quantiles, Sample, Score, Side, Tier, Timestamp, TrafficClass,
+    Aggregate, BitRate, Blindness, ByteCount, DeviceId, Directed, Direction, FlowKey, Forecast, HeldBack, LinkId, Mode,
+    PlanId, Priority, Quantiles, Sample, Score, Side, Tier, Timestamp, TrafficClass,
 };
 
 /// What a flow is for, and how we know.
@@ -247,6 +247,11 @@ pub enum AlertKind {
     QueuesDisturbed {
         /// What was changed, and where.
         what: String,
+    },
+    /// The delay does not tell how full the link is, so that its capacity cannot be found: it is as stated.
+    CapacityBlind {
+        /// Why not.
+        why: Blindness,
     },
     /// The bounded table of flows evicted flows that were still open.
     FlowTableFull,

@@ -1,11 +1,12 @@
 //! Everything the UI shows, at one instant.
 
 use crate::{
-    Alert, BitRate, Bound, ByteCount, Decision, DeviceId, Directed, Fare, FlowSummary, Forecast, Link, Mode,
-    ModelStanding, OutsideCounts, Plan, Priority, RuleHits, RuleId, Share, Timestamp, TrafficClass,
+    Alert, BitRate, Bound, ByteCount, Decision, DeviceId, Directed, Fare, Finding, FlowSummary, Forecast, Graded, Link,
+    Mode, ModelStanding, OutsideCounts, Plan, Priority, RuleHits, RuleId, Share, Timestamp, TrafficClass,
 };
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Where packets come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,6 +80,8 @@ pub struct ClassSnapshot {
     pub queue: Directed<QueueState>,
     /// Flows that moved something in the last window.
     pub flows: u32,
+    /// What queues, ours too, add to its round trips while the link is busy.
+    pub graded: Option<Graded>,
 }
 
 /// One link.
@@ -100,6 +103,12 @@ pub struct LinkSnapshot {
     pub plans_applied: u64,
     /// Whether the kernel does what the plan says.
     pub shaping: Shaping,
+    /// How the search for its capacity stands, where that is not known.
+    pub findings: Directed<Option<Finding>>,
+    /// What it adds to round trips beyond us, in the last second that told.
+    pub added: Option<Duration>,
+    /// The same while it was busy, over the last minutes; `None` while too little of that was seen.
+    pub graded: Option<Graded>,
 }
 
 /// Whether the kernel does what the plan says.

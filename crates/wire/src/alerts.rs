@@ -14,7 +14,7 @@ pub struct Alert {
     /// `info`, `warning` or `critical`.
     pub severity: String,
     /// `plan_failed`, `recording_stopped`, `capture_loss`, `new_device`, `guarantee_missed`, `unusual`,
-    /// `queues_disturbed` or `flow_table_full`.
+    /// `queues_disturbed`, `capacity_blind` or `flow_table_full`.
     pub kind: String,
     /// About whom.
     pub subject: Subject,

@@ -1,6 +1,6 @@
 //! Who is there: `GET /devices`, `GET /devices/{id}`.
 
-use crate::{Directed, ForecastCurve};
+use crate::{Directed, ForecastCurve, Grade};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -80,6 +80,9 @@ pub struct Fare {
     pub rtt_wan_ms: Option<f64>,
     /// TCP segments sent again or out of order, of a hundred.
     pub retransmitted_percent: Option<f64>,
+    /// What queues add to its round trips while the link is busy; absent while there was not enough traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grade: Option<Grade>,
 }
 
 /// Why a device gets less than it wants.

@@ -84,6 +84,45 @@ pub struct LinkStatus {
     pub plans_applied: u64,
     /// Per class, the most protected first.
     pub classes: Vec<ClassStatus>,
+    /// How the search for its capacity stands; absent in a direction whose rate is stated.
+    #[serde(default)]
+    pub search: Directed<Option<CapacitySearch>>,
+    /// What it adds to round trips beyond the gateway now, ms; absent while no round trips are seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added_ms: Option<f64>,
+    /// The same while it was busy; absent while there was not enough traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grade: Option<Grade>,
+}
+
+/// How the search for a capacity that nobody knows stands, in one direction.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CapacitySearch {
+    /// `waiting`, `rising`, `standing`, `draining`, `resting` or `blind`.
+    pub state: String,
+    /// Why it is blind: `nothing_measured`, `no_reaction` or `drops_instead`; empty where it is not.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub blind: String,
+    /// How much is to be believed of it: `none`, `low`, `fair` or `high`.
+    pub confidence: String,
+    /// The least that is tried, bit/s.
+    pub min: u64,
+    /// The most that is tried, bit/s.
+    pub max: u64,
+    /// The whole in one sentence, in English.
+    pub sentence: String,
+}
+
+/// What queues added to round trips in the busy seconds of the last minutes (with 70 % or more on the link): of a link
+/// what lies beyond the gateway, of classes and devices the gateway's own queues and the Wi-Fi too.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Grade {
+    /// `A+` below 5 ms, `A` below 30, `B` below 60, `C` below 200, `D` below 400, else `F` (dslreports.com, FAQ 17930).
+    pub grade: String,
+    /// The mean, ms.
+    pub added_ms: f64,
+    /// Of so many busy seconds.
+    pub seconds: u32,
 }
 
 /// One class on a link now.
@@ -105,6 +144,9 @@ pub struct ClassStatus {
     pub drops_total: Directed<u64>,
     /// Flows that moved something in the last second.
     pub flows: u32,
+    /// What queues add to its round trips; absent while there was not enough traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grade: Option<Grade>,
 }
 
 /// Demand foreseen, bit/s: a value for 1, 5, 15 and 60 s ahead, and for the mean of the next 15 s.

@@ -2,8 +2,9 @@
 
 use super::{Names, State, active, held, missed_guarantee, protected_drops};
 use vocab::{
-    Actor, Alert, AlertKind, Because, BitRate, Bound, Decision, DecisionKind, DeviceAllocation, DeviceSnapshot,
-    Direction, Guarantee, Hold, Horizon, Mode, Quantile, Quantiles, Shaping, Snapshot, Subject, Tier, TrafficClass,
+    Actor, Alert, AlertKind, Because, BitRate, Blindness, Bound, Confidence, Decision, DecisionKind, DeviceAllocation,
+    DeviceSnapshot, Direction, Finding, Guarantee, Hold, Horizon, Mode, Quantile, Quantiles, Search, Shaping, Snapshot,
+    Subject, Tier, TrafficClass,
 };
 
 /// The longest sentence of a decision, in characters.
@@ -261,10 +262,41 @@ pub(super) fn alert(alert: &Alert, names: &Names<'_>) -> String {
             let usually = if *usual < NOTHING { "next to nothing".to_owned() } else { format!("below {usual}") };
             format!("{subject} {verb} {rate} at {hour:02}:{minute:02}, usually {usually} at such a time.")
         }
+        AlertKind::CapacityBlind { why } => {
+            format!("{subject}: what it carries cannot be found, because {}. The stated rate is divided.", blind(*why))
+        }
         AlertKind::FlowTableFull => {
             "More flows are open than can be watched; the oldest are no longer counted one by one.".to_owned()
         }
     }
+}
+
+const fn blind(why: Blindness) -> &'static str {
+    match why {
+        Blindness::NothingMeasured => "no round trips are seen while it is busy",
+        Blindness::NoReaction => "its delay does not fall when less is sent",
+        Blindness::DropsInstead => "it drops packets when it is full, and its delay stays low",
+    }
+}
+
+/// How the search for a capacity stands: what is divided, and why.
+pub(super) fn search(finding: &Finding, capacity: BitRate) -> String {
+    let why = match finding.search {
+        Search::Waiting => "as stated: the link has not been full yet".to_owned(),
+        Search::Rising => "and more is tried: the link is full and its delay is low".to_owned(),
+        Search::Standing if finding.confidence == Confidence::Low => "its delay is low with that".to_owned(),
+        Search::Standing => "just below where its delay rises".to_owned(),
+        Search::Draining => "less for the moment: its delay has risen".to_owned(),
+        Search::Resting => "going back to what is usual: hardly anything moves".to_owned(),
+        Search::Blind(why) => format!("as stated: {}", blind(why)),
+    };
+    let sure = match finding.confidence {
+        Confidence::None => "",
+        Confidence::Low => " Not sure yet.",
+        Confidence::Fair => " Fairly sure.",
+        Confidence::High => " Sure.",
+    };
+    format!("{capacity}, {why}.{sure}")
 }
 
 /// What a device gets, in one sentence.

@@ -432,9 +432,10 @@ pub fn snapshot() -> Snapshot {
         lan: Some(std::time::Duration::from_micros(lan)),
         wan: Some(std::time::Duration::from_micros(wan)),
     };
-    anna.fare = vocab::Fare { round_trip: millis(1_234, 21_500), again_permille: Some(3) };
+    let graded = |ms| vocab::Graded { added: std::time::Duration::from_millis(ms), seconds: 34 };
+    anna.fare = vocab::Fare { round_trip: millis(1_234, 21_500), again_permille: Some(3), graded: Some(graded(12)) };
     anna.class_fares =
-        vec![(TrafficClass::Call, vocab::Fare { round_trip: millis(1_000, 20_000), again_permille: None })];
+        vec![(TrafficClass::Call, vocab::Fare { round_trip: millis(1_000, 20_000), ..vocab::Fare::default() })];
     let mut backup = device(nas(), "NAS");
     backup.last_seen = Timestamp::from_unix_secs(NOW);
     backup.share.ceiling.upload = BitRate::from_mbps(15);
@@ -497,7 +498,10 @@ pub fn snapshot() -> Snapshot {
         reserved: Directed::default(),
         queue: Directed::default(),
         flows: 0,
+        graded: None,
     });
+    let range = RateRange::new(BitRate::from_mbps(20), BitRate::from_mbps(200)).unwrap();
+    let finding = Finding { search: Search::Standing, confidence: Confidence::High, range };
     let link = LinkSnapshot {
         link: Link {
             id: LinkId(0),
@@ -509,6 +513,7 @@ pub fn snapshot() -> Snapshot {
             line_rate: mbps(100, 20),
             margin_permille: 0,
             framing: vocab::Framing::default(),
+            sought: vocab::Directed::default(),
         },
         usage: mbps(94, 4),
         forecast: Directed::default(),
@@ -517,6 +522,9 @@ pub fn snapshot() -> Snapshot {
         plan: Some(Arc::new(plan)),
         plans_applied: 7,
         shaping: Shaping::On { leaf: "fq_codel" },
+        findings: Directed { download: Some(finding), upload: None },
+        added: Some(std::time::Duration::from_micros(3_250)),
+        graded: Some(graded(4)),
     };
     let (key, initiator) = FlowKey::new(
         IpProtocol::TCP,

@@ -5,7 +5,7 @@ use super::{Finding, Talk, View, read};
 use crate::paint::Paint;
 use crate::table::{Align, Cell, Table};
 use crate::text::{moving, plain, rate};
-use wire::{ForecastCurve, LinkStatus, Status};
+use wire::{ForecastCurve, Grade, LinkStatus, Status};
 
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Args {
@@ -40,6 +40,7 @@ fn text(link: &LinkStatus, paint: Paint) -> String {
         ("AT MOST", Align::Right),
         ("↓ KEPT FREE", Align::Right),
         ("↑ KEPT FREE", Align::Right),
+        ("UNDER LOAD", Align::Left),
         ("FLOWS", Align::Right),
     ]);
     let said = |forecast: &Option<ForecastCurve>, value: fn(&ForecastCurve) -> u64| {
@@ -55,10 +56,16 @@ fn text(link: &LinkStatus, paint: Paint) -> String {
             said(&class.forecast.download, |curve| curve.p90[2]).into(),
             moving(class.reserved.download).into(),
             moving(class.reserved.upload).into(),
+            class.grade.as_ref().map_or("–".to_owned(), under_load).into(),
             class.flows.to_string().into(),
         ]);
     }
     table.render(paint)
+}
+
+/// What queues add while the link is busy.
+fn under_load(grade: &Grade) -> String {
+    format!("{} +{:.0} ms", plain(&grade.grade), grade.added_ms)
 }
 
 #[cfg(test)]
@@ -78,6 +85,7 @@ mod tests {
                     forecast: Directed { download: Some(curve), upload: None },
                     reserved: Directed { download: 10_000_000, upload: 0 },
                     flows: 2,
+                    grade: Some(Grade { grade: "A".to_owned(), added_ms: 12.4, seconds: 34 }),
                     ..ClassStatus::default()
                 },
             ],
@@ -85,9 +93,9 @@ mod tests {
         };
         assert_eq!(
             per_link(&[link], Paint::Plain, text),
-            "CLASS          ↓ NOW        ↑ NOW    ↓ IN 15 s      AT MOST  ↓ KEPT FREE  ↑ KEPT FREE  FLOWS\n\
-             V voice            ·            ·            –            –            ·            ·      0\n\
-             C call   4.20 Mbit/s  1.00 Mbit/s  9.00 Mbit/s  12.0 Mbit/s  10.0 Mbit/s            ·      2\n"
+            "CLASS          ↓ NOW        ↑ NOW    ↓ IN 15 s      AT MOST  ↓ KEPT FREE  ↑ KEPT FREE  UNDER LOAD  FLOWS\n\
+             V voice            ·            ·            –            –            ·            ·  –               0\n\
+             C call   4.20 Mbit/s  1.00 Mbit/s  9.00 Mbit/s  12.0 Mbit/s  10.0 Mbit/s            ·  A +12 ms        2\n"
         );
         assert_eq!(per_link(&[], Paint::Plain, text), "No link is set up.\n");
     }

@@ -4,8 +4,8 @@ use super::devices::class_text;
 use super::{Finding, Talk, View, read};
 use crate::find::find;
 use crate::paint::Paint;
-use crate::text::{ago, maybe_rate, plain, rate, volume};
-use wire::{Device, Directed, Fare, ForecastCurve};
+use crate::text::{ago, count, maybe_rate, plain, rate, volume};
+use wire::{Device, Directed, Fare, ForecastCurve, Grade};
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
@@ -53,6 +53,7 @@ fn text(device: &Device, paint: Paint, now_ms: u64) -> String {
         },
     );
     line("round trip", fares(&device.fare));
+    line("under load", device.fare.grade.as_ref().map(graded).unwrap_or_default());
     line("flows", device.flows.to_string());
     for class in &device.classes {
         let word = class_text(&class.class);
@@ -73,6 +74,16 @@ fn fares(fare: &Fare) -> String {
         fare.retransmitted_percent.map(|percent| format!("{percent:.1} % sent again")),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// What queues add, in words.
+pub(super) fn graded(grade: &Grade) -> String {
+    format!(
+        "{}: {:.0} ms more in {} busy seconds",
+        plain(&grade.grade),
+        grade.added_ms,
+        count(u64::from(grade.seconds))
+    )
 }
 
 fn both(down: String, up: String) -> String {
@@ -120,7 +131,12 @@ mod tests {
                 upload: None,
             },
             habits: "learning".to_owned(),
-            fare: Fare { rtt_lan_ms: Some(3.04), rtt_wan_ms: Some(21.5), retransmitted_percent: None },
+            fare: Fare {
+                rtt_lan_ms: Some(3.04),
+                rtt_wan_ms: Some(21.5),
+                retransmitted_percent: None,
+                grade: Some(Grade { grade: "A".to_owned(), added_ms: 12.4, seconds: 34 }),
+            },
             flows: 3,
             ..Device::default()
         };
@@ -140,6 +156,7 @@ mod tests {
              today      ↓ 0 B           ↑ 0 B\n\
              habits     learning what is usual, a week or two\n\
              round trip 3.0 ms to the device, 21.5 ms beyond the gateway\n\
+             under load A: 12 ms more in 34 busy seconds\n\
              flows      3\n  \
              B backup        ↓ 9.90 Mbit/s   ↑ 100 kbit/s\n\
              It waits.\n"

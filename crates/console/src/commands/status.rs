@@ -1,9 +1,10 @@
 //! `equalnet status`
 
+use super::device::graded;
 use super::{Finding, Talk, View, read};
 use crate::paint::{Paint, sign};
 use crate::text::{ago, bar, count, devices, plain, rate, volume};
-use wire::{ForecastCurve, LinkStatus, Status};
+use wire::{CapacitySearch, ForecastCurve, LinkStatus, Status};
 
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Args {
@@ -76,14 +77,34 @@ fn link_text(link: &LinkStatus, paint: Paint) -> String {
         )
     };
     format!(
-        "{}  {} ({}), {}\n{}{}",
+        "{}  {} ({}), {}\n{}{}{}{}{}",
         paint.head("link    "),
         plain(&link.name),
         link.interfaces.join(", "),
         paint.state(&link.shaping, &detail),
         line("  down", link.usage.download, link.capacity.download, &link.forecast.download),
+        searched(link.search.download.as_ref()),
         line("  up", link.usage.upload, link.capacity.upload, &link.forecast.upload),
+        searched(link.search.upload.as_ref()),
+        delay(link),
     )
+}
+
+/// How the search for a capacity stands; nothing where it is stated.
+fn searched(search: Option<&CapacitySearch>) -> String {
+    search.map_or_else(String::new, |search| format!("{:10}{}\n", "", plain(&search.sentence)))
+}
+
+/// What the link adds to round trips; nothing where none are seen.
+fn delay(link: &LinkStatus) -> String {
+    let now = link.added_ms.map(|ms| format!("{ms:.1} ms more than usual now"));
+    let graded = link.grade.as_ref().map(|grade| format!("under load {}", graded(grade)));
+    let not_yet = || "under load: not enough traffic yet".to_owned();
+    match (now, graded) {
+        (None, None) => String::new(),
+        (Some(now), graded) => format!("  delay   {now}; {}\n", graded.unwrap_or_else(not_yet)),
+        (None, Some(graded)) => format!("  delay   {graded}\n"),
+    }
 }
 
 /// What is foreseen in 60 s, as people say it.
@@ -119,6 +140,15 @@ mod tests {
                 shaping: "on".to_owned(),
                 shaping_detail: "fq_codel".to_owned(),
                 plans_applied: 1_234,
+                search: Directed {
+                    download: Some(CapacitySearch {
+                        sentence: "120 Mbit/s, just below where its delay rises. Sure.".to_owned(),
+                        ..CapacitySearch::default()
+                    }),
+                    upload: None,
+                },
+                added_ms: Some(3.04),
+                grade: Some(wire::Grade { grade: "A".to_owned(), added_ms: 12.4, seconds: 240 }),
                 ..LinkStatus::default()
             }],
             devices_known: 3,
@@ -137,7 +167,9 @@ mod tests {
              \n\
              link      Internet (lan0, wan0), shaping on (fq_codel), 1 234 plans applied\n  \
              down    ███████████████████████░░░░░░░ 94.0 Mbit/s of 120 Mbit/s  in 60 s 103 Mbit/s likely, at most 116 Mbit/s\n  \
-             up      ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░    0 bit/s of 20.0 Mbit/s  no forecast yet\n\
+             \x20       120 Mbit/s, just below where its delay rises. Sure.\n  \
+             up      ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░    0 bit/s of 20.0 Mbit/s  no forecast yet\n  \
+             delay   3.0 ms more than usual now; under load A: 12 ms more in 240 busy seconds\n\
              mode      control\n\
              devices   3 devices known, 2 active, 1 held back\n\
              forecast  below P90: 91.2 % (should be 90)\n\

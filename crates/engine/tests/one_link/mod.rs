@@ -16,6 +16,7 @@ pub fn engine(mode: Mode) -> Engine {
         line_rate: Directed { download: rate, upload: rate },
         margin_permille: 50,
         framing: vocab::Framing::default(),
+        sought: vocab::Directed::default(),
     };
     let policy = Policy { mode, ..Policy::default() };
     Engine::new(policy, vec![link], Forecaster::new(Settings::default()), START)

@@ -38,8 +38,8 @@ pub struct WrittenLink {
     pub lan: Option<Spanned<OneOrMore>>,
     pub wan: Option<Spanned<String>>,
     pub interface: Option<Spanned<String>>,
-    pub download: Spanned<String>,
-    pub upload: Spanned<String>,
+    pub download: Spanned<WrittenRate>,
+    pub upload: Spanned<WrittenRate>,
     pub margin: Option<Spanned<String>>,
     pub framing: Option<Spanned<String>>,
     pub quota: Option<Spanned<String>>,
@@ -61,6 +61,26 @@ impl OneOrMore {
             OneOrMore::More(more) => more,
         }
     }
+}
+
+/// `"100 Mbit/s"`, or `{ min = "5 Mbit/s", max = "80 Mbit/s" }`.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a rate is neither one nor bounds, expected `\"100 Mbit/s\"` where the line's rate is known, else \
+                 `{ min = \"5 Mbit/s\", max = \"80 Mbit/s\", usual = \"30 Mbit/s\" }`"
+)]
+pub enum WrittenRate {
+    Known(String),
+    Bounds(WrittenBounds),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenBounds {
+    pub min: String,
+    pub max: String,
+    pub usual: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
