@@ -108,6 +108,7 @@ mod tests {
             line_rate: Directed { download: BitRate::from_mbps(100), upload: BitRate::from_mbps(20) },
             margin_permille: 0,
             framing: Framing::default(),
+            sought: vocab::Directed::default(),
         }
     }
 

@@ -229,6 +229,7 @@ fn measure(devices: u16) {
         line_rate: Directed { download: CAPACITY, upload: CAPACITY },
         margin_permille: 0,
         framing: Framing::default(),
+        sought: vocab::Directed::default(),
     };
     let settings = ShaperSettings { state_dir: state.path().to_owned(), adopt: false };
     let open = || Shaper::open(settings.clone(), &link, Fixed { slots: slots.clone() }).unwrap();

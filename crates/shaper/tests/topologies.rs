@@ -421,6 +421,7 @@ impl Gateway {
             line_rate: CAPACITY,
             margin_permille: 0,
             framing: Framing::default(),
+            sought: vocab::Directed::default(),
         };
         let settings = ShaperSettings { state_dir: dir.clone(), adopt: false };
         let shaper = Shaper::open(settings, &link, datapath.steering()).unwrap();
