@@ -429,6 +429,11 @@ fn clsact() {
         Datapath::load_or_adopt(&settings()).unwrap()
     };
     datapath.attach_with_clsact(&[router()]).unwrap();
+    assert!(datapath.stands().unwrap());
+    run("tc filter del dev lan0 ingress");
+    assert!(!datapath.stands().unwrap(), "who takes a filter away is noticed");
+    datapath.attach_with_clsact(&[router()]).unwrap();
+    assert!(datapath.stands().unwrap());
     let server = start(&network, 's', "server");
     assert!(network.play('d', "udp").wait().unwrap().success());
     finish(server);

@@ -89,6 +89,11 @@ impl Hook {
     }
 }
 
+/// `TC_H_CLSACT` with a side: the parent of its filters (linux/pkt_sched.h).
+pub(crate) fn parent(side: TcAttachType) -> u32 {
+    if side == TcAttachType::Ingress { 0xffff_fff2 } else { 0xffff_fff3 }
+}
+
 /// All programs that are attached somewhere: on which side, and their names.
 pub(crate) fn programs() -> impl Iterator<Item = (TcAttachType, &'static str)> {
     let all: BTreeSet<(bool, &'static str)> = Hook::ALL

@@ -151,6 +151,8 @@ pub struct Datapath {
     events: Option<Events>,
     pin_dir: PathBuf,
     adopted: Adopted,
+    /// Filters of clsact that we put somewhere: unlike links, anybody may take them away. Interface, parent, program.
+    filters: BTreeSet<(u32, u32, &'static str)>,
 }
 
 fn is(error: &io::Error, code: i32) -> bool {
@@ -332,6 +334,7 @@ impl Datapath {
             events: Some(Events::new(ring)),
             pin_dir: settings.pin_dir.clone(),
             adopted,
+            filters: BTreeSet::new(),
         })
     }
 
@@ -359,6 +362,7 @@ impl Datapath {
 
     fn attach_by(&mut self, links: &[Topology], mechanism: Mechanism) -> Result<Vec<InterfaceName>, DatapathError> {
         let (mut pins, mut missing) = (BTreeSet::new(), BTreeSet::new());
+        self.filters.clear();
         // First: the programs ask who is a LAN.
         self.tell_sides(links)?;
         for (hook, interface) in hooks::wanted(links) {
@@ -383,6 +387,20 @@ impl Datapath {
             }
         }
         Ok(missing.into_iter().collect())
+    }
+
+    /// Whether all that was attached still is, or somebody took it away.
+    ///
+    /// # Errors
+    /// The kernel cannot be asked.
+    pub fn stands(&self) -> Result<bool, DatapathError> {
+        let failed = |source| DatapathError::Call { call: "RTM_GETTFILTER", source };
+        for &(interface, parent, program) in &self.filters {
+            if !sys::has_filter(interface, parent, program).map_err(failed)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Tells the programs which interfaces are LANs, and which VLANs on them are LANs of their own.
@@ -494,6 +512,9 @@ impl Datapath {
         let link = attached.and_then(|id| program.take_link(id)).map_err(|error| refused(&error))?;
         // Its drop would take the filter away; it must outlive us.
         std::mem::forget(link);
+        if let Some(index) = index(interface)? {
+            self.filters.insert((index, hooks::parent(side), name));
+        }
         Ok(())
     }
 

@@ -443,6 +443,59 @@ fn control_socket() -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+// linux/rtnetlink.h, linux/netlink.h.
+const RTM_GETTFILTER: u16 = 46;
+const NLM_F_REQUEST_DUMP: u16 = 0x301;
+const NLMSG_ERROR: u16 = 2;
+const NLMSG_DONE: u16 = 3;
+
+/// Whether a filter of this name stands among those of `parent` (`TC_H_CLSACT` and a side) on an interface.
+pub(crate) fn has_filter(interface: u32, parent: u32, name: &str) -> io::Result<bool> {
+    // SAFETY: no pointer is passed.
+    let fd = unsafe { libc::socket(libc::AF_NETLINK, libc::SOCK_RAW | libc::SOCK_CLOEXEC, libc::NETLINK_ROUTE) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel just gave us this descriptor; nobody else has it.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    // struct nlmsghdr (length, kind, flags, sequence, port), struct tcmsg (family, index, handle, parent, info).
+    let mut request = 36_u32.to_ne_bytes().to_vec();
+    request.extend(RTM_GETTFILTER.to_ne_bytes());
+    request.extend(NLM_F_REQUEST_DUMP.to_ne_bytes());
+    for word in [1, 0, 0, interface, 0, parent, 0] {
+        request.extend(word.to_ne_bytes());
+    }
+    // SAFETY: the buffer lives and is as long as we say.
+    if unsafe { libc::send(socket.as_raw_fd(), request.as_ptr().cast(), request.len(), 0) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // As an attribute has it: ended by NUL.
+    let name = [name.as_bytes(), &[0]].concat();
+    let (mut buffer, mut found) = (vec![0_u8; 64 << 10], false);
+    loop {
+        // SAFETY: the buffer lives and is as long as we say.
+        let length = unsafe { libc::recv(socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), 0) };
+        if length < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let mut rest = buffer.get(..length as usize).unwrap_or(&[]);
+        while let [a, b, c, d, kind_low, kind_high, ..] = *rest {
+            let length = u32::from_ne_bytes([a, b, c, d]) as usize;
+            match u16::from_ne_bytes([kind_low, kind_high]) {
+                NLMSG_DONE => return Ok(found),
+                NLMSG_ERROR => return Err(io::Error::other("the kernel does not list its filters")),
+                _ => {}
+            }
+            let Some(message) = rest.get(16..length) else { return Err(io::ErrorKind::InvalidData.into()) };
+            found |= message.windows(name.len()).any(|bytes| bytes == name);
+            rest = rest.get(length.next_multiple_of(4)..).unwrap_or(&[]);
+        }
+        if length == 0 {
+            return Ok(found);
+        }
+    }
+}
+
 /// What the kernel says of the hardware of an interface: `ARPHRD_*` of linux/if_arp.h.
 pub fn hardware_type(interface: &InterfaceName) -> io::Result<u16> {
     let socket = control_socket()?;

@@ -88,22 +88,27 @@ impl Attached {
                 );
             }
             let now = indices(&self.links);
-            let Some(name) = made_anew(&self.opened, &now) else {
-                // What is away now is new when it is back, even with its old number.
-                self.opened = now;
-                continue;
+            let is_taken = datapath.as_ref().is_some_and(|datapath| !datapath.stands().unwrap_or(true));
+            let what = match made_anew(&self.opened, &now) {
+                Some(name) => format!("{name} was made anew"),
+                None if is_taken => "somebody took a program away".to_owned(),
+                None => {
+                    // What is away now is new when it is back, even with its old number.
+                    self.opened = now;
+                    continue;
+                }
             };
             let Some(datapath) = &mut datapath else {
-                bail!("{name} was made anew; a restart attaches to it, and what was in force stays on the others");
+                bail!("{what}; a restart attaches to it, and what was in force stays on the others");
             };
             let topologies: Vec<Topology> = self.links.iter().map(|link| link.topology.clone()).collect();
             match datapath.attach(&topologies) {
                 Ok(missing) => {
-                    tracing::info!(interface = %name, missing = missing.len(), "an interface is there: programs attached");
+                    tracing::warn!(what, missing = missing.len(), "programs attached again");
                     self.opened = now;
                 }
                 Err(error) => {
-                    tracing::warn!(interface = %name, %error, "programs not attached; tried again in a second")
+                    tracing::warn!(what, %error, "programs not attached; tried again in a second");
                 }
             }
         }
