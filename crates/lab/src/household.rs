@@ -6,6 +6,8 @@
 //! device eth0 ─┘          dnsmasq           bridge                       all addresses of the world
 //! ```
 
+mod line;
+
 use crate::agent::{Activity, Agent, Event, Report};
 use crate::namespace::{Namespace, Urgency};
 use crate::shell;
@@ -115,6 +117,8 @@ pub struct Household {
     specs: Vec<DeviceSpec>,
     devices: Vec<Device>,
     lans: Vec<&'static str>,
+    line_rate: Directed<BitRate>,
+    modem_queue: Directed<Duration>,
     agents_started: u32,
     servers: Vec<Agent>,
     dnsmasq: Child,
@@ -160,6 +164,8 @@ impl Household {
             specs: options.devices.clone(),
             devices: Vec::new(),
             lans: lans_of(options),
+            line_rate: options.line_rate,
+            modem_queue: options.modem_queue,
             agents_started: 0,
             servers: Vec::new(),
             dnsmasq,

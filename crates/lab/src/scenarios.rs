@@ -7,6 +7,7 @@ mod classes;
 mod clean;
 mod lans;
 mod law;
+mod redial;
 mod restart;
 
 use crate::agent::{Activity, Agent, Security};
@@ -76,7 +77,7 @@ impl Outcome {
 pub type Scenario = (&'static str, &'static str, fn(&Path) -> Result<Outcome>);
 
 /// All scenarios.
-pub const ALL: [Scenario; 11] = [
+pub const ALL: [Scenario; 12] = [
     ("household", "a household stands, names its devices and leaves nothing behind when killed", clean::household),
     ("tiers", "priority 1 takes what the guarantee of priority 5 leaves", law::tiers),
     ("fair", "two devices of one priority get the same, with one hungry class and with five", law::fair),
@@ -95,6 +96,7 @@ pub const ALL: [Scenario; 11] = [
         "each flow has its class in the kernel within 10 packets, a masked one by how it moves",
         classes::classes,
     ),
+    ("redial", "a line that comes back as another interface is shaped again within two seconds", redial::redial),
     ("restart", "a killed daemon leaves shaping in force, the next one takes it over", restart::kill_and_adopt),
 ];
 
