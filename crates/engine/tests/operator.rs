@@ -148,14 +148,14 @@ fn made_up_addresses_do_not_fill_the_memory() {
         Output::Publish(snapshot) => snapshot.links[0].plan.clone(),
         Output::Record(_) | Output::Apply(_) | Output::Release(_) | Output::Notify(_) => None,
     });
-    assert!(planned.expect("suggested").directions.upload.devices.len() <= 4_096);
+    assert!(planned.expect("suggested").directions.upload.devices.len() <= 8_192);
 }
 
 #[test]
 fn made_up_addresses_are_no_news_beyond_what_is_kept() {
     let mut engine = engine(Mode::Observe);
     let mut told = 0;
-    for number in 0..5_000_u32 {
+    for number in 0..9_000_u32 {
         let [_, a, b, c] = number.to_be_bytes();
         let address = std::net::IpAddr::from([10, a, b, c]);
         let at = START + Duration::from_millis(u64::from(number));
@@ -164,7 +164,7 @@ fn made_up_addresses_are_no_news_beyond_what_is_kept() {
         engine.handle_input(Input::DeviceSeen(seen), at);
         told += outputs(&mut engine).iter().filter(|output| matches!(output, Output::Notify(_))).count();
     }
-    assert_eq!(told, 4_096);
+    assert_eq!(told, 8_192);
 }
 
 #[test]
