@@ -457,6 +457,15 @@ function deviceBody(d) {
     hold: both((w) =>
       d.held[w] ? { demand: k(d.want[w] * 1000), rate: k(d.gets[w] * 1000), limited_by: "share", sentence: "" } : null,
     ),
+    fare: {
+      rtt_lan_ms: 1.2 + (d.number % 5),
+      rtt_wan_ms: 14 + 6 * (d.number % 4),
+      retransmitted_percent: (d.number % 3) / 10,
+      grade:
+        d.number % 3 === 0
+          ? undefined
+          : { grade: d.number % 2 ? "A" : "B", added_ms: 9 + 29 * ((d.number + 1) % 2), seconds: 34 },
+    },
     volume_today: both((w) => k(d.today[w])),
     flows: d.flows.length * 3,
   };
@@ -495,6 +504,18 @@ function statusBody() {
         shaping_detail: "",
         plans_applied: steps,
         classes: [],
+        search: {
+          download: {
+            state: "standing",
+            confidence: "high",
+            min: CAP.download * 300,
+            max: CAP.download * 1500,
+            sentence: `${CAP.download / 1000} Mbit/s, just below where its delay rises. Sure.`,
+          },
+          upload: null,
+        },
+        added_ms: 3.2,
+        grade: { grade: "A", added_ms: 12.4, seconds: 240 },
       },
     ],
     devices_known: devices.length,
@@ -682,6 +703,8 @@ const server = createServer(async (request, response) => {
       return answer(204);
     case "GET /status":
       return answer(200, statusBody());
+    case "GET /devices":
+      return answer(200, devices.map(deviceBody));
     case "GET /policy":
       return answer(200, {
         mode,

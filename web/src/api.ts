@@ -2,6 +2,7 @@
 
 import type {
   ChangeEffect,
+  Device,
   DeviceChange,
   Flow,
   History,
@@ -79,6 +80,7 @@ export const api = {
   signIn: (password: string) => withToken(call<SessionState>("POST", "/session", { user: "admin", password })),
   signOut: () => call<void>("DELETE", "/session"),
   status: () => call<Status>("GET", "/status"),
+  devices: () => call<Device[]>("GET", "/devices"),
   policy: () => call<PolicyView>("GET", "/policy"),
   setMode: (mode: Mode) => call<unknown>("PUT", "/mode", { mode }),
   why: (id: string) => call<Why>("GET", `/why/${encodeURIComponent(id)}`),

@@ -9,6 +9,7 @@ export type Mode = "observe" | "suggest" | "control";
 export type State = "fine" | "busy" | "strained" | "down";
 
 export type Alert = Schemas["Alert"];
+export type CapacitySearch = NonNullable<NonNullable<Schemas["LinkStatus"]["search"]>["download"]>;
 export type ChangeEffect = Schemas["ChangeEffect"];
 export type ClientFrame = Schemas["ClientFrame"];
 export type Columns = Schemas["Columns"];
@@ -17,6 +18,7 @@ export type Device = Schemas["Device"];
 export type DeviceChange = Schemas["DeviceChange"];
 export type DeviceEffect = Schemas["DeviceEffect"];
 export type Flow = Schemas["Flow"];
+export type Grade = Schemas["Grade"];
 export type History = Schemas["History"];
 export type Outlook = Omit<Schemas["Outlook"], "quota"> & { quota?: QuotaOutlook };
 export type PolicyView = Schemas["PolicyView"];

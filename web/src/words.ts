@@ -130,6 +130,26 @@ export const words = {
     predicted: "P",
   },
 
+  quality: {
+    title: "The line",
+    loading: "Asking EqualNet…",
+    underLoad: (ms: number, seconds: number) =>
+      `${Math.round(ms)} ms added under load, in ${plural(seconds, "busy second", "busy seconds")}`,
+    notYet: "Under load: not enough traffic yet",
+    now: (ms: number) => `${ms.toFixed(1)} ms more than usual now`,
+    stated: (rate: string) => `${rate}, as stated.`,
+    within: (min: string, max: string) => `Looked for from ${min} to ${max}.`,
+    ms: (ms: number) => `${ms < 9.95 ? ms.toFixed(1) : Math.round(ms)}\u00a0ms`,
+    noFares: "No round trips are seen yet: they are measured in TCP and QUIC, by eBPF.",
+    columns: {
+      device: "Device",
+      near: "To it",
+      far: "To the internet",
+      again: "Sent again",
+      underLoad: "Under load",
+    },
+  },
+
   outlook: {
     title: "The next day",
     of: "Whose next day",

@@ -15,6 +15,7 @@ import { DeviceName } from "../parts/names";
 import { Rate } from "../parts/numbers";
 import { OutlookPanel } from "../parts/Outlook";
 import { PriorityBadge } from "../parts/Priority";
+import { QualityPanel } from "../parts/Quality";
 import { Sparkline } from "../parts/Sparkline";
 import { WhyButton } from "../parts/Why";
 import { River } from "../river/River";
@@ -46,6 +47,9 @@ export function Overview() {
       </div>
       <div className="min-w-0 lg:col-span-12">
         <Queues />
+      </div>
+      <div className="min-w-0 lg:col-span-12">
+        <QualityPanel />
       </div>
       <div className="min-w-0 lg:col-span-12">
         <OutlookPanel />
