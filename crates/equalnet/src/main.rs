@@ -75,6 +75,10 @@ enum Command {
     Clear(Clear),
     /// Put a plan in force that needs no daemon: guarantees, priorities and weights, without forecasts
     Hold(offline::hold::Arguments),
+    /// Fill the line for some seconds: what it carries, what it adds to round trips, and its grade
+    Test(offline::line_test::Arguments),
+    /// Be the other end of `equalnet test`, on a machine beyond the line
+    ServeTest(offline::line_test::serve::Arguments),
     /// Show the main job on real packets: a household, before and with EqualNet
     Demo(offline::demo::Arguments),
     /// What is foreseen
@@ -204,6 +208,8 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Passwd(file) => passwd(&file),
         Command::Clear(arguments) => clear(&arguments),
         Command::Hold(arguments) => offline::hold::run(&arguments),
+        Command::Test(arguments) => offline::line_test::run(&arguments),
+        Command::ServeTest(arguments) => offline::line_test::serve::run(&arguments),
         Command::Demo(arguments) => offline::demo::run(&arguments),
         Command::Train(arguments) => offline::train::run(&arguments),
         Command::Openapi => {
