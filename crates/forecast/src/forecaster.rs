@@ -25,7 +25,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { max_series: 15_000, mature_after: 30 }
+        Settings { max_series: 12_000, mature_after: 30 }
     }
 }
 

@@ -96,8 +96,7 @@ impl Kernel {
 
     /// All interfaces.
     pub(crate) fn interfaces(&mut self) -> Result<Vec<Interface>, ShaperError> {
-        let bodies = self.netlink.dump(&Request { kind: RTM_GETLINK, flags: 0, body: vec![0; LINK_HEADER] })?;
-        let read = |body: &Vec<u8>| {
+        let read = |body: &[u8]| {
             let index = u32_at(body, 1)? as i32;
             let sort = u16::from_ne_bytes(*body.get(2..)?.first_chunk::<2>()?);
             let header = if matches!(sort, ARPHRD_ETHER | ARPHRD_LOOPBACK) { ETHERNET_HEADER } else { 0 };
@@ -122,7 +121,8 @@ impl Kernel {
             }
             Some(interface)
         };
-        Ok(bodies.iter().filter_map(read).collect())
+        let request = Request { kind: RTM_GETLINK, flags: 0, body: vec![0; LINK_HEADER] };
+        Ok(self.netlink.dump(&request, |body| Ok(read(body)))?.into_iter().flatten().collect())
     }
 
     pub(crate) fn interface(&mut self, name: &InterfaceName) -> Result<Interface, ShaperError> {
@@ -157,16 +157,23 @@ impl Kernel {
     /// All qdiscs of all interfaces.
     pub(crate) fn qdiscs(&mut self) -> Result<Vec<Object>, ShaperError> {
         // The kernel has no filter by interface here (`tc_dump_qdisc` in net/sched/sch_api.c).
-        self.objects(RTM_GETQDISC, 0, 0)
+        self.objects(RTM_GETQDISC, 0, 0, |qdisc| qdisc)
     }
 
-    fn objects(&mut self, kind: u16, index: i32, parent: u32) -> Result<Vec<Object>, ShaperError> {
+    /// What `of` takes of each object.
+    fn objects<T>(
+        &mut self,
+        kind: u16,
+        index: i32,
+        parent: u32,
+        of: impl Fn(Object) -> T,
+    ) -> Result<Vec<T>, ShaperError> {
         let request = tc::request(kind, 0, index, parent, 0, None);
-        self.netlink.dump(&request)?.iter().map(|body| tc::object(body)).collect()
+        self.netlink.dump(&request, |body| tc::object(body).map(&of))
     }
 
     fn classes(&mut self, index: i32) -> Result<Vec<Object>, ShaperError> {
-        self.objects(RTM_GETTCLASS, index, 0)
+        self.objects(RTM_GETTCLASS, index, 0, |class| class)
     }
 
     /// What stands at the root of the interface; a tree of ours is known by its handle.
@@ -257,7 +264,7 @@ impl Kernel {
 
     /// The IFB to which packets are sent there, if they are.
     pub(crate) fn redirected(&mut self, index: i32, taken: Taken) -> Result<Option<i32>, ShaperError> {
-        let filters = self.objects(RTM_GETTFILTER, index, taken.parent())?;
+        let filters = self.objects(RTM_GETTFILTER, index, taken.parent(), |filter| filter)?;
         Ok(filters.iter().find_map(|filter| tc::redirect::read(&filter.options)))
     }
 
@@ -280,16 +287,21 @@ impl Kernel {
         leaf: LeafKind,
     ) -> Result<BTreeMap<u16, Counters>, ShaperError> {
         let ours = |handle: u32| handle >> 16 == u32::from(major);
-        let classes = self.classes(index)?.into_iter().filter(|class| ours(class.handle));
+        let classes = self.objects(RTM_GETTCLASS, index, 0, |class| (class.handle, class.counters))?;
+        let classes = classes.into_iter().filter(|(handle, _)| ours(*handle));
         let mut counters: BTreeMap<u16, Counters> =
-            classes.map(|class| (class.handle as u16, class.counters)).collect();
+            classes.map(|(handle, counters)| (handle as u16, counters)).collect();
         match leaf {
             LeafKind::Bfifo => {}
             // These drop also when they dequeue, which the class does not see.
             LeafKind::Cake | LeafKind::FqCodel => {
-                for qdisc in self.qdiscs()?.into_iter().filter(|qdisc| qdisc.index == index && ours(qdisc.parent)) {
-                    if let Some(counters) = counters.get_mut(&(qdisc.parent as u16)) {
-                        counters.drops = qdisc.counters.drops;
+                let drops = |qdisc: Object| {
+                    let is_leaf = qdisc.index == index && ours(qdisc.parent);
+                    is_leaf.then_some((qdisc.parent as u16, qdisc.counters.drops))
+                };
+                for (leaf, drops) in self.objects(RTM_GETQDISC, 0, 0, drops)?.into_iter().flatten() {
+                    if let Some(counters) = counters.get_mut(&leaf) {
+                        counters.drops = drops;
                     }
                 }
             }
@@ -305,7 +317,7 @@ impl Kernel {
         let Some(root) = qdiscs.iter().find(|qdisc| qdisc.parent == tc::ROOT) else { return Ok(Vec::new()) };
         let cannot =
             |reason| ShaperError::CannotSave { interface: name.clone(), kind: root.options.kind.clone(), reason };
-        if !self.objects(RTM_GETTFILTER, index, root.handle)?.is_empty() {
+        if !self.objects(RTM_GETTFILTER, index, root.handle, drop)?.is_empty() {
             return Err(cannot("it has filters"));
         }
         let mut left: Vec<BeforeQueue> =

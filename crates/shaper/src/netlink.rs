@@ -84,12 +84,17 @@ impl Netlink {
         Ok(self.send(&[request])?.pop().expect("one request, one outcome"))
     }
 
-    /// Asks for all objects that `request` means, and hands each to `each`.
-    pub(crate) fn dump(&mut self, request: &Request) -> Result<Vec<Vec<u8>>, ShaperError> {
+    /// Asks for all objects that `request` means: what `read` makes of each. Nothing else of them is kept, as there may be
+    /// tens of thousands.
+    pub(crate) fn dump<T>(
+        &mut self,
+        request: &Request,
+        read: impl Fn(&[u8]) -> Result<T, ShaperError>,
+    ) -> Result<Vec<T>, ShaperError> {
         let mut last = None;
         for _ in 0..TRIES {
-            match self.or_anew(|netlink| netlink.dump_once(request)) {
-                Ok(Some(bodies)) => return Ok(bodies),
+            match self.or_anew(|netlink| netlink.dump_once(request, &read)) {
+                Ok(Some(objects)) => return Ok(objects),
                 Ok(None) => {}
                 Err(ShaperError::Socket(error)) => last = Some(error),
                 Err(other) => return Err(other),
@@ -138,13 +143,17 @@ impl Netlink {
     }
 
     /// `None` if what was read changed meanwhile.
-    fn dump_once(&mut self, request: &Request) -> Result<Option<Vec<Vec<u8>>>, ShaperError> {
+    fn dump_once<T>(
+        &mut self,
+        request: &Request,
+        read: impl Fn(&[u8]) -> Result<T, ShaperError>,
+    ) -> Result<Option<Vec<T>>, ShaperError> {
         self.sequence = self.sequence.wrapping_add(1);
         let sequence = self.sequence;
         let mut bytes = Vec::new();
         write(&mut bytes, request, NLM_F_DUMP, sequence);
         self.socket.send(&bytes, 0).map_err(ShaperError::Socket)?;
-        let (mut bodies, mut done, mut torn) = (Vec::new(), false, false);
+        let (mut objects, mut done, mut torn) = (Vec::new(), false, false);
         while !done {
             self.receive(|answer| {
                 if answer.sequence != sequence {
@@ -159,12 +168,12 @@ impl Netlink {
                             return Err(ShaperError::Socket(io::Error::from_raw_os_error(refusal.errno)));
                         }
                     }
-                    _ => bodies.push(answer.body.to_vec()),
+                    _ => objects.push(read(answer.body)?),
                 }
                 Ok(())
             })?;
         }
-        Ok((!torn).then_some(bodies))
+        Ok((!torn).then_some(objects))
     }
 
     /// Hands every message of one datagram to `each`.
