@@ -439,7 +439,7 @@ fn request(op: &Op, index: i32, major: u16) -> Request {
             tc::request(RTM_NEWQDISC, flags, index, handle(*minor), 0, Some(&options))
         }
         Op::ResizeLeaf(minor, leaf) => {
-            let options = leaf.options();
+            let options = leaf.change();
             tc::request(RTM_NEWQDISC, 0, index, handle(*minor), 0, Some(&options))
         }
         Op::RemoveLeaf(minor) => tc::request(RTM_DELQDISC, 0, index, handle(*minor), 0, None),

@@ -57,11 +57,20 @@ pub struct Patience {
 }
 
 impl LeafQdisc {
+    /// What the kernel is told of a new one.
     pub(crate) fn options(self) -> Options {
         match self.kind {
             LeafKind::Cake => cake::qdisc(self.patience),
             LeafKind::FqCodel => fq_codel::qdisc(self.patience),
             LeafKind::Bfifo => bfifo::qdisc(self.bytes),
+        }
+    }
+
+    /// What it is told where one of the same kind stands.
+    pub(crate) fn change(self) -> Options {
+        match self.kind {
+            LeafKind::FqCodel => fq_codel::change(self.patience),
+            LeafKind::Cake | LeafKind::Bfifo => self.options(),
         }
     }
 

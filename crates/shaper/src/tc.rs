@@ -230,6 +230,10 @@ mod tests {
         check("tc qdisc add dev X parent e001:3 fq_codel", fq_codel::qdisc(patience));
         check("tc qdisc add dev X parent e001:3 cake", cake::qdisc(patience));
         assert_eq!(bfifo::read(&recorded("tc qdisc add dev X parent e001:10 bfifo")), Some(50_000));
+        // The kernel refuses another number of queues for one that stands, even the same.
+        let is_queues = |(kind, _): &(u16, &[u8])| *kind == 5;
+        assert!(attributes(&fq_codel::qdisc(patience).payload).any(|attribute| is_queues(&attribute)));
+        assert!(!attributes(&fq_codel::change(patience).payload).any(|attribute| is_queues(&attribute)));
         assert_eq!(cake::read(&cake::qdisc(patience).payload), Some(patience));
         // What the kernel says of 5 and 100 ms.
         let mut said = Vec::new();

@@ -7,18 +7,29 @@ use crate::leaf::Patience;
 const TARGET: u16 = 1;
 const INTERVAL: u16 = 3;
 
-/// One leaf: a quantum of one full frame; 128 queues are plenty for one class of one device and keep thousands of leaves small, as does
-/// the bound of 4 MB (the default is 32).
+/// One leaf: a quantum of one full frame; 128 queues are plenty for one class of one device and keep thousands of leaves
+/// small, as does the bound of 4 MB (the default is 32).
 pub(crate) fn qdisc(patience: Patience) -> Options {
+    const FLOWS: u16 = 5;
+    options(&[(FLOWS, 128)], patience)
+}
+
+/// The same for one that stands: how many queues it has, it does not change (`fq_codel_change` refuses).
+pub(crate) fn change(patience: Patience) -> Options {
+    options(&[], patience)
+}
+
+fn options(queues: &[(u16, u32)], patience: Patience) -> Options {
     const LIMIT: u16 = 2;
     const ECN: u16 = 4;
-    const FLOWS: u16 = 5;
     const QUANTUM: u16 = 6;
     const MEMORY_LIMIT: u16 = 9;
     let mut payload = Vec::new();
+    attribute_u32(&mut payload, LIMIT, 1_000);
+    for &(kind, value) in queues {
+        attribute_u32(&mut payload, kind, value);
+    }
     for (kind, value) in [
-        (LIMIT, 1_000),
-        (FLOWS, 128),
         (QUANTUM, 1_514),
         (INTERVAL, patience.interval_ms.saturating_mul(1_000)),
         (TARGET, patience.target_ms.saturating_mul(1_000)),
