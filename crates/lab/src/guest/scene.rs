@@ -175,6 +175,9 @@ impl Scene {
                 Ok(status) => {
                     let shaping = status.links.first().map_or("no link", |link| link.shaping_detail.as_str());
                     outcome.notes.push(format!("packets from {}, leaves of {shaping}", status.source));
+                    if status.links.iter().any(|link| link.shaping != "on") {
+                        outcome.failures.push(format!("the plan is not in force: {shaping}"));
+                    }
                 }
                 Err(error) => outcome.failures.push(format!("the daemon no longer answers: {error:#}")),
             }
