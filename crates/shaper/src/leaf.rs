@@ -5,20 +5,20 @@ use crate::tree::{Charge, FRAME};
 use std::fmt;
 use vocab::BitRate;
 
-/// The qdisc in each leaf, the best first.
+/// The qdisc in each leaf, the best first (docs/decisions/0025).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LeafKind {
-    /// Fair between flows, splits super-packets.
-    Cake,
-    /// Fair between flows.
+    /// Fair between flows; 11 kB of the kernel's memory.
     FqCodel,
+    /// Fair between flows, splits super-packets; 1.08 MB.
+    Cake,
     /// One queue, bounded in milliseconds of its rate.
     Bfifo,
 }
 
 impl LeafKind {
     /// All, in the order in which they are tried.
-    pub const ALL: [LeafKind; 3] = [LeafKind::Cake, LeafKind::FqCodel, LeafKind::Bfifo];
+    pub const ALL: [LeafKind; 3] = [LeafKind::FqCodel, LeafKind::Cake, LeafKind::Bfifo];
 
     /// The kernel's word for it: `cake`, `fq_codel`, `bfifo`.
     pub const fn name(self) -> &'static str {

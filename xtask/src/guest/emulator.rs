@@ -74,7 +74,7 @@ pub fn run(
 /// What the kernel is told to leave out of itself for `peer`: what is no module cannot stay unloaded.
 fn absent(peer: &str) -> &'static str {
     match peer {
-        "equalnet-bfifo" => "initcall_blacklist=fq_codel_module_init",
+        "equalnet-bfifo" | "equalnet-cake" => "initcall_blacklist=fq_codel_module_init",
         _ => "",
     }
 }

@@ -19,10 +19,10 @@ pub enum Peer {
     Sqm,
     /// What the wonder shaper makes: HTB and SFQ for uploads, a policer for downloads.
     WonderShaper,
-    /// EqualNet with the best leaf that the kernel has: CAKE.
+    /// EqualNet with the best leaf that the kernel has: fq_codel.
     Equalnet,
-    /// EqualNet where the kernel has no CAKE.
-    EqualnetFqCodel,
+    /// EqualNet where the kernel has no fq_codel.
+    EqualnetCake,
     /// EqualNet where the kernel has neither.
     EqualnetBfifo,
 }
@@ -36,11 +36,11 @@ impl Peer {
         Peer::Sqm,
         Peer::WonderShaper,
         Peer::Equalnet,
-        Peer::EqualnetFqCodel,
+        Peer::EqualnetCake,
         Peer::EqualnetBfifo,
     ];
     /// Ours.
-    pub const OURS: [Peer; 3] = [Peer::Equalnet, Peer::EqualnetFqCodel, Peer::EqualnetBfifo];
+    pub const OURS: [Peer; 3] = [Peer::Equalnet, Peer::EqualnetCake, Peer::EqualnetBfifo];
 
     /// Its name.
     pub const fn name(self) -> &'static str {
@@ -51,20 +51,20 @@ impl Peer {
             Peer::Sqm => "sqm",
             Peer::WonderShaper => "wondershaper",
             Peer::Equalnet => "equalnet",
-            Peer::EqualnetFqCodel => "equalnet-fq_codel",
+            Peer::EqualnetCake => "equalnet-cake",
             Peer::EqualnetBfifo => "equalnet-bfifo",
         }
     }
 
     /// Whether it is EqualNet that shapes.
     pub const fn is_ours(self) -> bool {
-        matches!(self, Peer::Equalnet | Peer::EqualnetFqCodel | Peer::EqualnetBfifo)
+        matches!(self, Peer::Equalnet | Peer::EqualnetCake | Peer::EqualnetBfifo)
     }
 
     /// The kernel's modules that it does not find. Where fq_codel is built in, who boots the machine has it left out.
     pub(super) const fn goes_without(self) -> &'static [&'static str] {
         match self {
-            Peer::EqualnetFqCodel => &["sch_cake"],
+            Peer::EqualnetCake => &["sch_fq_codel"],
             Peer::EqualnetBfifo => &["sch_cake", "sch_fq_codel"],
             Peer::Nobody | Peer::Htb | Peer::Cake | Peer::Sqm | Peer::WonderShaper | Peer::Equalnet => &[],
         }
@@ -73,7 +73,7 @@ impl Peer {
     /// Puts its queues on the gateway; EqualNet's come from its daemon.
     pub(super) fn set_up(self, household: &Household, capacity: Directed<BitRate>, owed: &[Owed]) -> Result<()> {
         match self {
-            Peer::Nobody | Peer::Equalnet | Peer::EqualnetFqCodel | Peer::EqualnetBfifo => Ok(()),
+            Peer::Nobody | Peer::Equalnet | Peer::EqualnetCake | Peer::EqualnetBfifo => Ok(()),
             Peer::Htb => household.gateway().tc(&htb(household, capacity, owed)?),
             Peer::Cake => household.gateway().tc(&cake("add", capacity)),
             Peer::Sqm => {

@@ -169,7 +169,7 @@ pub const ALL: &[Scenario] = &[
         name: "storm",
         shows: "600 random changes of the policy in 60 s under load: numbered packets of a call and a meeting that \
                 never come back, beside as many seconds before as a quarter of it",
-        peers: &[Peer::Htb, Peer::Cake, Peer::Sqm, Peer::Equalnet, Peer::EqualnetFqCodel, Peer::EqualnetBfifo],
+        peers: &[Peer::Htb, Peer::Cake, Peer::Sqm, Peer::Equalnet, Peer::EqualnetCake, Peer::EqualnetBfifo],
         goals: &[at_most("lost_in_storm", 0.0)],
         run: change::storm,
     },

@@ -114,7 +114,7 @@ fn change(scene: &Scene, chance: &mut Chance) -> Result<()> {
             gateway.tc(&sqm(capacity))
         }
         Peer::Nobody | Peer::WonderShaper => Ok(()),
-        Peer::Equalnet | Peer::EqualnetFqCodel | Peer::EqualnetBfifo => {
+        Peer::Equalnet | Peer::EqualnetCake | Peer::EqualnetBfifo => {
             let mut change = wire::DeviceChange::default();
             let rate = |mbit: u64| Some(wire::Directed { download: format!("{mbit} Mbit/s"), upload: String::new() });
             match chance.below(4) {
