@@ -375,6 +375,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/what-if": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What was recorded, by another policy, beside the one in force and nobody's. Nothing is changed. One question at a time;
+         *     it takes a core for some seconds, and gives up after half a minute.
+         */
+        post: operations["what_if"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/why/{subject}": {
         parameters: {
             query?: never;
@@ -1910,6 +1930,128 @@ export interface components {
             /** @description `shipped`, those that came with EqualNet, or `own`, learnt from this network's history. */
             source: string;
         };
+        /** @description Its answer: the same seconds, divided in several ways. */
+        WhatIf: {
+            /** @description What was divided. */
+            capacity: components["schemas"]["WhatIfCapacity"];
+            /** @description There was more than is replayed at once: this is the beginning of it. */
+            is_cut: boolean;
+            /**
+             * Format: int64
+             * @description From the first second that was replayed to the last.
+             */
+            seconds: number;
+            /** @description By nobody, by the policy in force, by the other one. */
+            ways: components["schemas"]["WhatIfWay"][];
+        };
+        /** @description What was divided, layer 2. */
+        WhatIfCapacity: {
+            /**
+             * Format: int64
+             * @description Towards the devices, bit/s.
+             */
+            download_bps: number;
+            /**
+             * Format: int64
+             * @description From them, bit/s.
+             */
+            upload_bps: number;
+        };
+        /** @description What one class of all devices would have had. */
+        WhatIfClass: {
+            /** @description Which. */
+            class: string;
+            /** @description Towards the devices. */
+            download: components["schemas"]["WhatIfHad"];
+            /** @description From them. */
+            upload: components["schemas"]["WhatIfHad"];
+        };
+        /** @description What one device would have had. */
+        WhatIfDevice: {
+            /** @description Which. */
+            device: string;
+            /** @description Towards it. */
+            download: components["schemas"]["WhatIfHad"];
+            /** @description Its name. */
+            name: string;
+            /** @description From it. */
+            upload: components["schemas"]["WhatIfHad"];
+        };
+        /** @description What somebody would have had, one way. */
+        WhatIfHad: {
+            /**
+             * Format: double
+             * @description What the last bit of a second waited: the mean.
+             */
+            delay_mean_ms: number;
+            /**
+             * Format: double
+             * @description The same: what 95 of 100 seconds stay below; at most 4 s.
+             */
+            delay_p95_ms: number;
+            /**
+             * Format: int64
+             * @description Seconds in which a device had less than its guarantee and wanted more; of a class, of its devices, added up.
+             */
+            guarantee_missed_seconds: number;
+            /**
+             * Format: int64
+             * @description What it got in these seconds, on average, bit/s.
+             */
+            mean_bps: number;
+            /**
+             * Format: int64
+             * @description What it got in all, bytes.
+             */
+            moved_bytes: number;
+            /**
+             * Format: int64
+             * @description Seconds in which it wanted something.
+             */
+            seconds: number;
+            /**
+             * Format: int64
+             * @description Its part of all that was moved this way, in thousandths.
+             */
+            share_permille: number;
+            /**
+             * Format: int64
+             * @description Seconds in which it wanted more than it got.
+             */
+            short_seconds: number;
+        };
+        /**
+         * @description `POST /what-if`: what was recorded, by which other policy. Without `policy` it is the one in force with what
+         *     `devices` change of it.
+         */
+        WhatIfQuestion: {
+            /** @description What is to be other for single devices, by id, address or name. */
+            devices?: {
+                [key: string]: components["schemas"]["DeviceChange"];
+            };
+            /** @description What the link is to carry towards the devices, such as `20 Mbit/s`, instead of what it does. */
+            download?: string | null;
+            /** @description A whole policy, as a configuration file has it (TOML; only the policy is heeded), instead of the one in force. */
+            policy?: string | null;
+            /** @description The last part of the history, such as `1h`: from a minute to a day, counted back from its newest minute. */
+            since: string;
+            /** @description What it is to carry from them. */
+            upload?: string | null;
+        };
+        /** @description One way of dividing, and what everybody would have had. */
+        WhatIfWay: {
+            /** @description By class, of all devices. */
+            classes: components["schemas"]["WhatIfClass"][];
+            /** @description By device. */
+            devices: components["schemas"]["WhatIfDevice"][];
+            /**
+             * Format: int64
+             * @description Plans put in force.
+             */
+            plans: number;
+            /** @description What it is called. */
+            policy: string;
+        };
         /** @description `GET /why/{device id or name, or class}`. */
         Why: {
             /** @description The latest decisions about it, newest first. */
@@ -3401,6 +3543,98 @@ export interface operations {
             };
             /** @description Nobody is logged in. */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    what_if: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "devices": {
+                 *         "a4:5e:60:00:00:01": {
+                 *           "guarantee": {
+                 *             "download": "4 Mbit/s",
+                 *             "upload": "10 %"
+                 *           },
+                 *           "priority": 1
+                 *         }
+                 *       },
+                 *       "since": "1h"
+                 *     }
+                 */
+                "application/json": components["schemas"]["WhatIfQuestion"];
+            };
+        };
+        responses: {
+            /** @description The same seconds, divided in three ways. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhatIf"];
+                };
+            };
+            /** @description Nobody is logged in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The login's second secret is missing. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such device is known, or nothing was recorded in that time. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Such a policy could not hold: why. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field cannot be read: which. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else asks, or it takes too long: ask for less. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

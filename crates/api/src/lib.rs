@@ -20,6 +20,8 @@ mod shared;
 
 pub use auth::{Account, PasswordError, hash_password};
 pub use openapi::openapi_json;
-pub use request::{DeviceEffect, Effect, Refused, Reply, Request, Standing};
+pub use request::{DeviceEffect, Effect, Refused, Reply, Request, Standing, WhatIfAsked, WhatIfRefused};
 pub use routes::predict::traffic_type_of;
-pub use server::{ApiError, ApiSettings, ApiState, Clock, Foresee, Interfaces, Listeners, OutlookOf, bind, run, serve};
+pub use server::{
+    ApiError, ApiSettings, ApiState, Clock, Foresee, Interfaces, Listeners, OutlookOf, WhatIf, bind, run, serve,
+};

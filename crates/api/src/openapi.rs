@@ -36,6 +36,7 @@ use utoipa::{Modify, OpenApi};
         routes::policy::get,
         routes::policy::put_device,
         routes::policy::preview_device,
+        routes::what_if::post,
         routes::plan::get,
         routes::flows::get,
         routes::rules::list,

@@ -3,10 +3,11 @@
 //! The API changes nothing by itself: it sends a [`Request`] and waits for the reply. Whoever receives a
 //! request answers it once; a dropped reply is answered to the caller as "busy".
 
+use std::sync::Arc;
 use tokio::sync::oneshot;
 use vocab::{
-    BitRate, DeviceId, DevicePatch, Directed, FlowSummary, Mode, PolicyRefused, Rule, RuleId, RuleRefused, RuleScope,
-    TrafficClass,
+    BitRate, DeviceId, DevicePatch, Directed, FlowSummary, Mode, Policy, PolicyRefused, Rule, RuleId, RuleRefused,
+    RuleScope, TrafficClass,
 };
 
 /// Where an answer goes. Sending never blocks; nobody may be waiting any more.
@@ -135,4 +136,39 @@ pub enum Refused {
     /// Something else stands against it: what, in words of the operator.
     #[error("{0}")]
     Other(String),
+}
+
+/// What another policy would have meant for what was recorded.
+#[derive(Clone, Debug)]
+pub struct WhatIfAsked {
+    /// The last part of the history, such as `1h`.
+    pub since: String,
+    /// The policy in force.
+    pub in_force: Arc<Policy>,
+    /// A whole other policy, as a configuration file has it.
+    pub text: Option<String>,
+    /// What is to be other for single devices.
+    pub devices: Vec<(DeviceId, DevicePatch)>,
+    /// What the link is to carry instead, layer 2.
+    pub capacity: Directed<Option<BitRate>>,
+}
+
+/// Why that is not told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WhatIfRefused {
+    /// Something of it makes no sense: what.
+    #[error("{0}")]
+    Unreadable(String),
+    /// The other policy could not hold: why.
+    #[error("{0}")]
+    CannotHold(String),
+    /// There is no such history.
+    #[error("Nothing was recorded in that time.")]
+    NothingRecorded,
+    /// It would take a core for too long.
+    #[error("That takes too long. Ask for a shorter time, or use `equalnet replay` on the machine itself.")]
+    TooLong,
+    /// The history cannot be read.
+    #[error("{0}")]
+    Failed(String),
 }

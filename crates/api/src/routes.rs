@@ -15,6 +15,7 @@ pub(crate) mod predict;
 pub(crate) mod rules;
 pub(crate) mod session;
 pub(crate) mod status;
+pub(crate) mod what_if;
 pub(crate) mod why;
 
 use crate::auth::{check_host, require_login};
@@ -45,6 +46,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/policy", get(policy::get))
         .route("/policy/devices/{id}", put(policy::put_device))
         .route("/policy/devices/{id}/preview", post(policy::preview_device))
+        .route("/what-if", post(what_if::post))
         .route("/plan", get(plan::get))
         .route("/flows", get(flows::get))
         .route("/flows/{id}/class", post(rules::reclassify))

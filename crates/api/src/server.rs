@@ -1,7 +1,7 @@
 //! Listeners, and the runtime that serves them until shutdown.
 
 use crate::auth::Account;
-use crate::request::Request;
+use crate::request::{Request, WhatIfAsked, WhatIfRefused};
 use crate::routes;
 use crate::shared::Shared;
 use axum::Router;
@@ -51,6 +51,8 @@ pub struct ApiState {
     pub interfaces: Interfaces,
     /// Foresees one series by itself; takes up to a second of a core.
     pub foresee: Foresee,
+    /// Replays what was recorded by another policy; takes a core for up to half a minute; called by one at a time.
+    pub what_if: WhatIf,
     /// Who may log in over TCP; nobody if empty.
     pub accounts: Vec<Account>,
     /// The time, which never goes back.
@@ -74,6 +76,9 @@ pub type Interfaces = Arc<dyn Fn() -> Result<Vec<wire::Interface>, String> + Sen
 /// From what a series of a class did, second by second, the oldest first (`None` where that is not known, the last
 /// one ended at the time given), to what it will do.
 pub type Foresee = Arc<dyn Fn(TrafficClass, &[Option<Usage>], Timestamp) -> Forecast + Send + Sync>;
+
+/// Replays what was recorded by another policy.
+pub type WhatIf = Arc<dyn Fn(&WhatIfAsked) -> Result<wire::WhatIf, WhatIfRefused> + Send + Sync>;
 
 /// Gives the time, which never goes back.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

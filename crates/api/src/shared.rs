@@ -3,7 +3,7 @@
 use crate::auth::{Account, HostRules, LoginGate, Logins};
 use crate::convert::Numbers;
 use crate::problem::Problem;
-use crate::request::{Refused, Request};
+use crate::request::{Refused, Request, WhatIfAsked};
 use crate::server::ApiState;
 use crossbeam_channel::TrySendError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,6 +45,7 @@ struct Inner {
     listing: Semaphore,
     reading: Semaphore,
     foreseeing: Semaphore,
+    replaying: Arc<Semaphore>,
     live: Arc<Semaphore>,
 }
 
@@ -59,6 +60,7 @@ impl Shared {
             listing: Semaphore::new(1),
             reading: Semaphore::new(READERS_AT_ONCE),
             foreseeing: Semaphore::new(1),
+            replaying: Arc::new(Semaphore::new(1)),
             live: Arc::new(Semaphore::new(LIVE_AT_ONCE)),
             state,
         }))
@@ -147,6 +149,22 @@ impl Shared {
         let foresee = self.0.state.foresee.clone();
         let all = move || series.iter().map(|one| foresee(one.class, &one.seconds, one.at)).collect();
         tokio::task::spawn_blocking(all).await.map_err(|_| Problem::internal("It could not be foreseen."))
+    }
+
+    /// What another policy would have meant, off the runtime's threads and one question at a time, also where who asked
+    /// does not wait for the answer.
+    pub(crate) async fn what_if(&self, asked: WhatIfAsked) -> Result<wire::WhatIf, Problem> {
+        let Ok(place) = self.0.replaying.clone().try_acquire_owned() else {
+            return Err(Problem::busy("EqualNet replays for somebody else. Try again."));
+        };
+        let what_if = self.0.state.what_if.clone();
+        let replay = move || {
+            let told = what_if(&asked);
+            drop(place);
+            told
+        };
+        let told = tokio::task::spawn_blocking(replay).await;
+        Ok(told.map_err(|_| Problem::internal("It could not be replayed."))??)
     }
 
     /// What `read` finds in the history, off the runtime's threads; `None` where no history is kept.

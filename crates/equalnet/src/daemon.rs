@@ -10,7 +10,7 @@ use crate::paced::Paced;
 use crate::shaping::{Hold, ShapingSettings};
 use crate::watchdog::Watchdog;
 use crate::worker::{Inlet, Worker};
-use crate::{accounts, foresee, leases, offline, predictor, privileges, shaping, signals, zone};
+use crate::{accounts, foresee, leases, offline, predictor, privileges, shaping, signals, what_if, zone};
 use anyhow::{Context, Result, bail};
 use api::{Account, ApiSettings, ApiState};
 use capture::{AfPacketSettings, AfPacketSource, EbpfSource, Listening, Tap};
@@ -103,6 +103,7 @@ pub fn run(config_file: &Path, adoption: Adoption) -> Result<()> {
     // The weights are read once, for the engine and for those who ask about series of their own.
     let (stamp, family, weights) = nightly::at_start(&config.state_dir);
     let (families_in, families) = watch::channel(Arc::clone(&family));
+    let asked_families = families.clone();
     let local_time = zone::local_time(clock.now());
     let (worker_policy, foreseen_from) = (policy_out.clone(), snapshots.clone());
     let state = ApiState {
@@ -116,6 +117,11 @@ pub fn run(config_file: &Path, adoption: Adoption) -> Result<()> {
                 foresee::foresee(&family, class, seconds, at)
             }
         }),
+        what_if: {
+            let (history, capacity, families) = (history_file(&config), config.links[0].capacity(), asked_families);
+            let answerer = what_if::Answerer { history, capacity, families };
+            Arc::new(move |asked| answerer.answer(asked))
+        },
         accounts: accounts::hash(&config.state_dir)?
             .map(|password_hash| Account { user: "admin".to_owned(), password_hash })
             .into_iter()

@@ -23,6 +23,7 @@ mod signals;
 mod training;
 mod watchdog;
 mod weights;
+mod what_if;
 mod worker;
 mod zone;
 

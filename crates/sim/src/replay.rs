@@ -5,6 +5,7 @@ use crate::traffic_source::GREEDY;
 use allocate::resolve_guarantee;
 use forecast::Forecaster;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::time::Duration;
 use vocab::{Aggregate, BitRate, ByteCount, DeviceId, Directed, Direction, Policy, Timestamp, TrafficClass, Usage};
 
@@ -130,13 +131,13 @@ impl Account {
 type Accounts<K> = BTreeMap<(K, Direction), Account>;
 
 /// Sends `recording` through a link of `capacity` as `policy` divides it. A policy that only observes holds nothing
-/// back: one queue for all. `second` is called with each second done.
+/// back: one queue for all. `second` is called with each second done, and may say that it is enough.
 pub fn replay(
     recording: &Recording,
     policy: &Policy,
     capacity: Directed<BitRate>,
     forecaster: Forecaster,
-    second: &mut dyn FnMut(),
+    second: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> Replayed {
     let Some(begins) = recording.begins else { return Replayed::default() };
     let at = |seconds: u64| Timestamp::from_unix_secs(begins + seconds);
@@ -189,7 +190,9 @@ pub fn replay(
                 }
             }
         }
-        second();
+        if second().is_break() {
+            break;
+        }
     }
     let plans = closed_loop.plans;
     Replayed { devices: summed_up(devices), classes: summed_up(classes), plans }
@@ -258,7 +261,10 @@ mod tests {
     fn film_and_download(policy: &Policy) -> (u64, u64, u64) {
         let mut seconds = 0;
         let forecaster = Forecaster::new(forecast::Settings::default());
-        let replayed = replay(&evening(), policy, CAPACITY, forecaster, &mut || seconds += 1);
+        let replayed = replay(&evening(), policy, CAPACITY, forecaster, &mut || {
+            seconds += 1;
+            ControlFlow::Continue(())
+        });
         assert_eq!(seconds, 300);
         let film = &replayed.devices[&device(2)].download;
         (film.mean.as_kbps(), film.missed_s, replayed.devices[&device(1)].download.mean.as_kbps() / 1_000)
@@ -288,7 +294,7 @@ mod tests {
         let capped = &mut policy.devices.get_mut(&device(1)).unwrap().share.ceiling;
         capped.download = BitRate::from_mbps(5);
         let forecaster = Forecaster::new(forecast::Settings::default());
-        let replayed = replay(&recording, &policy, CAPACITY, forecaster, &mut || ());
+        let replayed = replay(&recording, &policy, CAPACITY, forecaster, &mut || ControlFlow::Continue(()));
         // Before there is a plan, in the first seconds, nobody holds anything back.
         let mean = replayed.devices[&device(1)].download.mean.as_kbps();
         assert!((4_900..5_400).contains(&mean), "{mean}");
@@ -298,7 +304,10 @@ mod tests {
     fn nothing_recorded_nothing_had() {
         let forecaster = Forecaster::new(forecast::Settings::default());
         let policy = policy(Mode::Control, &[]);
-        assert_eq!(replay(&Recording::default(), &policy, CAPACITY, forecaster, &mut || ()), Replayed::default());
+        assert_eq!(
+            replay(&Recording::default(), &policy, CAPACITY, forecaster, &mut || ControlFlow::Continue(())),
+            Replayed::default()
+        );
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod outlook;
 mod policy;
 mod rules;
 mod status;
+mod what_if;
 
 pub use alerts::*;
 pub use decisions::*;
@@ -27,6 +28,7 @@ pub use outlook::*;
 pub use policy::*;
 pub use rules::*;
 pub use status::*;
+pub use what_if::*;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -23,6 +23,7 @@ fn talk() -> Talk {
         requests,
         history: None,
         interfaces: Arc::new(|| Ok(Vec::new())),
+        what_if: Arc::new(|_| unreachable!("nobody asks")),
         foresee: Arc::new(|_, _, _| unreachable!("the live socket asks nothing")),
         accounts: Vec::new(),
         clock: Arc::new(Timestamp::default),

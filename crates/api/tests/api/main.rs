@@ -8,4 +8,5 @@ mod live;
 mod login;
 mod policy;
 mod rules;
+mod what_if;
 mod world;

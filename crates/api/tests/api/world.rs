@@ -1,6 +1,10 @@
 //! A running API, and a caller.
 
-use api::{Account, ApiSettings, ApiState, DeviceEffect, Effect, Refused, Request, Standing, bind, hash_password, run};
+use api::{
+    Account, ApiSettings, ApiState, DeviceEffect, Effect, Refused, Request, Standing, WhatIfAsked, WhatIfRefused, bind,
+    hash_password, run,
+};
+use crossbeam_channel::Receiver;
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -37,6 +41,8 @@ pub struct World {
     shutdown: Option<oneshot::Sender<()>>,
     threads: Vec<JoinHandle<()>>,
     stuck: Option<crossbeam_channel::Receiver<Request>>,
+    /// Lets a replay of a day go on.
+    pub replays: crossbeam_channel::Sender<()>,
     _folder: tempfile::TempDir,
 }
 
@@ -61,6 +67,7 @@ impl World {
         let (snapshots, snapshot) = watch::channel(Arc::new(snapshot()));
         let (policy_sender, policy) = watch::channel(Arc::new(policy()));
         let (requests, asked) = crossbeam_channel::bounded(1);
+        let (replays, replayed) = crossbeam_channel::unbounded();
         let seconds = Arc::new(AtomicU64::new(NOW));
         let clock = seconds.clone();
         let state = ApiState {
@@ -72,6 +79,7 @@ impl World {
                 Ok(vec![wire::Interface { name: "eth0".to_owned(), up: true, ..wire::Interface::default() }])
             }),
             foresee: Arc::new(foresee),
+            what_if: Arc::new(move |asked| what_if(asked, &replayed)),
             accounts: vec![Account { user: "admin".to_owned(), password_hash: HASH.clone() }],
             clock: Arc::new(move || Timestamp::from_unix_secs(clock.load(Ordering::SeqCst))),
             local_time: LocalTime::fixed(3_600),
@@ -98,7 +106,17 @@ impl World {
         }
         let (shutdown, stop) = oneshot::channel();
         threads.push(std::thread::spawn(move || run(listeners, state, stop, || ()).unwrap()));
-        World { address, socket, snapshots, seconds, shutdown: Some(shutdown), threads, stuck, _folder: folder }
+        World {
+            address,
+            socket,
+            snapshots,
+            seconds,
+            shutdown: Some(shutdown),
+            threads,
+            stuck,
+            replays,
+            _folder: folder,
+        }
     }
 
     /// The clock moves on.
@@ -366,6 +384,28 @@ fn forecast(p50: u64) -> Forecast {
         model: "ewma",
         maturity: Maturity::Mature,
     }
+}
+
+/// One way, whose name says what was asked; where nobody waits for so long a time, when it is told to.
+fn what_if(asked: &WhatIfAsked, go_on: &Receiver<()>) -> Result<wire::WhatIf, WhatIfRefused> {
+    match asked.since.as_str() {
+        "1min" => return Err(WhatIfRefused::NothingRecorded),
+        "2min" => return Err(WhatIfRefused::CannotHold("too much is promised".to_owned())),
+        "3min" => return Err(WhatIfRefused::TooLong),
+        "soon" => return Err(WhatIfRefused::Unreadable("`since`: a time".to_owned())),
+        "24h" => go_on.recv().unwrap(),
+        _ => {}
+    }
+    let devices =
+        asked.devices.iter().map(|(device, patch)| format!("{device} {:?}", patch.priority.map(Priority::level)));
+    let policy = format!(
+        "{} {:?} {:?} {:?}",
+        asked.since,
+        devices.collect::<Vec<_>>(),
+        asked.text,
+        asked.capacity.download.map(BitRate::as_bps)
+    );
+    Ok(wire::WhatIf { ways: vec![wire::WhatIfWay { policy, ..wire::WhatIfWay::default() }], ..wire::WhatIf::default() })
 }
 
 /// The last known second, its double and its fourfold; by a model that is named after what it was told.

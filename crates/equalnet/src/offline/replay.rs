@@ -5,21 +5,18 @@ use crate::kept_devices::KeptDevices;
 use crate::learning::bar;
 use crate::own_history::{self, Place};
 use crate::weights;
+use crate::what_if::{self, Way, forecaster};
 use anyhow::{Context, Result, bail};
 use capture::{CaptureError, FileSource, Observation, Polled, Source};
-use forecast::{Family, Forecaster, Settings};
-use serde_json::{Value, json};
-use sim::{Had, Recording, Replayed};
+use sim::{Had, Recording};
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use store::Reader;
 use traffic::{Counts, FlowLimits, FlowTable, Locality, Meter, Packet};
-use vocab::{
-    Aggregate, BitRate, ByteCount, DeviceId, Directed, Direction, LinkId, Mode, Policy, Sample, Timestamp, Usage,
-};
+use vocab::{Aggregate, BitRate, ByteCount, DeviceId, Directed, Direction, LinkId, Sample, Timestamp, Usage};
 
 /// What the user asked for.
 #[derive(clap::Args)]
@@ -66,13 +63,6 @@ const LONGEST: Duration = Duration::from_secs(31 * 86_400);
 /// Rows of devices shown to people.
 const TOP: usize = 20;
 
-/// One way of dividing.
-struct Way {
-    name: String,
-    policy: Policy,
-    had: Replayed,
-}
-
 /// Replays three times and prints what everybody would have had.
 ///
 /// # Errors
@@ -85,11 +75,18 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let other = Config::parse(&text, &arguments.policy)?.policy;
     let capacity = capacity(arguments, &config)?;
     allocate::check_policy(&other, capacity).with_context(|| arguments.policy.display().to_string())?;
-    let (recording, mut names) = match (&arguments.file, arguments.since) {
-        (Some(file), _) => (captured(file)?, BTreeMap::new()),
-        (None, Some(since)) => remembered(&arguments.place, since)?,
+    let (recording, reader) = match (&arguments.file, arguments.since) {
+        (Some(file), _) => (captured(file)?, None),
+        (None, Some(since)) => {
+            let reader = arguments.place.reader()?;
+            (what_if::remembered(&reader, since, MOST)?, Some(reader))
+        }
         (None, None) => bail!("name a capture file, or --since"),
     };
+    let is_cut = recording.held() >= MOST;
+    if is_cut {
+        eprintln!("warning: more was recorded than is replayed at once: the first {:?} of it", recording.length());
+    }
     if recording.held() == 0 {
         bail!("nothing was recorded in that time");
     }
@@ -97,41 +94,24 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         let days = recording.length().as_secs() / 86_400;
         bail!("it goes over {days} days: is a frame's time wrong? 31 days are replayed at most");
     }
-    for (&device, of_device) in other.devices.iter().chain(&in_force.devices) {
-        if let Some(name) = &of_device.name {
-            names.insert(device, name.clone());
-        }
-    }
+    let names = what_if::names(reader.as_ref(), [&in_force, &other])?;
     let family = Arc::new(weights::in_force(&config.state_dir).0);
-    let way = |name: &str, mode, policy: &Policy| Way {
-        name: name.to_owned(),
-        policy: Policy { mode, ..policy.clone() },
-        had: Replayed::default(),
-    };
-    let mut ways = [
-        way("nobody divides", Mode::Observe, &in_force),
-        way("in force", Mode::Control, &in_force),
-        way(&file_name(&arguments.policy), Mode::Control, &other),
-    ];
+    let mut ways = what_if::ways(&in_force, &file_name(&arguments.policy), &other);
     for way in &mut ways {
         let bar = bar(&way.name, recording.length().as_secs());
-        let forecaster = forecaster(&family);
-        way.had = sim::replay(&recording, &way.policy, capacity, forecaster, &mut || bar.inc(1));
+        way.had = sim::replay(&recording, &way.policy, capacity, forecaster(&family), &mut || {
+            bar.inc(1);
+            ControlFlow::Continue(())
+        });
         bar.finish_and_clear();
     }
-    let report = Report { capacity, recording: &recording, names, ways: &ways };
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&report.as_json())?);
+        let told = what_if::told(&recording, is_cut, capacity, &names, &ways);
+        println!("{}", serde_json::to_string_pretty(&told)?);
     } else {
-        print!("{}", report.as_text());
+        print!("{}", Report { capacity, recording: &recording, names, ways: &ways }.as_text());
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn forecaster(family: &Arc<Family>) -> Forecaster {
-    let mut forecaster = Forecaster::new(Settings::default());
-    forecaster.set_family(Arc::clone(family));
-    forecaster
 }
 
 fn file_name(path: &Path) -> String {
@@ -148,31 +128,6 @@ fn capacity(arguments: &Arguments, config: &Config) -> Result<Directed<BitRate>>
         }
         _ => bail!("no link is configured here: say how much it carries, with --download and --upload (20Mbit/s)"),
     }
-}
-
-/// The last part of the history, and what its devices are called.
-fn remembered(place: &Place, since: Duration) -> Result<(Recording, BTreeMap<DeviceId, String>)> {
-    let reader = place.reader()?;
-    let mut recording = Recording::default();
-    let Some(until) = reader.seconds_until()? else { return Ok((recording, BTreeMap::new())) };
-    reader.seconds(until - since, until, &mut |second| {
-        for direction in Direction::ALL {
-            let usage = second.usage[direction];
-            // One link is replayed: the first.
-            if second.link == LinkId(0) && usage != Usage::Free(BitRate::ZERO) && recording.held() < MOST {
-                recording.add(second.start, second.aggregate, direction, usage);
-            }
-        }
-    })?;
-    if recording.held() == MOST {
-        eprintln!("warning: more was recorded than is replayed at once: the first {:?} of it", recording.length());
-    }
-    Ok((recording, names(&reader)?))
-}
-
-fn names(reader: &Reader) -> Result<BTreeMap<DeviceId, String>> {
-    let known = reader.devices()?.into_iter().filter(|record| !record.name.is_empty());
-    Ok(known.map(|record| (record.device, record.name)).collect())
 }
 
 /// What a capture file holds, by device and class.
@@ -215,7 +170,6 @@ fn captured(file: &Path) -> Result<Recording> {
             }
         }
         if recording.held() >= MOST {
-            eprintln!("warning: more was captured than is replayed at once: the first {:?} of it", recording.length());
             break;
         }
     }
@@ -250,29 +204,6 @@ struct Report<'a> {
 impl Report<'_> {
     fn name(&self, device: DeviceId) -> String {
         self.names.get(&device).cloned().unwrap_or_else(|| device.to_string())
-    }
-
-    fn as_json(&self) -> Value {
-        let rates = |rates: Directed<BitRate>| json!({"download_bps": rates.download.as_bps(), "upload_bps": rates.upload.as_bps()});
-        let ways = self.ways.iter().map(|way| {
-            let devices = way.had.devices.iter().map(|(&device, had)| {
-                let mut row = had_json(had);
-                row["device"] = json!(device.to_string());
-                row["name"] = json!(self.name(device));
-                row
-            });
-            let classes = way.had.classes.iter().map(|(class, had)| {
-                let mut row = had_json(had);
-                row["class"] = json!(class.name());
-                row
-            });
-            json!({"policy": way.name, "plans": way.had.plans, "devices": Vec::from_iter(devices), "classes": Vec::from_iter(classes)})
-        });
-        json!({
-            "seconds": self.recording.length().as_secs(),
-            "capacity": rates(self.capacity),
-            "ways": Vec::from_iter(ways),
-        })
     }
 
     fn as_text(&self) -> String {
@@ -356,26 +287,11 @@ fn clipped(text: &str, width: usize) -> String {
     text.chars().take(width - 1).chain(['…']).collect()
 }
 
-fn had_json(had: &Directed<Had>) -> Value {
-    let one = |had: &Had| {
-        json!({
-            "seconds": had.seconds,
-            "moved_bytes": had.moved.0,
-            "mean_bps": had.mean.as_bps(),
-            "share_permille": had.share_permille,
-            "short_seconds": had.short_s,
-            "guarantee_missed_seconds": had.missed_s,
-            "delay_mean_ms": had.delay_mean.as_secs_f64() * 1e3,
-            "delay_p95_ms": had.delay_p95.as_secs_f64() * 1e3,
-        })
-    };
-    json!({"download": one(&had.download), "upload": one(&had.upload)})
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vocab::{DevicePolicy, Guarantee, Priority, Share, TrafficClass};
+    use forecast::Family;
+    use vocab::{DevicePolicy, Guarantee, Mode, Policy, Priority, Share, TrafficClass};
 
     fn household() -> Recording {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lab/recording/household.pcap.gz");
@@ -401,16 +317,18 @@ mod tests {
         let family = Arc::new(Family::shipped());
         let ways = [("in force", Policy::default()), ("other.toml", other)].map(|(name, policy)| {
             let policy = Policy { mode: Mode::Control, ..policy };
-            let had = sim::replay(&recording, &policy, capacity, forecaster(&family), &mut || ());
+            let had =
+                sim::replay(&recording, &policy, capacity, forecaster(&family), &mut || ControlFlow::Continue(()));
             Way { name: name.to_owned(), policy, had }
         });
         let backup = |way: &Way| way.had.classes[&TrafficClass::Backup].upload.mean;
         assert!(backup(&ways[1]) > backup(&ways[0]), "{:?}", ways.each_ref().map(backup));
         let names = [(backs_up, "attic-nas".to_owned())].into();
+        let told = what_if::told(&recording, false, capacity, &names, &ways);
         let report = Report { capacity, recording: &recording, names, ways: &ways };
         let text = report.as_text();
         assert!(text.contains("attic-nas") && text.contains("other.toml") && !text.contains("00:11:32"), "{text}");
-        let json = report.as_json();
+        let json = serde_json::to_value(told).unwrap();
         assert_eq!(json["ways"].as_array().map(Vec::len), Some(2));
         assert_eq!(json["capacity"]["download_bps"], 10_000_000);
     }
