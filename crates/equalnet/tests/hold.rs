@@ -175,6 +175,25 @@ fn the_policy_is_held_without_a_daemon() {
 }
 
 #[test]
+fn several_lans_are_held_together() {
+    if !is_root() {
+        return;
+    }
+    let gateway = Gateway::new("s");
+    for words in ["link add lan1 type veth peer name far2", "link set lan1 up", "link set far2 up"] {
+        run(&format!("ip -n {} {words}", gateway.namespace));
+    }
+    let one = std::fs::read_to_string(gateway.file()).unwrap();
+    std::fs::write(gateway.file(), one.replace("lan = \"lan0\"", "lan = [\"lan0\", \"lan1\"]")).unwrap();
+    assert!(gateway.hold("") > 0);
+    assert!(gateway.tc("class show dev enifb0").contains("rate 50Mbit ceil 50Mbit"));
+    assert_eq!(gateway.hold(""), 0);
+    assert!(gateway.equalnet("clear").status.success());
+    let left = run(&format!("ip -n {} -o link", gateway.namespace));
+    assert!(!left.contains("enifb0"), "{left}");
+}
+
+#[test]
 fn queues_of_another_tool_are_refused_or_put_aside_and_come_back() {
     if !is_root() {
         return;

@@ -79,7 +79,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let findings = look::look()?;
     let named =
         Named { lan: arguments.lan.clone(), wan: arguments.wan.clone(), interface: arguments.interface.clone() };
-    let proposal = propose(&findings, &named).map(|proposal| with_one_lan(&findings, proposal));
+    let proposal = propose(&findings, &named);
     if !arguments.json {
         print!("{}", found_text(&findings));
     }
@@ -227,24 +227,6 @@ fn carried(file: &Path) -> String {
         .flatten()
         .collect();
     if held.is_empty() { String::new() } else { format!(" (with {}, which are not carried over)", held.join(" and ")) }
-}
-
-/// A link has one interface towards the devices: the one with the most.
-fn with_one_lan(findings: &Findings, mut proposal: Proposal) -> Proposal {
-    if let Shape::Router { lan, .. } | Shape::Bridge { lan, .. } = &mut proposal.shape
-        && lan.len() > 1
-    {
-        let devices = |name: &InterfaceName| findings.find(name).map_or(0, |found| found.devices);
-        let most = lan.iter().rev().max_by_key(|name| devices(name)).expect("there are several").clone();
-        let others: Vec<&str> = lan.iter().filter(|name| **name != most).map(InterfaceName::as_str).collect();
-        proposal.beware.push(format!(
-            "a link has one interface towards the devices: {most} is taken, which has the most; what goes to {} is not \
-             divided",
-            others.join(", ")
-        ));
-        *lan = vec![most];
-    }
-    proposal
 }
 
 fn next(file: &Path) -> Vec<String> {

@@ -233,12 +233,14 @@ fn between_ports(bridge: &Found, ports: &[&Found], named: &Named, words: &mut Wo
     if others.is_empty() {
         return Err(NoProposal::WhichLan(names(ports.iter().filter(|port| port.name != wan.name).copied())));
     }
-    let lan = if named.lan.is_empty() { names(others).0 } else { named.lan.clone() };
-    words.because.push(format!(
-        "frames are passed on between {} and {}: a transparent bridge",
-        Names(lan.clone()),
-        wan.name
-    ));
+    let lan = match others.as_slice() {
+        _ if !named.lan.is_empty() => named.lan.clone(),
+        [only] => vec![only.name.clone()],
+        // Ports that come later are then among them, too.
+        _ => vec![bridge.name.clone()],
+    };
+    let sides = if named.lan.is_empty() { names(others) } else { Names(lan.clone()) };
+    words.because.push(format!("frames are passed on between {sides} and {}: a transparent bridge", wan.name));
     Ok(Shape::Bridge { bridge: bridge.name.clone(), lan, wan: wan.name.clone() })
 }
 
@@ -255,7 +257,7 @@ fn routed(findings: &Findings, wan: &Found, named: &Named, words: &mut Words) ->
         .filter(|found| found.state != InterfaceState::Down && !findings.rides_on(wan, &found.name))
         .filter(|found| !findings.ways_out.iter().any(|way| way.interface == found.name))
         .collect();
-    let mut lans = Vec::new();
+    let (mut lans, mut inner) = (Vec::new(), Vec::new());
     for found in networks {
         let name = &found.name;
         if findings.rides_on(found, out) {
@@ -267,14 +269,8 @@ fn routed(findings: &Findings, wan: &Found, named: &Named, words: &mut Words) ->
             lans.push(found);
         } else if findings.has_wire(found) {
             words.beware.push(format!("{name} has a public network: name it with --lan if devices of yours are there"));
-        } else if found.kind == Kind::WireGuard {
-            words
-                .beware
-                .push(format!("{name} is a WireGuard network: name it with --lan if its peers are to be devices"));
-        } else if found.kind == Kind::Bridge {
-            words.beware.push(format!(
-                "{name} joins only virtual machines or containers of this machine: what they move counts as this machine's"
-            ));
+        } else if matches!(found.kind, Kind::WireGuard | Kind::Bridge) && found.state == InterfaceState::Up {
+            inner.push(found);
         }
     }
     if matches!(wan.kind, Kind::WireGuard | Kind::Tunnel) && lans.len() > 1 {
@@ -294,6 +290,9 @@ fn routed(findings: &Findings, wan: &Found, named: &Named, words: &mut Words) ->
             Ok(alone(out, words))
         }
         Forwarding::On if lans.is_empty() => {
+            for found in inner {
+                words.beware.push(format!("{}: what moves there counts as this machine's", inside(found)));
+            }
             words.because.push("no other interface has a network of devices behind it".to_owned());
             Ok(alone(out, words))
         }
@@ -301,9 +300,25 @@ fn routed(findings: &Findings, wan: &Found, named: &Named, words: &mut Words) ->
             for lan in &lans {
                 words.because.push(network(lan));
             }
+            for found in &inner {
+                // What comes to a LAN from an interface that is not named counts as the line's.
+                words
+                    .because
+                    .push(format!("{}: named too, or what it sends here would count as the line's", inside(found)));
+            }
             words.because.push("packets are passed on between them: a router".to_owned());
+            lans.extend(inner);
             Ok(Shape::Router { lan: names(lans).0, wan: out.clone() })
         }
+    }
+}
+
+/// A network without a wire.
+fn inside(found: &Found) -> String {
+    let name = &found.name;
+    match found.kind {
+        Kind::WireGuard => format!("{name} is a WireGuard network of peers"),
+        _ => format!("{name} joins only virtual machines or containers of this machine"),
     }
 }
 
@@ -378,8 +393,16 @@ fn around(findings: &Findings, shape: &Shape, words: &mut Words) -> Foreign {
             if !kernel.htb {
                 words.beware.push("the kernel has no HTB (module sch_htb): nothing can be shaped".to_owned());
             }
-            if !kernel.ifb && matches!(shape, Shape::Host { .. }) {
-                words.beware.push("the kernel has no IFB (module ifb): downloads of one interface need it".to_owned());
+            let waits_on_ifb = match shape {
+                Shape::Host { .. } => true,
+                Shape::Router { lan, .. } => lan.len() > 1,
+                Shape::Bridge { bridge, lan, .. } => lan.len() > 1 || lan.contains(bridge),
+            };
+            if !kernel.ifb && waits_on_ifb {
+                words.beware.push(
+                    "the kernel has no IFB (module ifb): downloads of one interface, or of several LANs, need it"
+                        .to_owned(),
+                );
             }
             if let Some(reason) = &kernel.no_bpf {
                 words.beware.push(format!("without eBPF EqualNet can only watch: {reason}"));

@@ -73,8 +73,9 @@ pub struct Choice {
 /// # Errors
 /// It would not be accepted: a fault of ours, told instead of written.
 pub fn configuration(choice: &Choice) -> Result<String> {
-    let (before, rest) = DEFAULT_TOML.split_once("# The link that is divided.").context("the default has a link")?;
+    let (before, rest) = DEFAULT_TOML.split_once("# The link that is divided").context("the default has a link")?;
     let (_, after) = rest.split_once("[capture]\n").context("the default goes on with [capture]")?;
+    // The first line says what the file is.
     let before = before.split_once('\n').map_or("", |(_, rest)| rest);
     let mut text = format!(
         "# EqualNet, as `equalnet setup` wrote it: what was found here, and every other key with its default.\n{before}{}[capture]\n{after}",
@@ -97,14 +98,21 @@ pub fn configuration(choice: &Choice) -> Result<String> {
 }
 
 fn link(choice: &Choice) -> String {
-    let mut text = String::from("# The link that is divided.\n[[link]]\nname = \"internet\"\n");
+    let mut text = String::from(
+        "# The link that is divided: docs/operate/topologies.md has a picture for each kind.\n[[link]]\nname = \"internet\"\n",
+    );
     match &choice.shape {
         Shape::Router { lan, wan } => {
             let _ = writeln!(text, "lan = {}               # towards the devices", lans(lan));
             let _ = writeln!(text, "wan = \"{wan}\"               # towards the internet");
         }
         Shape::Bridge { bridge, lan, wan } => {
-            let _ = writeln!(text, "lan = {}               # the side of {bridge} with the devices", lans(lan));
+            let side = if lan == std::slice::from_ref(bridge) {
+                "all its ports but the one below"
+            } else {
+                "with the devices"
+            };
+            let _ = writeln!(text, "lan = {}               # the side of {bridge}: {side}", lans(lan));
             let _ = writeln!(text, "wan = \"{wan}\"               # its port towards the router");
         }
         Shape::Host { interface } => {
@@ -188,9 +196,11 @@ mod tests {
     fn what_is_written_is_what_was_chosen_and_else_the_default() {
         let default = Config::parse(DEFAULT_TOML, Path::new("")).unwrap();
         let router = Shape::Router { lan: vec![name("br-lan")], wan: name("eth0") };
+        let office = Shape::Router { lan: vec![name("eth0.10"), name("wg0")], wan: name("eth0.7") };
         let bridge = Shape::Bridge { bridge: name("br0"), lan: vec![name("eth1")], wan: name("eth0") };
         for (shape, topology) in [
             (router, Topology::Router { lan: name("br-lan"), wan: name("eth0") }),
+            (office, Topology::Shared { lans: vec![name("eth0.10"), name("wg0")], wan: name("eth0.7") }),
             (bridge, Topology::Router { lan: name("eth1"), wan: name("eth0") }),
             (Shape::Host { interface: name("wlan0") }, Topology::Host { interface: name("wlan0") }),
         ] {

@@ -126,7 +126,12 @@ fn a_laptop_with_containers() {
          way wlan0 via 192.168.1.1 metric 600
          forwards",
         "host wlan0",
-        &["docker0 joins only virtual machines", "changes by the minute", "so wlan0 is the only one"],
+        &[
+            "docker0 joins only virtual machines",
+            "counts as this machine's",
+            "changes by the minute",
+            "so wlan0 is the only",
+        ],
     );
 }
 
@@ -142,6 +147,9 @@ fn a_bridge_between_router_and_switch() {
     let unclear = bridge.replace("router-behind", "");
     check(&unclear, "WhichPort", &["eth0 and eth1", "--wan"]);
     check_named(&unclear, "wan=eth1", "bridge br0: eth0 | eth1", &["eth1 was named"]);
+    // What is plugged in later is taken, too.
+    let three = format!("{bridge}\neth2 ethernet port-of br0 unplugged");
+    check(&three, "bridge br0: br0 | eth0", &["between eth1 and eth2 and eth0"]);
     // Without an address of its own.
     let silent = bridge.replace("way br0 via 192.168.1.1", "");
     check(&silent, "bridge br0: eth1 | eth0", &[]);
@@ -229,8 +237,12 @@ fn with_two_ways_out() {
 #[test]
 fn tunnels_are_told_of() {
     let server = FLAT_SHARE.to_owned() + "\nwg0 wireguard has 10.8.0.1";
-    check(&server, "router br-lan | eth0", &["wg0 is a WireGuard network: name it with --lan"]);
-    check_named(&server, "lan=br-lan,wg0", "router br-lan and wg0 | eth0", &[]);
+    check(&server, "router br-lan and wg0 | eth0", &["wg0 is a WireGuard network of peers: named too"]);
+    check_named(&server, "lan=br-lan", "router br-lan | eth0", &["br-lan was named"]);
+    let containers = FLAT_SHARE.to_owned() + "\ndocker0 bridge has 172.17.0.1\nveth1 veth port-of docker0";
+    check(&containers, "router br-lan and docker0 | eth0", &["docker0 joins only virtual machines"]);
+    let unused = FLAT_SHARE.to_owned() + "\ndocker0 bridge has 172.17.0.1 unplugged";
+    check(&unused, "router br-lan | eth0", &[]);
     let through = FLAT_SHARE.replace("way eth0 via 100.64.0.1", "way wg0") + "\nwg0 wireguard has 10.8.0.2";
     check(&through, "router br-lan | wg0", &["wg0 is a tunnel", "eth0 has a public network"]);
     // Behind another router: one of the two carries the tunnel.
@@ -270,5 +282,8 @@ fn what_is_missing_is_told() {
     for part in ["sch_htb", "only watch: too old", "lacks CAP_NET_ADMIN (to shape)"] {
         assert!(words.contains(part), "{words}");
     }
-    assert!(!words.contains("module ifb"), "a router needs none: {words}");
+    assert!(!words.contains("module ifb"), "a router with one LAN needs none: {words}");
+    let office = Findings { kernel: findings.kernel, ..recorded(OFFICE) };
+    let words = propose(&office, &Named::default()).unwrap().beware.join("\n");
+    assert!(words.contains("module ifb"), "{words}");
 }
