@@ -206,6 +206,40 @@ fn frames_of_a_vlan_count_once() {
     check("vl", &[&ROUTED[..], &lines].concat(), "vlan");
 }
 
+/// Device and line on one cable, in VLANs of their own: `b` is the switch.
+#[test]
+fn a_router_on_a_stick_is_shaped() {
+    if !has("vlan", "id 20") {
+        return;
+    }
+    let lines = [
+        "ip -n {g} link set lan0 netns {b}",
+        "ip -n {g} link set wan0 netns {b}",
+        "ip -n {b} link add link eth0 name eth0.20 type vlan id 20",
+        "ip -n {b} link add link eth0 name eth0.7 type vlan id 7",
+        "ip -n {b} link add inner type bridge",
+        "ip -n {b} link add outer type bridge",
+        "ip -n {b} link set lan0 master inner up",
+        "ip -n {b} link set eth0.20 master inner up",
+        "ip -n {b} link set wan0 master outer up",
+        "ip -n {b} link set eth0.7 master outer up",
+        "ip -n {b} link set inner up",
+        "ip -n {b} link set outer up",
+        "ip -n {g} link add link lan1 name lan1.20 type vlan id 20",
+        "ip -n {g} link add link lan1 name lan1.7 type vlan id 7",
+        "ip -n {g} addr add 10.79.1.1/24 dev lan1.20",
+        "ip -n {g} addr add 10.79.9.1/24 dev lan1.7",
+        "ip -n {g} link set lan1.20 up",
+        "ip -n {g} link set lan1.7 up",
+        "ip -n {a} addr add 10.79.1.2/24 dev eth0",
+        "ip -n {s} addr add 10.79.9.2/24 dev eth0",
+        "ip -n {a} route add default via 10.79.1.1",
+        "ip -n {s} route add default via 10.79.9.1",
+        "ip netns exec {g} sysctl -qw net.ipv4.ip_forward=1",
+    ];
+    check("st", &lines, "stick");
+}
+
 #[test]
 fn peers_of_wireguard_are_devices() {
     let is_there = Command::new("wg").arg("--version").output().is_ok_and(|output| output.status.success());
@@ -226,6 +260,7 @@ fn part() {
         "comes" => comes(),
         "tunnel" => tunnel(),
         "vlan" => vlan(),
+        "stick" => stick(),
         "wireguard" => wireguard(),
         "line" => line_without_frames(),
         "sink" => sink(),
@@ -624,6 +659,24 @@ fn vlan() {
     near("from b to a, local", of_a[2], 5.0, 0.3);
     near("counted as download of b", mbit(0), 20.0, 1.5);
     near("counted as upload of b", mbit(1), 2.0, 0.3);
+    gateway.clear();
+    std::mem::forget(world);
+}
+
+/// One cable carries the LAN and the line.
+fn stick() {
+    let a = DeviceId::Mac(A);
+    let mut gateway = Gateway::new(&Topology::Router { lan: name("lan1.20"), wan: name("lan1.7") }, &[a]);
+    gateway.shaper.apply(&plan(&[a], CAPACITY, BitRate::MAX)).unwrap();
+    let world = World { id: gateway.world.id.clone() };
+    let mut sinks = ['a', 's'].map(|which| Sink::start(&world, which));
+    let _floods = [
+        Flood::start(&world, 's', "10.79.1.2", FROM_SERVER, 30),
+        Flood::start(&world, 'a', "10.79.9.2", FROM_DEVICE, 20),
+    ];
+    let [of_a, of_s] = rates(&mut sinks);
+    near("download", of_a[0], 20.0, 0.4);
+    near("upload", of_s[1], 10.0, 0.3);
     gateway.clear();
     std::mem::forget(world);
 }
