@@ -4,20 +4,20 @@
 //! maps and swaps the programs inside the links, so that no packet is missed. On kernels before 6.6, which have
 //! no tcx links, the programs are filters of the clsact qdisc, which stay by themselves.
 
+mod attach;
+
 use crate::events::Events;
 use crate::maps::{
     LAYOUT, RawAddress, RawConfig, RawCounter, RawFlowKey, RawFlowValue, RawMac, RawQuality, RawStats, RawVerdict,
-    SIDE_LAN,
 };
 use crate::protected::ProtectedFlows;
 use crate::readings::{ClassMap, FlowMap};
 use crate::steering::Steering;
 use crate::sys::{self, KernelMap, Plain};
-use crate::{DatapathError, Head, Hook, Stats, hooks, maps, refusal};
+use crate::{DatapathError, Stats, hooks, refusal};
 use aya::maps::{Map, MapData, RingBuf};
-use aya::programs::links::{FdLink, PinnedLink};
-use aya::programs::tc::{self, NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle};
-use aya::programs::{LinkOrder, SchedClassifier, TcAttachType};
+use aya::programs::SchedClassifier;
+use aya::programs::tc;
 use aya::{Ebpf, EbpfLoader};
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,14 +26,9 @@ use std::mem::size_of;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use vocab::{InterfaceName, Topology};
 
 /// The programs, compiled from `bpf/equalnet.bpf.c`.
 static OBJECT: &[u8] = aya::include_bytes_aligned!("../bpf/equalnet.bpf.o");
-
-/// The priority and handle of our clsact filters: fixed, so that a restart replaces its own.
-const FILTER_PRIORITY: u16 = 0xe001;
-const FILTER_HANDLE: TcHandle = TcHandle::new(0, 1);
 
 /// The program that is no hook, but the condition of a filter.
 const TO_QUEUES: &str = "to_queues";
@@ -132,15 +127,6 @@ impl Maps {
         *config = changed;
         Ok(())
     }
-}
-
-/// How programs are attached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mechanism {
-    /// tcx links, from 6.6 on.
-    Tcx,
-    /// Filters of clsact.
-    Clsact,
 }
 
 /// The loaded programs and their maps. Dropping it changes nothing in the kernel.
@@ -343,181 +329,6 @@ impl Datapath {
         self.adopted
     }
 
-    /// Attaches the programs to the interfaces of `links` and takes them off all others: by tcx links, or by filters of
-    /// clsact where the kernel has no tcx (before 6.6). Says which interfaces are not there: call again when they are.
-    ///
-    /// # Errors
-    /// The kernel takes no program on an interface; what is attached by then stays.
-    pub fn attach(&mut self, links: &[Topology]) -> Result<Vec<InterfaceName>, DatapathError> {
-        self.attach_by(links, Mechanism::Tcx)
-    }
-
-    /// Like [`Datapath::attach`], by filters of clsact on any kernel.
-    ///
-    /// # Errors
-    /// As for [`Datapath::attach`].
-    pub fn attach_with_clsact(&mut self, links: &[Topology]) -> Result<Vec<InterfaceName>, DatapathError> {
-        self.attach_by(links, Mechanism::Clsact)
-    }
-
-    fn attach_by(&mut self, links: &[Topology], mechanism: Mechanism) -> Result<Vec<InterfaceName>, DatapathError> {
-        let (mut pins, mut missing) = (BTreeSet::new(), BTreeSet::new());
-        self.filters.clear();
-        // First: the programs ask who is a LAN.
-        self.tell_sides(links)?;
-        for (hook, interface) in hooks::wanted(links) {
-            let Some(index) = index(&interface)? else {
-                missing.insert(interface);
-                continue;
-            };
-            let program = hook.program(head(hook, &interface)?);
-            match mechanism {
-                Mechanism::Tcx => {
-                    let pin = self.pin_dir.join(format!("link_{program}_{index}"));
-                    if self.attach_tcx(program, hook.side(), &interface, &pin)? == Mechanism::Tcx {
-                        pins.insert(pin);
-                    }
-                }
-                Mechanism::Clsact => self.attach_clsact(program, hook.side(), &interface)?,
-            }
-        }
-        for stale in pinned_links(&self.pin_dir)? {
-            if !pins.contains(&stale) {
-                unpin(&stale)?;
-            }
-        }
-        Ok(missing.into_iter().collect())
-    }
-
-    /// Whether all that was attached still is, or somebody took it away.
-    ///
-    /// # Errors
-    /// The kernel cannot be asked.
-    pub fn stands(&self) -> Result<bool, DatapathError> {
-        let failed = |source| DatapathError::Call { call: "RTM_GETTFILTER", source };
-        for &(interface, parent, program) in &self.filters {
-            if !sys::has_filter(interface, parent, program).map_err(failed)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Tells the programs which interfaces are LANs, and which VLANs on them are LANs of their own.
-    fn tell_sides(&self, links: &[Topology]) -> Result<(), DatapathError> {
-        let failed = |map| move |source| DatapathError::Map { map, source };
-        let lans: BTreeSet<InterfaceName> = links.iter().flat_map(Topology::lans).cloned().collect();
-        let mut sides = BTreeSet::new();
-        for lan in &lans {
-            sides.extend(index(lan)?);
-        }
-        let mut vlans = BTreeSet::new();
-        // What cannot be asked rides on nothing.
-        for (lan, vlan) in hooks::counted_above(&lans, |at| sys::vlan_below(at).ok().flatten()) {
-            vlans.extend(index(&lan)?.map(|index| maps::vlan_index(index, vlan)));
-        }
-        let maps = &self.maps;
-        for &index in &sides {
-            maps.sides.set(&index, &SIDE_LAN).map_err(failed("sides"))?;
-        }
-        for index in maps.sides.keys().map_err(failed("sides"))? {
-            let is_lan = maps.sides.get(&index).map_err(failed("sides"))? == Some(SIDE_LAN);
-            if is_lan && !sides.contains(&index) {
-                maps.sides.remove(&index).map_err(failed("sides"))?;
-            }
-        }
-        for vlan in &vlans {
-            maps.vlans.set(vlan, &1).map_err(failed("vlans"))?;
-        }
-        for vlan in maps.vlans.keys().map_err(failed("vlans"))? {
-            if !vlans.contains(&vlan) {
-                maps.vlans.remove(&vlan).map_err(failed("vlans"))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn attach_tcx(
-        &mut self,
-        name: &'static str,
-        side: TcAttachType,
-        interface: &InterfaceName,
-        pin: &Path,
-    ) -> Result<Mechanism, DatapathError> {
-        let refused = |error: &(dyn std::error::Error + 'static)| match os_error(error) {
-            Some(libc::EPERM) => refusal::refused("attaching an eBPF program"),
-            _ => DatapathError::Attach { program: name, interface: interface.to_string(), reason: story(error) },
-        };
-        if pin.exists() {
-            let program = loaded(&mut self.ebpf, name)?;
-            let swapped = PinnedLink::from_pin(pin)
-                .map(FdLink::from)
-                .and_then(SchedClassifierLink::try_from)
-                .map_err(|error| refused(&error))
-                .and_then(|link| program.attach_to_link(link).map_err(|error| refused(&error)));
-            match swapped {
-                // The pin keeps the link; our descriptor may go.
-                Ok(id) => return program.take_link(id).map(|_| Mechanism::Tcx).map_err(|error| refused(&error)),
-                // The interface went away and another has its number, or the pin is no link: start anew.
-                Err(error) => {
-                    tracing::warn!(%interface, program = name, %error, "a pinned link cannot be adopted");
-                    unpin(pin)?;
-                }
-            }
-        }
-        let program = loaded(&mut self.ebpf, name)?;
-        let options = TcAttachOptions::TcxOrder(LinkOrder::default());
-        match program.attach_with_options(interface.as_str(), side, options) {
-            Ok(id) => {
-                let link = program.take_link(id).map_err(|error| refused(&error))?;
-                let link = FdLink::try_from(link).map_err(|error| refused(&error))?;
-                link.pin(pin).map_err(|error| refused(&error))?;
-                Ok(Mechanism::Tcx)
-            }
-            // What kernels before 6.6 answer to an attach type they do not know.
-            Err(error) if os_error(&error) == Some(libc::EINVAL) => {
-                self.attach_clsact(name, side, interface)?;
-                Ok(Mechanism::Clsact)
-            }
-            Err(error) => Err(refused(&error)),
-        }
-    }
-
-    fn attach_clsact(
-        &mut self,
-        name: &'static str,
-        side: TcAttachType,
-        interface: &InterfaceName,
-    ) -> Result<(), DatapathError> {
-        let refused = |error: &(dyn std::error::Error + 'static)| match os_error(error) {
-            Some(libc::EPERM) => refusal::refused("attaching an eBPF program"),
-            _ => DatapathError::Attach { program: name, interface: interface.to_string(), reason: story(error) },
-        };
-        match tc::qdisc_add_clsact(interface.as_str()) {
-            Ok(()) => {}
-            Err(error) if os_error(&error) == Some(libc::EEXIST) => {}
-            Err(error) => return Err(refused(&error)),
-        }
-        let program = loaded(&mut self.ebpf, name)?;
-        let options = NlOptions { priority: FILTER_PRIORITY, handle: FILTER_HANDLE, classid: None };
-        let attached = match program.attach_with_options(interface.as_str(), side, TcAttachOptions::Netlink(options)) {
-            Err(error) if os_error(&error) == Some(libc::EEXIST) => {
-                let link =
-                    SchedClassifierLink::attached(interface.as_str(), side, FILTER_PRIORITY, FILTER_HANDLE, None)
-                        .map_err(|error| refused(&error))?;
-                program.attach_to_link(link)
-            }
-            attached => attached,
-        };
-        let link = attached.and_then(|id| program.take_link(id)).map_err(|error| refused(&error))?;
-        // Its drop would take the filter away; it must outlive us.
-        std::mem::forget(link);
-        if let Some(index) = index(interface)? {
-            self.filters.insert((index, hooks::parent(side), name));
-        }
-        Ok(())
-    }
-
     /// Takes the programs off all interfaces; maps stay pinned.
     ///
     /// # Errors
@@ -579,21 +390,6 @@ impl Datapath {
     pub fn stats(&self) -> Result<Stats, DatapathError> {
         self.maps.stats()
     }
-}
-
-fn index(interface: &InterfaceName) -> Result<Option<u32>, DatapathError> {
-    sys::interface_index(interface).map_err(|source| DatapathError::Call { call: "if_nametoindex", source })
-}
-
-/// How its packets begin.
-fn head(hook: Hook, interface: &InterfaceName) -> Result<Head, DatapathError> {
-    let hardware =
-        sys::hardware_type(interface).map_err(|source| DatapathError::Call { call: "ioctl(SIOCGIFHWADDR)", source })?;
-    Head::of_hardware(hardware).ok_or_else(|| DatapathError::Attach {
-        program: hook.program(Head::Ethernet),
-        interface: interface.to_string(),
-        reason: format!("its frames are of hardware type {hardware} (linux/if_arp.h), which we cannot read"),
-    })
 }
 
 /// The program, loaded now if it was not: the verifier takes some 100 ms for each, and no topology wants all.

@@ -1,29 +1,32 @@
 //! The queues of one link, and the plan they mean.
 
+mod drift;
+mod super_packets;
+
 use crate::diff::{Op, diff};
 use crate::error::ShaperError;
-use crate::kernel::{Interface, Kernel, Root, entrances};
+use crate::kernel::{Kernel, Root};
 use crate::leaf::{LeafKind, LeafQdisc, LeafStyle};
-use crate::state::{self, Before, BeforeOffloads};
+use crate::state::{self, Before};
 use crate::steer::Steer;
 use crate::tc::redirect::Taken;
-use crate::tree::{self, Charge, FRAME, QueueTree, SUPER_PACKET, queue_tree};
-use crate::watcher::{Noticed, Watcher};
-use datapath::sys::{self, Offload};
+use crate::tree::{self, Charge, QueueTree, SUPER_PACKET, queue_tree};
+use crate::watcher::Watcher;
+use datapath::sys;
 use datapath::{Leaf, Slot};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use tracing::{info, warn};
 use vocab::{
-    BitRate, ByteCount, DeviceId, Directed, Direction, Division, DownloadQueue, Framing, InterfaceName, Link, LinkId,
-    Plan, QueueReading, Timestamp, Topology,
+    ByteCount, DeviceId, Directed, Direction, Division, DownloadQueue, Framing, InterfaceName, Link, LinkId, Plan,
+    QueueReading, Timestamp, Topology,
 };
 
-/// Below this capacity super-packets are switched off: one of 64 kB blocks a link of 100 Mbit/s for 5.2 ms,
-/// above it for less, and there the cost of single packets is felt first.
-const SLOW: BitRate = BitRate::from_mbps(100);
 /// How often a plan is tried before it is given up: the second time on what was read back from the kernel.
 const TRIES: usize = 2;
+
+pub use drift::Disturbance;
+use super_packets::Pace;
 
 /// What the operator decides about the shaper.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -381,73 +384,6 @@ impl<S: Steer> Shaper<S> {
         Ok((changes, built.skipped))
     }
 
-    /// Switches super-packets off where they would block a slow link, and finds out how large packets may be.
-    ///
-    /// They stay off when the link grows fast: only [`clear`] puts offloads back, to what they were.
-    fn slow_down(&mut self, direction: Direction, capacity: BitRate) -> Result<(), ShaperError> {
-        let pace = if capacity < SLOW { Pace::Slow } else { Pace::Fast };
-        if self.sides[direction].pace == Some(pace) {
-            return Ok(());
-        }
-        // Where downloads wait on an IFB, none is sent from here into it.
-        let (lans, outer) = (self.topology.lans(), self.topology.upload_interface());
-        let (into, out) = match (direction, self.topology.download_queue()) {
-            (Direction::Download, DownloadQueue::AtLan(lan)) => (vec![outer], Some(lan)),
-            (Direction::Download, _) => (vec![outer], None),
-            (Direction::Upload, _) => (lans.iter().collect(), Some(outer)),
-        };
-        // What comes in is merged by GRO, what is sent from here is split late by GSO and TSO.
-        let interfaces = self.kernel.interfaces()?;
-        let mut ways = Vec::new();
-        for interface in into {
-            // One that is away brings nothing.
-            let index = interfaces.iter().find(|known| known.name == interface.as_str()).map(|known| known.index);
-            let entrances = index.map(|index| entrances(&interfaces, index)).unwrap_or_default();
-            ways.extend(entrances.into_iter().map(|interface| (interface, Arrives::FromOutside)));
-        }
-        ways.extend(out.map(|interface| (interface.clone(), Arrives::FromHere)));
-        let mut packet = FRAME;
-        for (interface, arrives) in ways {
-            let mtu = interfaces.iter().find(|known| known.name == interface.as_str()).map_or(1_500, |known| known.mtu);
-            packet = packet.max(mtu.saturating_add(FRAME - 1_500).min(SUPER_PACKET));
-            match self.single_packets(&interface, arrives, pace) {
-                Ok(true) => {}
-                Ok(false) => packet = SUPER_PACKET,
-                Err(Offloading::State(error)) => return Err(error),
-                Err(Offloading::Unknown(error)) => {
-                    warn!(%interface, %error, "cannot switch offloads; queues are sized for super-packets");
-                    packet = SUPER_PACKET;
-                }
-            }
-        }
-        let own = interfaces.iter().find(|known| known.index == self.sides[direction].index);
-        self.sides[direction].mtu = own.map_or(0, |own| own.mtu);
-        self.sides[direction].packet = packet;
-        self.sides[direction].pace = Some(pace);
-        Ok(())
-    }
-
-    /// Whether no super-packet arrives on `interface` this way, after switching them off where they must be.
-    fn single_packets(&mut self, interface: &InterfaceName, arrives: Arrives, pace: Pace) -> Result<bool, Offloading> {
-        let is = sys::offloads(interface).map_err(Offloading::Unknown)?;
-        let mut off = is;
-        match arrives {
-            Arrives::FromOutside => off.gro = Offload::Off,
-            Arrives::FromHere => (off.gso, off.tso) = (Offload::Off, Offload::Off),
-        }
-        if is == off || pace == Pace::Fast {
-            return Ok(is == off);
-        }
-        let known = self.before.interface(interface.as_str());
-        if known.offloads.is_none() {
-            known.offloads = Some(BeforeOffloads::from(is));
-            self.before.save(&self.settings.state_dir, self.link.0).map_err(Offloading::State)?;
-        }
-        sys::set_offloads(interface, off).map_err(Offloading::Unknown)?;
-        info!(%interface, "super-packets switched off");
-        Ok(sys::offloads(interface).map_err(Offloading::Unknown)? == off)
-    }
-
     /// What every queue of the plan in force says at `now`; nothing before the first plan.
     ///
     /// # Errors
@@ -476,152 +412,6 @@ impl<S: Steer> Shaper<S> {
         }
         Ok(readings)
     }
-
-    /// Whether somebody else changed the queues in force, or the interfaces under them, since the last call, and
-    /// what. Then the next plan goes on from what is read back. Cheap while nobody does: the kernel tells of changes.
-    ///
-    /// # Errors
-    /// The kernel cannot be asked.
-    pub fn check(&mut self) -> Result<Option<Disturbance>, ShaperError> {
-        let mut indices = Direction::ALL.map(|direction| self.sides[direction].index).to_vec();
-        indices.extend(self.filled.values());
-        let noticed = self.watcher.heard(self.kernel.ports(), &indices);
-        self.unchecked |= noticed == Noticed::Something;
-        if !self.unchecked && noticed == Noticed::Nothing {
-            return Ok(None);
-        }
-        let interfaces = self.kernel.interfaces()?;
-        let mut disturbance = None;
-        for direction in Direction::ALL {
-            if let Some(what) = self.check_side(direction, &interfaces)? {
-                let side = &mut self.sides[direction];
-                warn!(interface = %side.interface, what, "somebody else changed what is ours");
-                let is_there = interfaces.iter().any(|known| known.name == side.interface.as_str());
-                side.installed = if is_there { Installed::Unknown } else { Installed::Away };
-                disturbance.get_or_insert(Disturbance { interface: side.interface.clone(), what });
-            }
-        }
-        if let Some((interface, what)) = self.check_taps(&interfaces)? {
-            warn!(%interface, what, "somebody else changed what is ours");
-            disturbance.get_or_insert(Disturbance { interface, what });
-        }
-        if !taps(&self.topology).is_empty() && disturbance.is_some() {
-            let ifb = self.sides.download.interface.clone();
-            self.kernel.make_interface(&ifb, "ifb")?;
-        }
-        self.unchecked = false;
-        Ok(disturbance)
-    }
-
-    /// What became of one side of the link.
-    fn check_side(&mut self, direction: Direction, interfaces: &[Interface]) -> Result<Option<String>, ShaperError> {
-        let side = &mut self.sides[direction];
-        let found = interfaces.iter().find(|known| known.name == side.interface.as_str());
-        match (&side.installed, found) {
-            // It takes its queues along: told once, and again when it is back.
-            (Installed::Tree(_), None) => return Ok(Some("the interface is gone".to_owned())),
-            (Installed::Away, Some(_)) => return Ok(Some("the interface is back".to_owned())),
-            (Installed::Tree(_), Some(known)) if known.index != side.index => {
-                return Ok(Some("the interface is another".to_owned()));
-            }
-            _ => {}
-        }
-        let (Installed::Tree(tree), Some(known), true) = (&side.installed, found, self.unchecked) else {
-            return Ok(None);
-        };
-        if side.pace.is_some() && known.mtu != side.mtu {
-            side.pace = None;
-            return Ok(Some(format!("the MTU is {} instead of {}", known.mtu, side.mtu)));
-        }
-        Ok(match self.kernel.root(side.index, side.major)? {
-            Root::Ours(found) => difference(side.major, tree, &found),
-            Root::Default => Some("the queues are gone".to_owned()),
-            Root::Foreign { kind, .. } => Some(format!("`{kind}` stands in place of the queues")),
-        })
-    }
-
-    /// Whether packets are still sent to the IFB, if that is where they wait. Where it is gone, they are let pass.
-    fn check_taps(&mut self, interfaces: &[Interface]) -> Result<Option<(InterfaceName, String)>, ShaperError> {
-        // Nothing was filled before the first plan, or without a program that says what to send there.
-        if !self.begun || self.steering.condition().is_none() {
-            return Ok(None);
-        }
-        let ifb = self.sides.download.index;
-        let stands = interfaces.iter().any(|known| known.index == ifb);
-        let mut told = None;
-        for (name, taken) in taps(&self.topology) {
-            let found = interfaces.iter().find(|known| known.name == name.as_str()).map(|known| known.index);
-            let what = match (self.filled.get(&name), found) {
-                (None, None) => continue,
-                (None, Some(_)) => "the interface is there".to_owned(),
-                (Some(_), None) => {
-                    self.filled.remove(&name);
-                    "the interface is gone".to_owned()
-                }
-                (Some(is), Some(index)) if *is != index => "the interface is another".to_owned(),
-                (Some(_), Some(index)) if !stands => {
-                    self.kernel.stop_redirecting(&name, index)?;
-                    continue;
-                }
-                (Some(_), Some(_)) if !self.unchecked => continue,
-                (Some(_), Some(index)) => match self.kernel.redirected(index, taken)? {
-                    Some(to) if to == ifb => continue,
-                    _ => "downloads do not wait in the queues".to_owned(),
-                },
-            };
-            told.get_or_insert((name, what));
-        }
-        Ok(told)
-    }
-}
-
-/// What somebody else did to the queues.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Disturbance {
-    /// Where.
-    pub interface: InterfaceName,
-    /// What, in words.
-    pub what: String,
-}
-
-/// The first thing in which `found` is not what is `installed`, in words.
-fn difference(major: u16, installed: &QueueTree, found: &QueueTree) -> Option<String> {
-    let class = |minor: u16| format!("class {major:x}:{minor:x}");
-    let minors: BTreeSet<u16> = installed.classes.keys().chain(found.classes.keys()).copied().collect();
-    minors.into_iter().find_map(|minor| match (installed.classes.get(&minor), found.classes.get(&minor)) {
-        (Some(_), None) => Some(format!("{} is gone", class(minor))),
-        (None, Some(_)) => Some(format!("{} is not ours", class(minor))),
-        (Some(ours), Some(theirs)) if ours.rate != theirs.rate => {
-            Some(format!("{} has a rate of {} instead of {}", class(minor), theirs.rate, ours.rate))
-        }
-        (Some(ours), Some(theirs)) if ours.ceil != theirs.ceil => {
-            Some(format!("{} has a ceiling of {} instead of {}", class(minor), theirs.ceil, ours.ceil))
-        }
-        (Some(ours), Some(theirs)) if ours != theirs => Some(format!("{} has other attributes", class(minor))),
-        _ if installed.leaves.get(&minor) != found.leaves.get(&minor) => {
-            Some(format!("the queue in {} is another", class(minor)))
-        }
-        _ => None,
-    })
-}
-
-/// Whether super-packets may be let through.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Pace {
-    Slow,
-    Fast,
-}
-
-/// Where packets that leave through a queue come from.
-#[derive(Clone, Copy)]
-enum Arrives {
-    FromOutside,
-    FromHere,
-}
-
-enum Offloading {
-    Unknown(std::io::Error),
-    State(ShaperError),
 }
 
 impl Side {
