@@ -65,6 +65,10 @@ fn main() {
         "lan_ingress, hot flow:                  {:?}",
         run(&mut datapath, Hook::LanIngress, &frame(0), LOOKED_AT)
     );
+    println!(
+        "shared_egress, hot flow:                {:?}",
+        run(&mut datapath, Hook::SharedEgress, &frame(0), LOOKED_AT)
+    );
     println!("wan_egress:                             {:?}", run(&mut datapath, Hook::WanEgress, &frame(0), LOOKED_AT));
     // It looks at one number and goes: what is left is the trial's own, in a row and alone.
     let mut alone: Vec<_> = (0..50_000).map(|_| run(&mut datapath, Hook::WanEgress, &frame(0), 1)).collect();
