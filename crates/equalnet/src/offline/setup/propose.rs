@@ -380,7 +380,8 @@ fn around(findings: &Findings, shape: &Shape, words: &mut Words) -> Foreign {
     let out = findings.find(wan).map(|found| found.kind);
     match out {
         Some(Kind::Wifi | Kind::Mobile) => words.beware.push(format!(
-            "what {wan} carries changes by the minute: give what it carries in bad minutes, or the queue is not here"
+            "what {wan} carries changes by the minute: give what it does in bad ones, or write the least and the most into \
+             the file (`download = {{ min = …, max = … }}`), and it is found by when its delay rises"
         )),
         Some(Kind::WireGuard | Kind::Tunnel) => words.beware.push(format!(
             "{wan} is a tunnel: give what it carries inside (some 5 % less than the line), and know that what goes beside \
