@@ -5,7 +5,7 @@ use crate::tree::{Charge, FRAME};
 use std::fmt;
 use vocab::BitRate;
 
-/// The qdisc in each leaf, the best first (docs/decisions/0025).
+/// The qdisc in each leaf, the best first (docs/decisions/0027).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LeafKind {
     /// Fair between flows; 11 kB of the kernel's memory.
