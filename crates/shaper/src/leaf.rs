@@ -118,8 +118,9 @@ const INTERVAL_MS: u64 = 100;
 const TARGET_FRAMES: u64 = 4;
 /// The longest target: what is planned nothing has none at all.
 const TARGET_MOST_MS: u64 = 320;
-/// Who calls sends what the picture takes and answers no drop: a whole picture of a meeting (60 kB at 2.5 Mbit/s:
-/// 190 ms) drains undisturbed, only what stands for longer is cut.
+/// Who calls sends what the picture takes and answers no drop. The packets of a picture come at once: five of 1,100
+/// bytes wait for up to 18 ms at 2.5 Mbit/s, of which CAKE, told the usual 5 and 100 ms, dropped one in some thousands.
+/// Only what stands for long is cut.
 const PROTECTED_INTERVAL_MS: u64 = 500;
 
 impl LeafStyle {
