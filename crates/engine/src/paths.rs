@@ -17,6 +17,9 @@ const FORGET_AFTER: Duration = Duration::from_secs(900);
 /// What was heard of for so long has been heard in some quiet moment, though the link was never seen calm.
 const HEARD_ENOUGH: Duration = Duration::from_secs(30);
 
+/// What is longer is told as this: no round trip, but a bound for what is made of it.
+const LONGEST: Duration = Duration::from_secs(60);
+
 /// An addition below this, by several others, says that a newcomer is measured without a queue.
 const LOW: Duration = Duration::from_millis(5);
 
@@ -93,7 +96,7 @@ impl<To: Copy + Ord> Paths<To> {
     pub fn added(&self, to: To, round_trip: Duration, now: Timestamp) -> Option<Duration> {
         let path = self.known.get(&to)?;
         let is_heard = path.is_proven || now.since(path.first) >= HEARD_ENOUGH;
-        is_heard.then(|| round_trip.saturating_sub(path.usual))
+        is_heard.then(|| round_trip.min(LONGEST).saturating_sub(path.usual))
     }
 
     /// What the link adds by these round trips, of which nothing is to be learnt.
@@ -133,7 +136,7 @@ impl<To: Copy + Ord> Paths<To> {
 /// The shortest of a second: a far end that answered late is not the link.
 fn shortest_of<To: Ord>(samples: impl IntoIterator<Item = (To, Duration)>) -> BTreeMap<To, Duration> {
     let mut shortest = BTreeMap::new();
-    for (to, round_trip) in samples {
+    for (to, round_trip) in samples.into_iter().map(|(to, round_trip)| (to, round_trip.min(LONGEST))) {
         shortest.entry(to).and_modify(|least: &mut Duration| *least = round_trip.min(*least)).or_insert(round_trip);
     }
     shortest
@@ -168,6 +171,7 @@ mod tests {
         let calm: (&[u64], Mood) = (&[20, 40, 60], Calm);
         check("nothing seen", (&[], None));
         check("nobody is known yet", (&[calm], None));
+        check("no round trip at all", (&[calm, (&[u64::MAX; 3], Busy)], Some((59_960, 3))));
         check("as usual", (&[calm, calm], Some((0, 3))));
         check("all are slower", (&[calm, (&[70, 90, 120], Busy)], Some((50, 3))));
         check("one server is slow", (&[calm, (&[20, 440, 60], Busy)], Some((0, 3))));
