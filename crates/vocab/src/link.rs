@@ -39,7 +39,7 @@ impl fmt::Display for InterfaceName {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u16);
 
-/// How the shaped interfaces stand to the traffic (docs/decisions/0025).
+/// How the shaped interfaces stand to the traffic (docs/decisions/0026).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Topology {
     /// A router or a bridge with one LAN: downloads leave through `lan` and wait there, uploads through `wan`.
