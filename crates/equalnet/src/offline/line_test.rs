@@ -157,7 +157,7 @@ impl Far {
         let hello = Hello { token: self.token.clone(), kind, seconds };
         (&flow).write_all(hello.line().as_bytes()).with_context(story)?;
         let mut flow = BufReader::new(flow);
-        let answer = read_line(&mut flow).with_context(story)?;
+        let answer = read_line(&mut flow, Instant::now() + PATIENCE).with_context(story)?;
         match answer.trim_end().split_once(' ').unwrap_or((answer.trim_end(), "")) {
             ("OK", rest) => Ok((flow, rest.to_owned())),
             ("NO", reason) => bail!("{} refuses: {reason}", self.address),
@@ -238,8 +238,7 @@ fn send(mut flow: BufReader<TcpStream>, until: Instant, moved: &AtomicU64) -> u6
     }
     let _ = flow.get_ref().shutdown(Shutdown::Write);
     // What still waits on the way comes first: with a queue of seconds, its answer takes as long.
-    let _ = flow.get_ref().set_read_timeout(Some(4 * PATIENCE));
-    let received = read_line(&mut flow).unwrap_or_default();
+    let received = read_line(&mut flow, Instant::now() + 4 * PATIENCE).unwrap_or_default();
     let numbers = received
         .trim_end()
         .split_once(' ')

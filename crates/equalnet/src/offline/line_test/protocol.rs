@@ -3,9 +3,9 @@
 //! Each TCP flow begins with one line, `EQUALNET-TEST 1 TOKEN KIND SECONDS`, and is answered by `OK …` or `NO reason`. A
 //! flow of kind `probe` is given a number: for so long, datagrams that carry it are sent back to its address as they came.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Where the server listens unless somebody says otherwise.
 pub const PORT: u16 = 8_092;
@@ -20,7 +20,7 @@ pub const PROBE_EVERY: Duration = Duration::from_millis(50);
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The longest line that is read.
-const LONGEST_LINE: u64 = 256;
+const LONGEST_LINE: usize = 256;
 
 /// What a flow is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,10 +74,26 @@ impl Hello {
     }
 }
 
-/// One line, bounded; what follows it stays in the reader.
-pub fn read_line(from: &mut BufReader<TcpStream>) -> std::io::Result<String> {
-    let mut line = Vec::new();
-    from.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)?;
+/// One line, bounded in length and, all of it, by `until`: who sends a byte now and then is not waited for. What follows
+/// it stays in the reader.
+pub fn read_line(from: &mut BufReader<TcpStream>, until: Instant) -> std::io::Result<String> {
+    let (mut line, patience) = (Vec::new(), from.get_ref().read_timeout()?);
+    while line.last() != Some(&b'\n') && line.len() < LONGEST_LINE {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(std::io::ErrorKind::TimedOut.into());
+        }
+        from.get_ref().set_read_timeout(Some(left))?;
+        let held = from.fill_buf()?;
+        if held.is_empty() {
+            break;
+        }
+        let end = held.iter().position(|&byte| byte == b'\n').map_or(held.len(), |at| at + 1);
+        let taken = end.min(LONGEST_LINE - line.len());
+        line.extend_from_slice(&held[..taken]);
+        from.consume(taken);
+    }
+    from.get_ref().set_read_timeout(patience)?;
     String::from_utf8(line).map_err(|_| std::io::Error::from(std::io::ErrorKind::InvalidData))
 }
 
@@ -99,6 +115,8 @@ pub fn probe_of(bytes: &[u8]) -> Option<(u64, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
 
     #[test]
     fn what_is_written_is_read() {
@@ -117,5 +135,25 @@ mod tests {
         }
         assert_eq!(probe_of(&probe(7, 3)), Some((7, 3)));
         assert_eq!(probe_of(&[0; 63]), None);
+    }
+
+    #[test]
+    fn a_line_ends_at_its_end_its_longest_and_its_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let read = |sent: &[u8], time: Duration| {
+            let mut far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let mut near = BufReader::new(listener.accept().unwrap().0);
+            far.write_all(sent).unwrap();
+            drop(far);
+            let line = read_line(&mut near, Instant::now() + time).map_err(|error| error.kind())?;
+            let mut rest = String::new();
+            near.read_to_string(&mut rest).unwrap();
+            Ok((line, rest))
+        };
+        let own = |line: &str, rest: &str| Ok((line.to_owned(), rest.to_owned()));
+        assert_eq!(read(b"a b\nrest", PATIENCE), own("a b\n", "rest"));
+        assert_eq!(read(b"a b", PATIENCE), own("a b", ""));
+        assert_eq!(read(&[b'x'; 300], PATIENCE), own(&"x".repeat(256), &"x".repeat(44)));
+        assert_eq!(read(b"a b\n", Duration::ZERO), Err(std::io::ErrorKind::TimedOut));
     }
 }

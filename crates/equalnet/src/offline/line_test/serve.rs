@@ -8,14 +8,20 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{BufReader, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use vocab::BitRate;
 
 /// Probes a second that one flow may send: half as many again as a test does.
 const PROBES_A_SECOND: u32 = 30;
+
+/// Flows at once that have not said the token yet: each has [`PATIENCE`] in all, so that 50 a second may come of which
+/// none says it.
+const UNHEARD: usize = 256;
+
+/// Numbers for probes at once, for each flow that is allowed: a test asks for three, one after the other, and each lasts.
+const PROBES_A_FLOW: usize = 4;
 
 /// What is written at once.
 const CHUNK: usize = 65_536;
@@ -35,7 +41,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 32)]
     most_flows: usize,
     /// The longest that a flow lasts
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     most_seconds: u64,
     /// The most that one flow is sent
     #[arg(long, value_name = "RATE", default_value = "1 Gbit/s")]
@@ -84,65 +90,97 @@ pub fn bind(listen: SocketAddr) -> Result<(TcpListener, UdpSocket)> {
 
 /// Whose probes are answered.
 struct Known {
-    number: u64,
     address: IpAddr,
     until: Instant,
+    /// The probes of which second.
+    since: Instant,
+    count: u32,
 }
 
-/// Serves until the listener fails.
+/// What all flows of a server share.
+struct Shared {
+    bounds: Bounds,
+    /// Flows that have not said the token.
+    unheard: Arc<AtomicUsize>,
+    /// Flows that have.
+    heard: Arc<AtomicUsize>,
+    /// By the number that their probes carry.
+    known: Mutex<HashMap<u64, Known>>,
+}
+
+impl Shared {
+    fn known(&self) -> MutexGuard<'_, HashMap<u64, Known>> {
+        // Every entry stands by itself.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Serves for ever.
 pub fn serve((tcp, udp): (TcpListener, UdpSocket), bounds: Bounds) -> Result<()> {
-    let (known_in, known) = sync_channel(64);
-    std::thread::spawn(move || reflect(&udp, &known));
-    let (bounds, open) = (Arc::new(bounds), Arc::new(AtomicUsize::new(0)));
+    let shared = Shared { bounds, unheard: Arc::default(), heard: Arc::default(), known: Mutex::default() };
+    let shared = Arc::new(shared);
+    let of_probes = Arc::clone(&shared);
+    std::thread::Builder::new().name("probes".to_owned()).spawn(move || reflect(&udp, &of_probes))?;
     for (count, flow) in (1..).zip(tcp.incoming()) {
-        let Ok(flow) = flow else { continue };
-        let (bounds, open, known_in) = (Arc::clone(&bounds), Arc::clone(&open), known_in.clone());
-        // The count is taken before the thread: many who come at once are refused, not served.
-        let before = open.fetch_add(1, Ordering::SeqCst);
+        let Ok(flow) = flow else {
+            // No descriptor is left, as a rule: one comes with the next flow that ends, not by asking at once.
+            std::thread::sleep(Duration::from_millis(10));
+            continue;
+        };
+        // Before the thread: many who come at once cost no more than so many threads.
+        let Some(unheard) = Place::taken(&shared.unheard, UNHEARD) else { continue };
+        let shared = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("test flow".to_owned());
-        let ended = Ended(open);
-        let _ = thread.spawn(move || {
-            let _ended = ended;
-            // Whoever goes away is no news.
-            let _ = answer(flow, before, count, &bounds, &known_in);
-        });
+        // Whoever goes away is no news.
+        let _ = thread.spawn(move || drop(answer(flow, unheard, count, &shared)));
     }
     Ok(())
 }
 
-/// Counts a flow as ended, whatever ends it.
-struct Ended(Arc<AtomicUsize>);
+/// One of so many places; given back whatever ends the flow.
+struct Place(Arc<AtomicUsize>);
 
-impl Drop for Ended {
+impl Place {
+    fn taken(of: &Arc<AtomicUsize>, most: usize) -> Option<Place> {
+        let place = Place(Arc::clone(of));
+        (of.fetch_add(1, Ordering::SeqCst) < most).then_some(place)
+    }
+}
+
+impl Drop for Place {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
-fn answer(
-    flow: TcpStream,
-    before: usize,
-    count: u64,
-    bounds: &Bounds,
-    known: &SyncSender<Known>,
-) -> std::io::Result<()> {
+fn answer(mut flow: TcpStream, unheard: Place, count: u64, shared: &Shared) -> std::io::Result<()> {
+    const TOO_MANY: &[u8] = b"NO too many flows are open, try again later\n";
+    let bounds = &shared.bounds;
     flow.set_read_timeout(Some(PATIENCE))?;
     flow.set_write_timeout(Some(PATIENCE))?;
     let mut reader = BufReader::new(flow.try_clone()?);
-    let mut flow = flow;
-    let hello = Hello::parse(&read_line(&mut reader)?);
+    let hello = Hello::parse(&read_line(&mut reader, Instant::now() + PATIENCE)?);
     let Some(hello) = hello.filter(|hello| hello.token == bounds.token) else {
         return flow.write_all(b"NO the token is another\n");
     };
-    if before >= bounds.flows {
-        return flow.write_all(b"NO too many flows are open, try again later\n");
-    }
-    let until = Instant::now() + Duration::from_secs(hello.seconds.min(bounds.seconds));
+    drop(unheard);
+    let Some(heard) = Place::taken(&shared.heard, bounds.flows) else { return flow.write_all(TOO_MANY) };
+    let now = Instant::now();
+    let until = now + Duration::from_secs(hello.seconds.min(bounds.seconds));
     match hello.kind {
         Kind::Probe => {
             let number = unguessable(count);
-            // Who waits for the answer has its place in the table by then, or the next probe finds it.
-            let _ = known.try_send(Known { number, address: flow.peer_addr()?.ip().to_canonical(), until });
+            let new = Known { address: flow.peer_addr()?.ip().to_canonical(), until, since: now, count: 0 };
+            {
+                let mut known = shared.known();
+                known.retain(|_, known| now < known.until);
+                if known.len() >= bounds.flows.saturating_mul(PROBES_A_FLOW) {
+                    return flow.write_all(TOO_MANY);
+                }
+                known.insert(number, new);
+            }
+            // Its number is what it came for: with the answer its place is free for the next flow.
+            drop(heard);
             flow.write_all(format!("OK {number}\n").as_bytes())
         }
         Kind::Download => {
@@ -183,9 +221,7 @@ fn take(from: &mut impl Read, until: Instant) -> std::io::Result<(u64, u128)> {
 }
 
 /// Sends probes back to who has a flow.
-fn reflect(socket: &UdpSocket, known: &Receiver<Known>) {
-    // Number to address, end, and the probes of which second.
-    let mut table: HashMap<u64, (Known, Instant, u32)> = HashMap::new();
+fn reflect(socket: &UdpSocket, shared: &Shared) {
     let mut buffer = [0; PROBE_BYTES + 1];
     loop {
         let Ok((bytes, from)) = socket.recv_from(&mut buffer) else {
@@ -193,24 +229,23 @@ fn reflect(socket: &UdpSocket, known: &Receiver<Known>) {
             std::thread::sleep(Duration::from_millis(10));
             continue;
         };
-        let now = Instant::now();
-        for new in known.try_iter() {
-            table.retain(|_, (known, ..)| now < known.until);
-            table.insert(new.number, (new, now, 0));
-        }
         let Some((number, _)) = probe_of(&buffer[..bytes]) else { continue };
-        let Some((known, since, count)) = table.get_mut(&number) else { continue };
-        if now >= known.until || known.address != from.ip().to_canonical() {
-            continue;
-        }
-        if now.duration_since(*since) >= Duration::from_secs(1) {
-            (*since, *count) = (now, 0);
-        }
-        *count += 1;
-        if *count <= PROBES_A_SECOND {
+        if is_answered(&mut shared.known(), number, from.ip().to_canonical(), Instant::now()) {
             let _ = socket.send_to(&buffer[..bytes], from);
         }
     }
+}
+
+fn is_answered(known: &mut HashMap<u64, Known>, number: u64, address: IpAddr, now: Instant) -> bool {
+    let Some(known) = known.get_mut(&number) else { return false };
+    if now >= known.until || known.address != address {
+        return false;
+    }
+    if now.duration_since(known.since) >= Duration::from_secs(1) {
+        (known.since, known.count) = (now, 0);
+    }
+    known.count += 1;
+    known.count <= PROBES_A_SECOND
 }
 
 /// A number that nobody outside can guess: the standard library keys its hashes from the system's randomness.

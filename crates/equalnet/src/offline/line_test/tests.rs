@@ -65,3 +65,20 @@ fn nothing_is_sent_back_to_who_has_no_flow() {
     assert_eq!(asks("127.0.0.1:0", &probe(number, 0)[..40]), None, "no probe");
     assert_eq!(asks("127.0.0.1:0", &[]), None, "an empty one");
 }
+
+#[test]
+fn who_says_no_token_takes_no_place_of_who_does() {
+    let address = server(1, BitRate::from_mbps(1));
+    let far = Far { address, token: "maple".to_owned(), flows: 1, time: Duration::from_secs(1) };
+    let idle: Vec<TcpStream> = (0..100).map(|_| TcpStream::connect(address).unwrap()).collect();
+    far.probing(Duration::from_secs(1)).unwrap();
+    drop(idle);
+}
+
+#[test]
+fn probe_numbers_that_nobody_uses_are_bounded() {
+    let address = server(1, BitRate::from_mbps(1));
+    let far = Far { address, token: "maple".to_owned(), flows: 1, time: Duration::from_secs(1) };
+    let given: Vec<bool> = (0..6).map(|_| far.probing(Duration::from_secs(1)).is_ok()).collect();
+    assert_eq!(given, [true, true, true, true, false, false]);
+}
