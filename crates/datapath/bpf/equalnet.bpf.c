@@ -452,13 +452,22 @@ static __always_inline int from_lan(struct __sk_buff *skb, enum framing framing)
 	return TC_ACT_UNSPEC;
 }
 
-/* Frames to the devices of the only LAN: downloads, whose queues are here. */
+/* Whether the packet waited on an IFB and passes a second time. */
+static __always_inline int comes_from_queue(struct __sk_buff *skb)
+{
+	return skb->ingress_ifindex && is_side(skb->ingress_ifindex, SIDE_QUEUE);
+}
+
+/*
+ * Frames to the devices of the only LAN: downloads, whose queues are here. Until the IFB of an earlier topology is gone,
+ * they may come from there, counted.
+ */
 static __always_inline int to_lan(struct __sk_buff *skb, enum framing framing)
 {
 	const struct config *config = read_config();
 	__u32 minor;
 
-	if (!config)
+	if (!config || comes_from_queue(skb))
 		return TC_ACT_UNSPEC;
 	minor = account(skb, config, LAN_EGRESS, framing, UNASKED);
 	if (config->flags & STEERING && minor != NO_MINOR)
@@ -478,7 +487,7 @@ static __always_inline int to_shared(struct __sk_buff *skb, enum framing framing
 
 	if (!config)
 		return TC_ACT_UNSPEC;
-	if (skb->ingress_ifindex && is_side(skb->ingress_ifindex, SIDE_QUEUE)) {
+	if (comes_from_queue(skb)) {
 		skb->priority = 0;
 		return TC_ACT_UNSPEC;
 	}

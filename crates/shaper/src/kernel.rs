@@ -16,7 +16,7 @@ use datapath::DEFAULT_MINOR;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsRawFd, BorrowedFd};
-use vocab::InterfaceName;
+use vocab::{Direction, InterfaceName};
 
 pub(crate) const RTM_NEWLINK: u16 = 16;
 pub(crate) const RTM_DELLINK: u16 = 17;
@@ -271,12 +271,31 @@ impl Kernel {
     /// Lets packets pass again.
     pub(crate) fn stop_redirecting(&mut self, name: &InterfaceName, index: i32) -> Result<(), ShaperError> {
         for taken in Taken::ALL {
-            if self.redirected(index, taken)?.is_some() {
-                let outcome = self.netlink.send_one(tc::redirect::remove(index, taken))?;
-                outcome.map_err(|refusal| refused(name, "let downloads pass again".to_owned(), refusal))?;
-            }
+            self.stop_taking(name, index, taken)?;
         }
         Ok(())
+    }
+
+    /// Lets packets pass again on one side; says whether they were taken.
+    pub(crate) fn stop_taking(&mut self, name: &InterfaceName, index: i32, taken: Taken) -> Result<bool, ShaperError> {
+        if self.redirected(index, taken)?.is_none() {
+            return Ok(false);
+        }
+        let outcome = self.netlink.send_one(tc::redirect::remove(index, taken))?;
+        outcome.map(|()| true).map_err(|refusal| refused(name, "let downloads pass again".to_owned(), refusal))
+    }
+
+    /// The interfaces at whose root a tree of ours stands, with its major number.
+    pub(crate) fn our_roots(&mut self) -> Result<Vec<(i32, u16)>, ShaperError> {
+        let ours = Direction::ALL.map(|direction| u32::from(datapath::major(direction)) << 16);
+        let is_ours = |qdisc: &Object| {
+            qdisc.parent == tc::ROOT
+                && qdisc.options.kind == "htb"
+                && ours.contains(&qdisc.handle)
+                && htb::default_of(&qdisc.options.payload) == Some(DEFAULT_MINOR)
+        };
+        let roots = self.qdiscs()?.into_iter().filter(is_ours);
+        Ok(roots.map(|qdisc| (qdisc.index, (qdisc.handle >> 16) as u16)).collect())
     }
 
     /// What each class of the interface has counted, by minor number.

@@ -1,6 +1,7 @@
 //! The queues of one link, and the plan they mean.
 
 mod drift;
+mod leftovers;
 mod super_packets;
 
 use crate::diff::{Op, diff};
@@ -128,18 +129,23 @@ fn numbered(prefix: &str, link: LinkId) -> InterfaceName {
 impl<S: Steer> Shaper<S> {
     /// Reads back what is installed on the interfaces of `link` and finds out which leaf qdisc the kernel has.
     ///
-    /// A tree of ours from an earlier run is taken over as it is, without a change. Changes nothing but, where downloads
-    /// wait on an IFB, makes that. Must run in the network namespace of the interfaces;
-    /// needs CAP_NET_ADMIN.
+    /// A tree of ours from an earlier run is taken over as it is, without a change. What a run for another topology left
+    /// is taken away, wherever in the network namespace it is: there is one link in each. Where downloads wait on an IFB,
+    /// that is made. Must run in the network namespace of the interfaces; needs CAP_NET_ADMIN.
     ///
     /// # Errors
     /// An interface is shaped by somebody else while `settings.adopt` is false; the kernel cannot be asked; the state
     /// directory cannot be used. That an interface is not there is not known before [`Shaper::apply`].
-    pub fn open(settings: ShaperSettings, link: &Link, steering: S) -> Result<Shaper<S>, ShaperError> {
+    pub fn open(settings: ShaperSettings, link: &Link, mut steering: S) -> Result<Shaper<S>, ShaperError> {
         let mut kernel = Kernel::open()?;
         let mut before = Before::load(&settings.state_dir, link.id.0)?;
         let download = download_interface(link);
         let upload = link.topology.upload_interface().clone();
+        let known = before.clone();
+        leftovers::take_away(&mut kernel, &mut before, link, &mut steering)?;
+        if before != known {
+            before.save(&settings.state_dir, link.id.0)?;
+        }
         if !taps(&link.topology).is_empty() {
             before.interface(download.as_str()).made_by_us = true;
             before.save(&settings.state_dir, link.id.0)?;
@@ -461,15 +467,10 @@ pub fn clear(state_dir: &Path) -> Result<Vec<InterfaceName>, ShaperError> {
     let interfaces = kernel.interfaces()?;
     let named = |name: &str| InterfaceName::new(name).ok();
     // Our trees are known by their handles, even where the state is lost.
-    let ours = Direction::ALL.map(|direction| u32::from(datapath::major(direction)) << 16);
-    for qdisc in kernel.qdiscs()? {
-        if qdisc.parent == crate::tc::ROOT
-            && qdisc.options.kind == "htb"
-            && ours.contains(&qdisc.handle)
-            && let Some(interface) = interfaces.iter().find(|interface| interface.index == qdisc.index)
-            && let Some(name) = named(&interface.name)
-        {
-            kernel.remove_root(&name, qdisc.index)?;
+    for (index, _) in kernel.our_roots()? {
+        let interface = interfaces.iter().find(|interface| interface.index == index);
+        if let Some(name) = interface.and_then(|interface| named(&interface.name)) {
+            kernel.remove_root(&name, index)?;
             touched.insert(name);
         }
     }

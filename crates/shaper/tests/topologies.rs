@@ -161,6 +161,11 @@ fn interfaces_come_and_go() {
     check("cg", &ROUTED, "comes");
 }
 
+#[test]
+fn another_topology_leaves_nothing_of_the_last() {
+    check("ch", &ROUTED, "changes");
+}
+
 /// The gateway with a tun device, whose other end is a process.
 const TUN: [&str; 3] = [
     "ip -n {g} tuntap add dev tun0 mode tun",
@@ -258,6 +263,7 @@ fn part() {
         "one" => one(),
         "host" => host(),
         "comes" => comes(),
+        "changes" => changes(),
         "tunnel" => tunnel(),
         "vlan" => vlan(),
         "stick" => stick(),
@@ -442,7 +448,12 @@ impl Gateway {
         let mount = dir.join("bpf");
         std::fs::create_dir_all(&mount).unwrap();
         shell(&format!("mount -t bpf bpf {}", mount.display()));
-        let settings = DatapathSettings { pin_dir: mount.join("equalnet"), max_flows: 4_096, ..Default::default() };
+        Gateway::open(world, dir, topology, devices)
+    }
+
+    fn open(world: World, dir: PathBuf, topology: &Topology, devices: &[DeviceId]) -> Gateway {
+        let pin_dir = dir.join("bpf/equalnet");
+        let settings = DatapathSettings { pin_dir, max_flows: 4_096, ..Default::default() };
         let mut datapath = Datapath::load_or_adopt(&settings).unwrap();
         datapath.attach(std::slice::from_ref(topology)).unwrap();
         let mut classes = datapath.classes().unwrap();
@@ -461,6 +472,13 @@ impl Gateway {
         let settings = ShaperSettings { state_dir: dir.clone(), adopt: false };
         let shaper = Shaper::open(settings, &link, datapath.steering()).unwrap();
         Gateway { world, dir, datapath, classes, shaper }
+    }
+
+    /// The daemon starts again, with another topology.
+    fn again(self, topology: &Topology, devices: &[DeviceId]) -> Gateway {
+        let Gateway { world, dir, datapath, classes, shaper } = self;
+        drop((shaper, classes, datapath));
+        Gateway::open(world, dir, topology, devices)
     }
 
     /// What was counted of a device, bytes.
@@ -821,6 +839,79 @@ fn comes() {
     near("upload of a", of_s[0], 5.0, 0.3);
     near("upload of b", of_s[1], 5.0, 0.3);
     gateway.clear();
+    std::mem::forget(world);
+}
+
+/// Where in this namespace something of ours stands: roots, filters that send to an IFB, IFBs.
+fn ours() -> Vec<String> {
+    let mut ours = Vec::new();
+    for at in ["lan0", "lan1", "wan0"] {
+        let roots = shell(&format!("tc qdisc show dev {at} root"));
+        let of_ours = |major: &&str| roots.contains(&format!("htb {major}:"));
+        ours.extend(["e001", "e002"].iter().filter(|major| of_ours(major)).map(|major| format!("{at} {major}")));
+        for side in ["ingress", "egress"] {
+            if shell(&format!("tc filter show dev {at} {side}")).contains("equalnet_queues") {
+                ours.push(format!("{at} {side}"));
+            }
+        }
+    }
+    if shell("ip -o link").contains("enifb7") {
+        ours.push("enifb7".to_owned());
+    }
+    ours
+}
+
+/// The daemon starts again and again, each time with another topology: what the last one had goes, traffic goes on.
+fn changes() {
+    let (a, b, us) = (DeviceId::Mac(A), DeviceId::Mac(B), "10.79.9.1".parse().unwrap());
+    let one = Topology::Router { lan: name("lan0"), wan: name("wan0") };
+    let several = Topology::Shared { lans: vec![name("lan0"), name("lan1")], wan: name("wan0") };
+    let host = Topology::Host { interface: name("wan0") };
+    // As a bridge that is turned round: each had the queues of the other side.
+    let turned = Topology::Router { lan: name("wan0"), wan: name("lan0") };
+    let mut gateway = Gateway::new(&one, &[a, b, us]);
+    let world = World { id: gateway.world.id.clone() };
+    let mut sinks = ['a', 'g'].map(|which| Sink::start(&world, which));
+    let to_a = Flood::start(&world, 's', "10.79.1.2", FROM_SERVER, 30);
+    let to_us = Flood::start(&world, 's', "10.79.9.1", FROM_SERVER, 30);
+    let local = Flood::start(&world, 'g', "10.79.1.2", FROM_GATEWAY, 50);
+    let single = &["lan0 e001", "wan0 e002"][..];
+    let shared = &["lan0 egress", "lan1 egress", "wan0 e002", "enifb7"];
+    let alone = &["wan0 e002", "wan0 ingress", "enifb7"];
+    for (step, (topology, device, left)) in [
+        (&one, a, single),
+        (&several, a, shared),
+        (&one, a, single),
+        (&host, us, alone),
+        (&one, a, single),
+        (&turned, a, &["lan0 e002", "wan0 e001"]),
+        (&several, a, shared),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        eprintln!("step {step}: {topology:?}");
+        gateway = gateway.again(topology, &[a, b, us]);
+        gateway.shaper.apply(&plan(&[device], CAPACITY, BitRate::MAX)).unwrap();
+        assert_eq!(ours(), left);
+        if topology == &turned {
+            continue;
+        }
+        let (begin, counted) = (Instant::now(), gateway.counted(device, Direction::Download));
+        let [of_a, of_us] = rates(&mut sinks);
+        let mbit =
+            (gateway.counted(device, Direction::Download) - counted) as f64 * 8.0 / begin.elapsed().as_secs_f64() / 1e6;
+        near("counted, once", mbit, 30.0, 2.0);
+        if device == us {
+            near("download", of_us[0], 20.0, 0.4);
+        } else {
+            near("download", of_a[0], 20.0, 0.4);
+            near("from the gateway", of_a[2], 50.0, 2.5);
+        }
+    }
+    drop((to_a, to_us, local));
+    gateway.clear();
+    assert_eq!(ours(), [""; 0]);
     std::mem::forget(world);
 }
 
