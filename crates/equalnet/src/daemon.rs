@@ -358,8 +358,12 @@ fn open_history(
 const HABITS_OF: Duration = Duration::from_secs(28 * 86_400);
 const HABITS_ROWS: u64 = 1_500_000;
 
+/// What a slow disk may take for that beyond the unit's `TimeoutStartSec`.
+const REMEMBERING: Duration = Duration::from_secs(30);
+
 /// Devices, numbers and habits of earlier runs. A history that cannot be read is no reason not to start.
 fn remember(engine: &mut Engine, config: &Config, clock: &Clock) {
+    let _ = sd_notify::notify(&[NotifyState::ExtendTimeoutUsec(REMEMBERING.as_micros() as u32)]);
     let now = clock.now();
     let mut read = || -> Result<(), store::StoreError> {
         let reader = store::Reader::open(&history_file(config))?;
