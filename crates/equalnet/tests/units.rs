@@ -36,6 +36,17 @@ fn a_daemon_that_hangs_at_each_start_is_held_and_then_tried_anew() {
 }
 
 #[test]
+fn a_daemon_that_was_stopped_or_disabled_is_not_brought_back() {
+    // A failed unit stays failed when it is stopped: only what is part of it notices.
+    assert!(unit("equalnet-again.timer").lines().any(|line| line == "PartOf=equalnet.service"));
+    let again = unit("equalnet-again.service");
+    for state in ["is-failed", "is-enabled"] {
+        let condition = format!("ExecCondition=/usr/bin/systemctl --quiet {state} equalnet.service");
+        assert!(again.lines().any(|line| line == condition), "{state}");
+    }
+}
+
+#[test]
 fn systemd_reads_the_units() {
     let asked = Command::new("systemd-analyze").arg("--version").output();
     if !asked.is_ok_and(|output| output.status.success()) {
