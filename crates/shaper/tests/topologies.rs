@@ -12,7 +12,7 @@ use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use vocab::{
@@ -21,6 +21,9 @@ use vocab::{
 };
 
 const PART: &str = "TOPOLOGY_PART";
+/// How a part ends in which a measured rate was not as it must be.
+const OFF: i32 = 75;
+static IS_OFF: AtomicBool = AtomicBool::new(false);
 const ID: &str = "TOPOLOGY_ID";
 const A: MacAddress = MacAddress([2, 0, 0, 0, 9, 1]);
 const B: MacAddress = MacAddress([2, 0, 0, 0, 9, 2]);
@@ -131,9 +134,18 @@ const BRIDGED: [&str; 8] = [
 ];
 
 fn check(test: &str, lines: &[&str], part: &str) {
-    let Some(world) = World::new(test, lines) else { return };
-    let status = world.play('g', part).status().unwrap();
-    assert!(status.success(), "{part} failed inside the namespaces");
+    // Three times if need be: senders that starve on a busy machine leave their queue empty, which no queue discipline can
+    // mend, while what is wrong is wrong every time.
+    for attempt in 1.. {
+        let Some(world) = World::new(test, lines) else { return };
+        let status = world.play('g', part).status().unwrap();
+        let is_off = status.code() == Some(OFF);
+        assert!(status.success() || is_off && attempt < 3, "{part} failed inside the namespaces");
+        if status.success() {
+            return;
+        }
+        eprintln!("{part}: a rate is off; once more");
+    }
 }
 
 #[test]
@@ -257,6 +269,14 @@ fn peers_of_wireguard_are_devices() {
 #[test]
 #[ignore = "played by the tests above, inside a namespace"]
 fn part() {
+    let played = std::panic::catch_unwind(play);
+    if IS_OFF.load(Ordering::Relaxed) {
+        std::process::exit(OFF);
+    }
+    played.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+}
+
+fn play() {
     match std::env::var(PART).unwrap_or_default().as_str() {
         "shared" => several(&Topology::Shared { lans: vec![name("lan0"), name("lan1")], wan: name("wan0") }),
         "bridge" => several(&Topology::Shared { lans: vec![name("lan0"), name("lan1")], wan: name("wan0") }),
@@ -525,6 +545,7 @@ fn rates<const N: usize>(sinks: &mut [Sink; N]) -> [[f64; 3]; N] {
 #[track_caller]
 fn near(what: &str, is: f64, expected: f64, within: f64) {
     eprintln!("{what}: {is:.2}, expected {expected:.2}");
+    IS_OFF.store((is - expected).abs() > within, Ordering::Relaxed);
     assert!((is - expected).abs() <= within, "{what}: {is:.2}, expected {expected:.2} within {within:.2}");
 }
 
