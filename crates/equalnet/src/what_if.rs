@@ -55,20 +55,68 @@ pub fn forecaster(family: &Arc<Family>) -> Forecaster {
     forecaster
 }
 
-/// The last part of the history, of at most so many seconds of aggregates.
-pub fn remembered(reader: &Reader, since: Duration, most: usize) -> Result<Recording, StoreError> {
-    let mut recording = Recording::default();
-    let Some(until) = reader.seconds_until()? else { return Ok(recording) };
-    reader.seconds(until - since, until, &mut |second| {
-        for direction in Direction::ALL {
-            let usage = second.usage[direction];
-            // One link is replayed: the first.
-            if second.link == LinkId(0) && usage != Usage::Free(BitRate::ZERO) && recording.held() < most {
-                recording.add(second.start, second.aggregate, direction, usage);
-            }
+/// What is replayed of a history.
+#[derive(Default)]
+pub struct Remembered {
+    /// The last part of it.
+    pub recording: Recording,
+    /// There was more, before it.
+    pub is_cut: bool,
+}
+
+/// Read at once at first, and at most: between two readings it may be enough. Ten minutes of thousands of devices are
+/// read in a second or two.
+const FIRST_READ: Duration = Duration::from_secs(60);
+const LONGEST_READ: Duration = Duration::from_secs(600);
+
+/// The last part of the history, of at most so many seconds of aggregates: newest first, until it is full or `go_on` says no.
+/// The newest minute is there whole, whatever its size.
+pub fn remembered(
+    reader: &Reader,
+    since: Duration,
+    most: usize,
+    go_on: &mut dyn FnMut() -> ControlFlow<()>,
+) -> Result<Remembered, StoreError> {
+    let mut remembered = Remembered::default();
+    let Some(until) = reader.seconds_until()? else { return Ok(remembered) };
+    let (mut end, mut length, mut is_full) = (until, FIRST_READ, false);
+    let from = until - since;
+    while end > from {
+        if go_on().is_break() {
+            remembered.is_cut = true;
+            break;
         }
-    })?;
-    Ok(recording)
+        let begin = from.max(end - length);
+        let (held, mut found) = (remembered.recording.held(), Vec::new());
+        // What has no place is not kept for long, either: one more says that there was too much.
+        let places = if held == 0 { usize::MAX } else { most.saturating_sub(held) };
+        reader.seconds(begin, end, &mut |second| {
+            for direction in Direction::ALL {
+                let usage = second.usage[direction];
+                // One link is replayed: the first.
+                if second.link == LinkId(0) && usage != Usage::Free(BitRate::ZERO) && found.len() <= places {
+                    found.push((second.start, second.aggregate, direction, usage));
+                }
+            }
+        })?;
+        if found.len() > places {
+            if length == FIRST_READ {
+                remembered.is_cut = true;
+                break;
+            }
+            // Some minutes of it may have their place.
+            (length, is_full) = (FIRST_READ, true);
+            continue;
+        }
+        for (start, aggregate, direction, usage) in found {
+            remembered.recording.add(start, aggregate, direction, usage);
+        }
+        end = begin;
+        if !is_full {
+            length = LONGEST_READ.min(length * 2);
+        }
+    }
+    Ok(remembered)
 }
 
 /// What devices are called: as the history knows them, and as the policies say.
@@ -164,7 +212,14 @@ impl Answerer {
         allocate::check_policy(&other, capacity).map_err(|refused| WhatIfRefused::CannotHold(refused.to_string()))?;
         let failed = |error: StoreError| WhatIfRefused::Failed(format!("The history cannot be read: {error}"));
         let reader = Reader::open(&self.history).map_err(failed)?;
-        let recording = remembered(&reader, since, MOST_ASKED).map_err(failed)?;
+        let in_time = &mut || match began.elapsed() < PATIENCE {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        };
+        let Remembered { recording, is_cut } = remembered(&reader, since, MOST_ASKED, in_time).map_err(failed)?;
+        if began.elapsed() >= PATIENCE {
+            return Err(WhatIfRefused::TooLong);
+        }
         if recording.held() == 0 {
             return Err(WhatIfRefused::NothingRecorded);
         }
@@ -173,16 +228,12 @@ impl Answerer {
         let family = self.families.borrow().clone();
         let mut ways = ways(&asked.in_force, "other", &other);
         for way in &mut ways {
-            let second = &mut || match began.elapsed() < PATIENCE {
-                true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(()),
-            };
-            way.had = sim::replay(&recording, &way.policy, capacity, forecaster(&family), second);
+            way.had = sim::replay(&recording, &way.policy, capacity, forecaster(&family), in_time);
         }
         if began.elapsed() >= PATIENCE {
             return Err(WhatIfRefused::TooLong);
         }
-        Ok(told(&recording, recording.held() >= MOST_ASKED, capacity, &names, &ways))
+        Ok(told(&recording, is_cut, capacity, &names, &ways))
     }
 }
 
@@ -284,6 +335,35 @@ mod tests {
         let with = answerer.answer(&asked("5min", Some(text), vec![(device(2), owed)])).unwrap();
         let without = answerer.answer(&asked("5min", Some(text), Vec::new())).unwrap();
         assert!(film(&with)[2] > film(&without)[2], "{:?} {:?}", film(&with), film(&without));
+    }
+
+    #[test]
+    fn too_much_is_cut_to_the_newest_minutes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (answerer, _family) = answerer(folder.path());
+        let reader = Reader::open(&answerer.history).unwrap();
+        let minutes = |since: u64, most, reads: usize| {
+            let mut left = 0..reads;
+            let go_on = &mut || left.next().map_or(ControlFlow::Break(()), |_| ControlFlow::Continue(()));
+            let found = remembered(&reader, Duration::from_secs(60 * since), most, go_on).unwrap();
+            assert_eq!(found.recording.held(), found.recording.length().as_secs() as usize * 2, "it has no gap");
+            (found.recording.length().as_secs() / 60, found.is_cut)
+        };
+        // Two devices in each of some 600 seconds: 120 to a minute, read as 1, 2, 4 and 8 of them.
+        let (all, always) = (minutes(60, usize::MAX, 99).0, 99);
+        assert!((9..=11).contains(&all), "{all}");
+        for (since, most, reads, expected) in [
+            (60, 120 * 20, always, (all, false)),
+            (5, 120 * 5, always, (5, false)),
+            (5, 120 * 5 - 1, always, (4, true)),
+            (60, 120 * 6, always, (6, true)),
+            (60, 120 * 3, always, (3, true)),
+            (60, 1, always, (1, true)),
+            (60, usize::MAX, 2, (3, true)),
+            (60, usize::MAX, 0, (0, true)),
+        ] {
+            assert_eq!(minutes(since, most, reads), expected, "{since} {most} {reads}");
+        }
     }
 
     #[test]

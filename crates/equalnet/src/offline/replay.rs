@@ -5,7 +5,7 @@ use crate::kept_devices::KeptDevices;
 use crate::learning::bar;
 use crate::own_history::{self, Place};
 use crate::weights;
-use crate::what_if::{self, Way, forecaster};
+use crate::what_if::{self, Remembered, Way, forecaster};
 use anyhow::{Context, Result, bail};
 use capture::{CaptureError, FileSource, Observation, Polled, Source};
 use sim::{Had, Recording};
@@ -75,17 +75,21 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let other = Config::parse(&text, &arguments.policy)?.policy;
     let capacity = capacity(arguments, &config)?;
     allocate::check_policy(&other, capacity).with_context(|| arguments.policy.display().to_string())?;
-    let (recording, reader) = match (&arguments.file, arguments.since) {
-        (Some(file), _) => (captured(file)?, None),
+    let (Remembered { recording, is_cut }, reader) = match (&arguments.file, arguments.since) {
+        (Some(file), _) => {
+            let recording = captured(file)?;
+            let is_cut = recording.held() >= MOST;
+            (Remembered { recording, is_cut }, None)
+        }
         (None, Some(since)) => {
             let reader = arguments.place.reader()?;
-            (what_if::remembered(&reader, since, MOST)?, Some(reader))
+            (what_if::remembered(&reader, since, MOST, &mut || ControlFlow::Continue(()))?, Some(reader))
         }
         (None, None) => bail!("name a capture file, or --since"),
     };
-    let is_cut = recording.held() >= MOST;
     if is_cut {
-        eprintln!("warning: more was recorded than is replayed at once: the first {:?} of it", recording.length());
+        let part = if arguments.file.is_some() { "first" } else { "last" };
+        eprintln!("warning: more was recorded than is replayed at once: the {part} {:?} of it", recording.length());
     }
     if recording.held() == 0 {
         bail!("nothing was recorded in that time");
