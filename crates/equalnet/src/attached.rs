@@ -8,11 +8,18 @@ use datapath::Datapath;
 use datapath::sys::interface_index;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use vocab::{InterfaceName, Link, Topology};
 
 /// How often the kernel is asked.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Ports of a bridge come and go with each virtual machine: others are taken up once they stood for so long.
+const SETTLED_AFTER: Duration = Duration::from_secs(10);
+
+/// And not before the daemon has been there for so long: ten starts in just under ten minutes are what systemd takes for a
+/// daemon that fails (`StartLimitIntervalSec`, `StartLimitBurst` of the unit).
+const RESTARTED_EVERY: Duration = Duration::from_secs(60);
 
 /// The kernel's number of each interface.
 type Indices = BTreeMap<InterfaceName, u32>;
@@ -53,6 +60,32 @@ fn indices(links: &[Link]) -> Indices {
     names.filter_map(|name| interface_index(&name).ok().flatten().map(|index| (name, index))).collect()
 }
 
+/// Whether a bridge has other ports than were opened, for good as far as one can tell.
+struct Settling {
+    opened_at: Instant,
+    /// The links as they would be opened, and since when.
+    others: Option<(Vec<Link>, Instant)>,
+}
+
+impl Settling {
+    fn have_settled(&mut self, opened: &[Link], found: Vec<Link>, now: Instant) -> bool {
+        if found == opened {
+            self.others = None;
+            return false;
+        }
+        match &self.others {
+            Some((others, since)) if *others == found => {
+                now.duration_since(*since) >= SETTLED_AFTER && now.duration_since(self.opened_at) >= RESTARTED_EVERY
+            }
+            Some(_) | None => {
+                tracing::info!("a bridge has other ports; they are taken up when they have stood for a while");
+                self.others = Some((found, now));
+                false
+            }
+        }
+    }
+}
+
 /// What was opened, and what puts it back.
 pub struct Attached {
     /// As the operator wrote them.
@@ -60,6 +93,7 @@ pub struct Attached {
     /// As they were opened.
     links: Vec<Link>,
     opened: Indices,
+    settling: Settling,
 }
 
 impl Attached {
@@ -67,7 +101,8 @@ impl Attached {
     pub fn new(written: &[Link]) -> Attached {
         let links = with_ports(written);
         let opened = indices(&links);
-        Attached { written: written.to_vec(), links, opened }
+        let settling = Settling { opened_at: Instant::now(), others: None };
+        Attached { written: written.to_vec(), links, opened, settling }
     }
 
     /// The links with their interfaces as they were opened.
@@ -78,11 +113,12 @@ impl Attached {
     /// Returns when `stop` is closed. Meanwhile puts the programs of `datapath` on interfaces that come or are made anew.
     ///
     /// # Errors
-    /// An interface was made anew, and frames are read from it, not by programs; or a bridge has other ports.
+    /// An interface was made anew, and frames are read from it, not by programs; or a bridge has other ports
+    /// for a while.
     pub fn watch(mut self, mut datapath: Option<Datapath>, stop: &Receiver<()>, pulse: &Pulse) -> Result<()> {
         while stop.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
             pulse.beat();
-            if with_ports(&self.written) != self.links {
+            if self.settling.have_settled(&self.links, with_ports(&self.written), Instant::now()) {
                 bail!(
                     "the bridge has other ports; a restart attaches to them, and what was in force stays on the others"
                 );
@@ -142,6 +178,37 @@ mod tests {
         ] {
             assert_eq!(made_anew(&opened, &indices(now)).map(InterfaceName::as_str), expected, "{now:?}");
         }
+    }
+
+    #[test]
+    fn ports_that_come_and_go_are_waited_for() {
+        let opened_at = Instant::now();
+        let link = |lan: &str| Link {
+            id: vocab::LinkId(0),
+            name: String::new(),
+            topology: Topology::Router { lan: name(lan), wan: name("wan") },
+            line_rate: vocab::Directed::default(),
+            margin_permille: 0,
+            framing: vocab::Framing::default(),
+            sought: vocab::Directed::default(),
+        };
+        let opened = vec![link("a")];
+        // Which ports there are from which second on; in which second it is time.
+        let check = |changes: &[(u64, &str)], expected: Option<u64>| {
+            let mut settling = Settling { opened_at, others: None };
+            let mut is_time = |second: u64| {
+                let ports = changes.iter().rfind(|(from, _)| *from <= second).map_or("a", |(_, ports)| *ports);
+                settling.have_settled(&opened, vec![link(ports)], opened_at + Duration::from_secs(second))
+            };
+            assert_eq!((0..200).find(|&second| is_time(second)), expected, "{changes:?}");
+        };
+        check(&[], None);
+        check(&[(100, "b")], Some(110));
+        check(&[(100, "b"), (109, "a")], None);
+        check(&[(100, "b"), (109, "c")], Some(119));
+        check(&[(100, "b"), (105, "a"), (106, "b")], Some(116));
+        check(&[(0, "b")], Some(60));
+        check(&[(55, "b")], Some(65));
     }
 
     #[test]
