@@ -44,8 +44,12 @@ pub fn hash(state_dir: &Path) -> Result<Option<String>> {
 pub fn write_durably(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let write = || -> std::io::Result<()> {
         let beside = path.with_extension("new");
-        let mut options = std::fs::OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(mode).open(&beside)?;
+        // One that a crash left, or a link that somebody else put there: what it names is not ours to write.
+        match std::fs::remove_file(&beside) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         std::fs::rename(&beside, path)?;
@@ -81,5 +85,20 @@ mod tests {
         let hash = hash(folder.path()).unwrap().expect("it is set");
         assert!(hash.starts_with("$argon2id$") && !hash.contains(&password));
         assert!(set(folder.path(), "short").is_err());
+    }
+
+    #[test]
+    fn nothing_is_written_through_a_link_that_somebody_put_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let read = |name: &str| std::fs::read_to_string(at(name)).unwrap();
+        std::fs::write(at("others"), "theirs").unwrap();
+        std::os::unix::fs::symlink(at("others"), at("config.new")).unwrap();
+        write_durably(&at("config.toml"), b"ours", 0o600).unwrap();
+        assert_eq!((read("config.toml"), read("others")), ("ours".to_owned(), "theirs".to_owned()));
+        // What a crash left.
+        std::fs::write(at("config.new"), "a long half of it").unwrap();
+        write_durably(&at("config.toml"), b"anew", 0o600).unwrap();
+        assert_eq!(read("config.toml"), "anew");
     }
 }
