@@ -25,7 +25,8 @@ const RESTARTED_EVERY: Duration = Duration::from_secs(60);
 type Indices = BTreeMap<InterfaceName, u32>;
 
 /// `links` with the ports of a bridge in its place where `lan` names a bridge and `wan` one of its ports: what passes
-/// from port to port does not pass the bridge's own interface.
+/// from port to port does not pass the bridge's own interface. And without ports of a bridge that is named itself: what
+/// passes them passes the bridge, and would count twice.
 pub fn with_ports(links: &[Link]) -> Vec<Link> {
     let expanded = |link: &Link| Link { topology: expanded(&link.topology, ports), ..link.clone() };
     links.iter().map(expanded).collect()
@@ -41,6 +42,8 @@ fn expanded(topology: &Topology, ports_of: impl Fn(&InterfaceName) -> Vec<Interf
     }
     lans.sort();
     lans.dedup();
+    let within: Vec<InterfaceName> = lans.iter().flat_map(&ports_of).collect();
+    lans.retain(|lan| !within.contains(lan));
     let mut lans = lans.into_iter();
     // A bridge with no other port has no devices yet.
     lans.next().map_or_else(|| topology.clone(), |first| Topology::routed(first, lans.collect(), wan.clone()))
@@ -217,6 +220,7 @@ mod tests {
             "br0" => vec![name("eth0"), name("eth2"), name("eth1")],
             "br1" => vec![name("eth0"), name("eth1")],
             "br2" => vec![name("eth1")],
+            "br3" => vec![name("eth3"), name("eth4")],
             _ => vec![],
         };
         let routed = |lans: &[&str]| {
@@ -229,6 +233,8 @@ mod tests {
             (&["br1", "wg0"], &["eth0", "wg0"]),
             (&["br2"], &["br2"]),
             (&["br-lan"], &["br-lan"]),
+            (&["br3", "eth3", "wg0"], &["br3", "wg0"]),
+            (&["br3", "eth3"], &["br3"]),
         ] {
             assert_eq!(expanded(&routed(lans), ports_of), routed(expected), "{lans:?}");
         }
