@@ -3,7 +3,7 @@
 use super::{Datapath, loaded, os_error, pinned_links, story, unpin};
 use crate::maps::SIDE_LAN;
 use crate::{DatapathError, Head, Hook, hooks, maps, refusal, sys};
-use aya::programs::links::{FdLink, PinnedLink};
+use aya::programs::links::{FdLink, Link as _, PinnedLink};
 use aya::programs::tc::{self, NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle};
 use aya::programs::{LinkOrder, TcAttachType};
 use std::collections::BTreeSet;
@@ -28,7 +28,7 @@ impl Datapath {
     /// clsact where the kernel has no tcx (before 6.6). Says which interfaces are not there: call again when they are.
     ///
     /// # Errors
-    /// The kernel takes no program on an interface; what is attached by then stays.
+    /// The kernel takes no program on an interface; what is attached by then stays, on interfaces named no more, too.
     pub fn attach(&mut self, links: &[Topology]) -> Result<Vec<InterfaceName>, DatapathError> {
         self.attach_by(links, Mechanism::Tcx)
     }
@@ -43,7 +43,7 @@ impl Datapath {
 
     fn attach_by(&mut self, links: &[Topology], mechanism: Mechanism) -> Result<Vec<InterfaceName>, DatapathError> {
         let (mut pins, mut missing) = (BTreeSet::new(), BTreeSet::new());
-        self.filters.clear();
+        let mut filters = BTreeSet::new();
         // First: the programs ask who is a LAN.
         self.tell_sides(links)?;
         for (hook, interface) in hooks::wanted(links) {
@@ -52,22 +52,54 @@ impl Datapath {
                 continue;
             };
             let program = hook.program(head(hook, &interface)?);
+            let filter = (index, hooks::parent(hook.side()), program);
             match mechanism {
                 Mechanism::Tcx => {
                     let pin = self.pin_dir.join(format!("link_{program}_{index}"));
-                    if self.attach_tcx(program, hook.side(), &interface, &pin)? == Mechanism::Tcx {
-                        pins.insert(pin);
+                    match self.attach_tcx(program, hook.side(), &interface, &pin)? {
+                        Mechanism::Tcx => drop(pins.insert(pin)),
+                        Mechanism::Clsact => drop(filters.insert(filter)),
                     }
                 }
-                Mechanism::Clsact => self.attach_clsact(program, hook.side(), &interface)?,
+                Mechanism::Clsact => {
+                    self.attach_clsact(program, hook.side(), &interface)?;
+                    filters.insert(filter);
+                }
             }
         }
+        // Not before: where something failed, what was taken away is still missed (`stands`).
+        self.filters = filters;
         for stale in pinned_links(&self.pin_dir)? {
             if !pins.contains(&stale) {
                 unpin(&stale)?;
             }
         }
+        self.take_stale_filters_away()?;
         Ok(missing.into_iter().collect())
+    }
+
+    /// Filters of clsact have no pin: ours are known by their place and their name, on every interface.
+    fn take_stale_filters_away(&self) -> Result<(), DatapathError> {
+        for interface in sys::interfaces().map_err(|source| DatapathError::Call { call: "if_nameindex", source })? {
+            let Some(index) = index(&interface)? else { continue };
+            for (side, program) in hooks::programs() {
+                let parent = hooks::parent(side);
+                // What cannot be asked, as an interface that goes this moment, has nothing of ours.
+                let stands = sys::has_filter(index, parent, program).unwrap_or(false);
+                if !stands || self.filters.contains(&(index, parent, program)) {
+                    continue;
+                }
+                let name = interface.as_str();
+                let gone = SchedClassifierLink::attached(name, side, FILTER_PRIORITY, FILTER_HANDLE, None)
+                    .map_err(|error| story(&error))
+                    .and_then(|link| link.detach().map_err(|error| story(&error)));
+                match gone {
+                    Ok(()) => tracing::info!(%interface, program, "taken off an interface that no link has there"),
+                    Err(error) => tracing::warn!(%interface, program, error, "a filter of before stays"),
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether all that was attached still is, or somebody took it away.
@@ -193,9 +225,6 @@ impl Datapath {
         let link = attached.and_then(|id| program.take_link(id)).map_err(|error| refused(&error))?;
         // Its drop would take the filter away; it must outlive us.
         std::mem::forget(link);
-        if let Some(index) = index(interface)? {
-            self.filters.insert((index, hooks::parent(side), name));
-        }
         Ok(())
     }
 }
