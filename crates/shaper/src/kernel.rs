@@ -46,6 +46,8 @@ pub(crate) struct Interface {
     pub index: i32,
     /// The largest IP packet, bytes.
     pub mtu: u32,
+    /// It takes packets.
+    pub up: bool,
     /// What stands before the IP packet, bytes.
     pub header: u16,
     /// The bridge or bond it is a part of.
@@ -100,7 +102,9 @@ impl Kernel {
             let index = u32_at(body, 1)? as i32;
             let sort = u16::from_ne_bytes(*body.get(2..)?.first_chunk::<2>()?);
             let header = if matches!(sort, ARPHRD_ETHER | ARPHRD_LOOPBACK) { ETHERNET_HEADER } else { 0 };
-            let mut interface = Interface { name: String::new(), index, mtu: 1_500, header, master: None, lower: None };
+            let up = u32_at(body, 2)? & IFF_UP != 0;
+            let mut interface =
+                Interface { name: String::new(), index, mtu: 1_500, up, header, master: None, lower: None };
             let mut is_veth = false;
             for (kind, value) in attributes(body.get(LINK_HEADER..)?) {
                 match kind {
@@ -130,7 +134,7 @@ impl Kernel {
         found.ok_or_else(|| ShaperError::InterfaceMissing { interface: name.clone() })
     }
 
-    /// Makes an interface of `kind`, up; it may be there already.
+    /// Makes an interface of `kind`, up; it may be there already, and down.
     pub(crate) fn make_interface(&mut self, name: &InterfaceName, kind: &str) -> Result<(), ShaperError> {
         let mut body = vec![0; LINK_HEADER];
         body[8..12].copy_from_slice(&IFF_UP.to_ne_bytes());
@@ -142,9 +146,22 @@ impl Kernel {
         let request = Request { kind: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, body };
         match self.netlink.send_one(request)? {
             Ok(()) => Ok(()),
-            Err(refusal) if refusal.errno == EEXIST => Ok(()),
+            Err(refusal) if refusal.errno == EEXIST => self.set_up(name),
             Err(refusal) => Err(refused(name, format!("make an interface of kind {kind}"), refusal)),
         }
+    }
+
+    fn set_up(&mut self, name: &InterfaceName) -> Result<(), ShaperError> {
+        let interface = self.interface(name)?;
+        if interface.up {
+            return Ok(());
+        }
+        let mut body = vec![0; LINK_HEADER];
+        body[4..8].copy_from_slice(&interface.index.to_ne_bytes());
+        body[8..12].copy_from_slice(&IFF_UP.to_ne_bytes());
+        body[12..16].copy_from_slice(&IFF_UP.to_ne_bytes());
+        let outcome = self.netlink.send_one(Request { kind: RTM_NEWLINK, flags: 0, body })?;
+        outcome.map_err(|refusal| refused(name, "set the interface up".to_owned(), refusal))
     }
 
     pub(crate) fn remove_interface(&mut self, name: &InterfaceName) -> Result<(), ShaperError> {
@@ -497,6 +514,7 @@ mod tests {
             name: name.to_owned(),
             index,
             mtu: 1_500,
+            up: true,
             header: ETHERNET_HEADER,
             master,
             lower,

@@ -617,6 +617,16 @@ fn several(topology: &Topology) {
     }
     assert!(gateway.datapath.stands().unwrap());
     gateway.shaper.apply(&plan(&[a, b], CAPACITY, BitRate::MAX)).unwrap();
+    // What is sent to an IFB that is down is lost.
+    shell("ip link set enifb7 down");
+    let told = gateway.shaper.check().unwrap().expect("it is noticed");
+    assert_eq!((told.interface, told.what.as_str()), (name("enifb7"), "the interface was set down"));
+    assert!(shell("ip -o link show enifb7").contains(",UP"), "and up again");
+    assert_eq!(gateway.shaper.check().unwrap(), None);
+    shell("ip link set enifb7 down");
+    gateway = gateway.again(topology, &[a, b]);
+    assert!(shell("ip -o link show enifb7").contains(",UP"), "who starts sets it up");
+    gateway.shaper.apply(&plan(&[a, b], CAPACITY, BitRate::MAX)).unwrap();
     shell("ip link del enifb7");
     assert_eq!(gateway.shaper.check().unwrap().expect("it is noticed").what, "the interface is gone");
     gateway.shaper.apply(&plan(&[a, b], CAPACITY, BitRate::MAX)).unwrap();
@@ -626,6 +636,11 @@ fn several(topology: &Topology) {
     ];
     let [of_a, of_b, _] = rates(&mut sinks);
     near("both, after the repair", of_a[0] + of_b[0], 20.0, 0.3);
+    // The queues stand while it is down.
+    shell("ip link set enifb7 down");
+    gateway.shaper.check().unwrap().expect("it is noticed");
+    let [of_a, of_b, _] = rates(&mut sinks);
+    near("both, set up again", of_a[0] + of_b[0], 20.0, 0.3);
     gateway.clear();
     assert!(!shell("ip -o link").contains("enifb7"));
     assert_eq!(shell("tc filter show dev lan0 egress"), "");

@@ -111,8 +111,13 @@ impl<S: Steer> Shaper<S> {
             return Ok(None);
         }
         let ifb = self.sides.download.index;
-        let stands = interfaces.iter().any(|known| known.index == ifb);
+        let found = interfaces.iter().find(|known| known.index == ifb);
+        let stands = found.is_some();
         let mut told = None;
+        if found.is_some_and(|found| !found.up) && !taps(&self.topology).is_empty() {
+            // What is sent to it is lost.
+            told = Some((self.sides.download.interface.clone(), "the interface was set down".to_owned()));
+        }
         for (name, taken) in taps(&self.topology) {
             let found = interfaces.iter().find(|known| known.name == name.as_str()).map(|known| known.index);
             let what = match (self.filled.get(&name), found) {
