@@ -466,6 +466,13 @@ fn clsact() {
         let lans = vec![name("lan0"), name("zz0")];
         datapath.attach_with_clsact(&[Topology::Shared { lans, wan: name("wan0") }]).unwrap_err();
         assert!(!datapath.stands().unwrap(), "who failed to put a filter back knows that it is not there");
+        // As a line they do: what leaves there was read before. And a tunnel of GRE has packets of IP.
+        assert!(hardware("zz1", 778));
+        let topology = Topology::Router { lan: name("zz1"), wan: name("zz0") };
+        assert_eq!(datapath.attach_with_clsact(&[topology]).unwrap(), []);
+        assert!(
+            filters("zz0", "egress").contains("wan_egress") && filters("zz1", "ingress").contains("lan_ingress_raw")
+        );
     }
     // Another topology: what the last one had, and it has not, goes. Somebody else's filter stays.
     run("tc filter add dev lan0 ingress protocol all prio 7 u32 match u32 0 0 flowid 1:1");

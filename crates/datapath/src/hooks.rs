@@ -44,6 +44,8 @@ const ARPHRD_TUNNEL: u16 = 768;
 const ARPHRD_TUNNEL6: u16 = 769;
 const ARPHRD_LOOPBACK: u16 = 772;
 const ARPHRD_SIT: u16 = 776;
+const ARPHRD_IPGRE: u16 = 778;
+const ARPHRD_IP6GRE: u16 = 823;
 const ARPHRD_NONE: u16 = 0xfffe;
 
 impl Head {
@@ -52,9 +54,20 @@ impl Head {
         match hardware {
             ARPHRD_ETHER | ARPHRD_LOOPBACK => Some(Head::Ethernet),
             ARPHRD_PPP | ARPHRD_RAWIP | ARPHRD_TUNNEL | ARPHRD_TUNNEL6 | ARPHRD_SIT | ARPHRD_NONE => Some(Head::RawIp),
+            // A tunnel with one other end; of one with many, frames begin with the outer header where they leave.
+            ARPHRD_IPGRE | ARPHRD_IP6GRE => Some(Head::RawIp),
             _ => None,
         }
     }
+}
+
+/// What a program must be able to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// The mark that another program left, whatever the frame is.
+    Nothing,
+    /// Packets, from their first byte on.
+    Packets,
 }
 
 impl Hook {
@@ -77,6 +90,16 @@ impl Hook {
             (Hook::HostIngress, Head::RawIp) => "host_ingress_raw",
             (Hook::HostEgress, Head::Ethernet) => "host_egress",
             (Hook::HostEgress, Head::RawIp) => "host_egress_raw",
+        }
+    }
+
+    /// What its program must be able to read.
+    pub(crate) const fn reads(self) -> Reads {
+        match self {
+            Hook::WanEgress => Reads::Nothing,
+            Hook::LanIngress | Hook::LanEgress | Hook::SharedEgress | Hook::HostIngress | Hook::HostEgress => {
+                Reads::Packets
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Puts programs on interfaces, and tells them how these stand to the links.
 
 use super::{Datapath, loaded, os_error, pinned_links, story, unpin};
+use crate::hooks::Reads;
 use crate::maps::SIDE_LAN;
 use crate::{DatapathError, Head, Hook, hooks, maps, refusal, sys};
 use aya::programs::links::{FdLink, Link as _, PinnedLink};
@@ -236,6 +237,9 @@ fn index(interface: &InterfaceName) -> Result<Option<u32>, DatapathError> {
 /// How its packets begin.
 fn head(hook: Hook, interface: &InterfaceName) -> Result<Head, DatapathError> {
     let hardware =
+    if hook.reads() == Reads::Nothing {
+        return Ok(Head::Ethernet);
+    }
         sys::hardware_type(interface).map_err(|source| DatapathError::Call { call: "ioctl(SIOCGIFHWADDR)", source })?;
     Head::of_hardware(hardware).ok_or_else(|| DatapathError::Attach {
         program: hook.program(Head::Ethernet),
