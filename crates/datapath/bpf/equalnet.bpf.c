@@ -275,7 +275,7 @@ static __noinline int catch_up(struct __sk_buff *skb, const struct packet *p, co
 /* A packet of the link in `minor`, or one that is none of it. */
 #define NO_MINOR 0
 
-/* Whether frames of this VLAN are counted on an interface of their own. */
+/* Whether frames of this VLAN are those of an interface of their own: another LAN, or the line. */
 static __noinline int is_counted_above(struct __sk_buff *skb)
 {
 	__u64 vlan = (__u64)skb->ifindex << 32 | (skb->vlan_tci & 0xfff);
@@ -303,8 +303,9 @@ static __always_inline __u32 account(struct __sk_buff *skb, const struct config 
 	stats = bpf_map_lookup_elem(&statistics, &zero);
 	if (!stats)
 		return NO_MINOR;
+	/* Nor does it wait here: it does above, if at all. */
 	if (framing == ETHERNET && skb->vlan_present && is_counted_above(skb))
-		return NO_MINOR;
+		return LOCAL_MINOR;
 	if (!parse_plain(skb, &p, framing)) {
 		__builtin_memset(&p, 0, sizeof(p));
 		parsed = parse_any(skb, &p, framing);

@@ -153,14 +153,16 @@ pub(crate) fn wanted(links: &[Topology]) -> BTreeSet<(Hook, InterfaceName)> {
     wanted
 }
 
-/// Of VLANs `lans` that ride on other `lans`, directly or on VLANs that are none of them: the one below, the number
-/// of the VLAN there. There, their frames are not to be counted a second time. `below` says on what an interface rides.
+/// Of VLANs `lans` and `wans` that ride on other `lans`, directly or on VLANs that are none of them: the one below, the
+/// number of the VLAN there. There, their frames are not to be counted a second time, or as frames of devices. `below`
+/// says on what an interface rides.
 pub(crate) fn counted_above(
     lans: &BTreeSet<InterfaceName>,
+    wans: &BTreeSet<InterfaceName>,
     below: impl Fn(&InterfaceName) -> Option<(InterfaceName, u16)>,
 ) -> BTreeSet<(InterfaceName, u16)> {
     let mut counted = BTreeSet::new();
-    for lan in lans {
+    for lan in lans.union(wans) {
         // Ends even where the answers go in circles, as no kernel's do.
         let (mut at, mut depth) = (lan.clone(), 0);
         while let Some((lower, vlan)) = below(&at).filter(|_| depth < 8) {
@@ -216,16 +218,19 @@ mod tests {
             "b" => Some((name("a"), 2)),
             _ => None,
         };
-        for (lans, expected) in [
-            (&["eth0", "eth0.20"][..], &[("eth0", 20)][..]),
-            (&["eth0.20", "eth1"], &[]),
-            (&["eth0", "eth0.20.30"], &[("eth0", 20)]),
-            (&["eth0", "eth0.20", "eth0.20.30"], &[("eth0", 20), ("eth0.20", 30)]),
-            (&["a"], &[]),
+        for (lans, wan, expected) in [
+            (&["eth0", "eth0.20"][..], "wan", &[("eth0", 20)][..]),
+            (&["eth0.20", "eth1"], "wan", &[]),
+            (&["eth0", "eth0.20.30"], "wan", &[("eth0", 20)]),
+            (&["eth0", "eth0.20", "eth0.20.30"], "wan", &[("eth0", 20), ("eth0.20", 30)]),
+            (&["a"], "wan", &[]),
+            (&["eth0"], "eth0.20", &[("eth0", 20)]),
+            (&["eth0"], "eth0.20.30", &[("eth0", 20)]),
+            (&["eth0.20"], "eth0", &[]),
         ] {
             let lans = lans.iter().map(|lan| name(lan)).collect();
             let expected: BTreeSet<_> = expected.iter().map(|(lan, vlan)| (name(lan), *vlan)).collect();
-            assert_eq!(counted_above(&lans, below), expected);
+            assert_eq!(counted_above(&lans, &BTreeSet::from([name(wan)]), below), expected);
         }
     }
 }

@@ -223,38 +223,52 @@ fn frames_of_a_vlan_count_once() {
     check("vl", &[&ROUTED[..], &lines].concat(), "vlan");
 }
 
-/// Device and line on one cable, in VLANs of their own: `b` is the switch.
+/// Device and line on one cable, `{b}` is the switch: the line in a VLAN of its own, the device as `lines` say.
+const STICK: [&str; 15] = [
+    "ip -n {g} link set lan0 netns {b}",
+    "ip -n {g} link set wan0 netns {b}",
+    "ip -n {b} link add link eth0 name eth0.7 type vlan id 7",
+    "ip -n {b} link add inner type bridge",
+    "ip -n {b} link add outer type bridge",
+    "ip -n {b} link set lan0 master inner up",
+    "ip -n {b} link set wan0 master outer up",
+    "ip -n {b} link set eth0.7 master outer up",
+    "ip -n {b} link set inner up",
+    "ip -n {b} link set outer up",
+    "ip -n {g} link add link lan1 name lan1.7 type vlan id 7",
+    "ip -n {g} addr add 10.79.9.1/24 dev lan1.7",
+    "ip -n {g} link set lan1.7 up",
+    "ip -n {a} addr add 10.79.1.2/24 dev eth0",
+    "ip -n {s} addr add 10.79.9.2/24 dev eth0",
+];
+const STICK_ROUTES: [&str; 3] = [
+    "ip -n {a} route add default via 10.79.1.1",
+    "ip -n {s} route add default via 10.79.9.1",
+    "ip netns exec {g} sysctl -qw net.ipv4.ip_forward=1",
+];
+
 #[test]
 fn a_router_on_a_stick_is_shaped() {
     if !has("vlan", "id 20") {
         return;
     }
     let lines = [
-        "ip -n {g} link set lan0 netns {b}",
-        "ip -n {g} link set wan0 netns {b}",
         "ip -n {b} link add link eth0 name eth0.20 type vlan id 20",
-        "ip -n {b} link add link eth0 name eth0.7 type vlan id 7",
-        "ip -n {b} link add inner type bridge",
-        "ip -n {b} link add outer type bridge",
-        "ip -n {b} link set lan0 master inner up",
         "ip -n {b} link set eth0.20 master inner up",
-        "ip -n {b} link set wan0 master outer up",
-        "ip -n {b} link set eth0.7 master outer up",
-        "ip -n {b} link set inner up",
-        "ip -n {b} link set outer up",
         "ip -n {g} link add link lan1 name lan1.20 type vlan id 20",
-        "ip -n {g} link add link lan1 name lan1.7 type vlan id 7",
         "ip -n {g} addr add 10.79.1.1/24 dev lan1.20",
-        "ip -n {g} addr add 10.79.9.1/24 dev lan1.7",
         "ip -n {g} link set lan1.20 up",
-        "ip -n {g} link set lan1.7 up",
-        "ip -n {a} addr add 10.79.1.2/24 dev eth0",
-        "ip -n {s} addr add 10.79.9.2/24 dev eth0",
-        "ip -n {a} route add default via 10.79.1.1",
-        "ip -n {s} route add default via 10.79.9.1",
-        "ip netns exec {g} sysctl -qw net.ipv4.ip_forward=1",
     ];
-    check("st", &lines, "stick");
+    check("st", &[&STICK[..], &lines, &STICK_ROUTES].concat(), "stick");
+}
+
+#[test]
+fn a_line_tagged_on_the_lan_is_not_the_lan() {
+    if !has("vlan", "id 20") {
+        return;
+    }
+    let lines = ["ip -n {b} link set eth0 master inner", "ip -n {g} addr add 10.79.1.1/24 dev lan1"];
+    check("tl", &[&STICK[..], &lines, &STICK_ROUTES].concat(), "tagged line");
 }
 
 #[test]
@@ -286,7 +300,8 @@ fn play() {
         "changes" => changes(),
         "tunnel" => tunnel(),
         "vlan" => vlan(),
-        "stick" => stick(),
+        "stick" => stick("lan1.20"),
+        "tagged line" => stick("lan1"),
         "wireguard" => wireguard(),
         "line" => line_without_frames(),
         "sink" => sink(),
@@ -717,10 +732,10 @@ fn vlan() {
     std::mem::forget(world);
 }
 
-/// One cable carries the LAN and the line.
-fn stick() {
+/// One cable carries the LAN and the line: what passes it as a frame of the line is none of the devices'.
+fn stick(lan: &str) {
     let a = DeviceId::Mac(A);
-    let mut gateway = Gateway::new(&Topology::Router { lan: name("lan1.20"), wan: name("lan1.7") }, &[a]);
+    let mut gateway = Gateway::new(&Topology::Router { lan: name(lan), wan: name("lan1.7") }, &[a]);
     gateway.shaper.apply(&plan(&[a], CAPACITY, BitRate::MAX)).unwrap();
     let world = World { id: gateway.world.id.clone() };
     let mut sinks = ['a', 's'].map(|which| Sink::start(&world, which));
@@ -728,9 +743,15 @@ fn stick() {
         Flood::start(&world, 's', "10.79.1.2", FROM_SERVER, 30),
         Flood::start(&world, 'a', "10.79.9.2", FROM_DEVICE, 20),
     ];
+    let begin = Instant::now();
+    let before = Direction::ALL.map(|direction| gateway.counted(a, direction));
     let [of_a, of_s] = rates(&mut sinks);
     near("download", of_a[0], 20.0, 0.4);
     near("upload", of_s[1], 10.0, 0.3);
+    for ((direction, before), sent) in Direction::ALL.into_iter().zip(before).zip([30.0, 20.0]) {
+        let mbit = (gateway.counted(a, direction) - before) as f64 * 8.0 / begin.elapsed().as_secs_f64() / 1e6;
+        near(&format!("counted as {direction}"), mbit, sent, 2.0);
+    }
     gateway.clear();
     std::mem::forget(world);
 }

@@ -117,7 +117,7 @@ impl Datapath {
         Ok(true)
     }
 
-    /// Tells the programs which interfaces are LANs, and which VLANs on them are LANs of their own.
+    /// Tells the programs which interfaces are LANs, and which VLANs on them are LANs of their own, or the line.
     fn tell_sides(&self, links: &[Topology]) -> Result<(), DatapathError> {
         let failed = |map| move |source| DatapathError::Map { map, source };
         let lans: BTreeSet<InterfaceName> = links.iter().flat_map(Topology::lans).cloned().collect();
@@ -126,8 +126,9 @@ impl Datapath {
             sides.extend(index(lan)?);
         }
         let mut vlans = BTreeSet::new();
+        let wans = links.iter().map(Topology::upload_interface).cloned().collect();
         // What cannot be asked rides on nothing.
-        for (lan, vlan) in hooks::counted_above(&lans, |at| sys::vlan_below(at).ok().flatten()) {
+        for (lan, vlan) in hooks::counted_above(&lans, &wans, |at| sys::vlan_below(at).ok().flatten()) {
             vlans.extend(index(&lan)?.map(|index| maps::vlan_index(index, vlan)));
         }
         let maps = &self.maps;
@@ -236,10 +237,10 @@ fn index(interface: &InterfaceName) -> Result<Option<u32>, DatapathError> {
 
 /// How its packets begin.
 fn head(hook: Hook, interface: &InterfaceName) -> Result<Head, DatapathError> {
-    let hardware =
     if hook.reads() == Reads::Nothing {
         return Ok(Head::Ethernet);
     }
+    let hardware =
         sys::hardware_type(interface).map_err(|source| DatapathError::Call { call: "ioctl(SIOCGIFHWADDR)", source })?;
     Head::of_hardware(hardware).ok_or_else(|| DatapathError::Attach {
         program: hook.program(Head::Ethernet),
