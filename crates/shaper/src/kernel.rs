@@ -5,7 +5,7 @@ use crate::diff::Op;
 use crate::error::ShaperError;
 use crate::leaf::{LeafKind, LeafQdisc, Patience};
 use crate::netlink::{Netlink, Refusal};
-use crate::state::{BeforeQueue, QueueSort};
+use crate::state::{BeforeQueue, ClassFate, QueueSort};
 use crate::tc::redirect::Taken;
 use crate::tc::{
     self, Counters, Object, Options, RTM_DELQDISC, RTM_DELTCLASS, RTM_GETQDISC, RTM_GETTCLASS, RTM_GETTFILTER,
@@ -353,14 +353,19 @@ impl Kernel {
         let Some(root) = qdiscs.iter().find(|qdisc| qdisc.parent == tc::ROOT) else { return Ok(Vec::new()) };
         let cannot =
             |reason| ShaperError::CannotSave { interface: name.clone(), kind: root.options.kind.clone(), reason };
-        if !self.objects(RTM_GETTFILTER, index, root.handle, drop)?.is_empty() {
-            return Err(cannot("it has filters"));
-        }
         let mut left: Vec<BeforeQueue> =
             qdiscs.iter().cloned().map(|qdisc| BeforeQueue::new(QueueSort::Qdisc, qdisc)).collect();
-        // A class of another kind than HTB stands for a band of its qdisc and comes with it.
-        let classes = self.classes(index)?.into_iter().filter(|class| class.options.kind == "htb");
-        left.extend(classes.map(|mut class| {
+        let mut classes = self.classes(index)?;
+        if classes.iter().any(|class| ClassFate::of(&class.options.kind) == ClassFate::Lost) {
+            return Err(cannot("it has classes of a kind that cannot be put back"));
+        }
+        classes.retain(|class| ClassFate::of(&class.options.kind) == ClassFate::PutBack);
+        for part in qdiscs.iter().chain(&classes) {
+            if !self.objects(RTM_GETTFILTER, index, part.handle, drop)?.is_empty() {
+                return Err(cannot("it has filters"));
+            }
+        }
+        left.extend(classes.into_iter().map(|mut class| {
             if class.parent == tc::ROOT {
                 class.parent = class.handle & 0xffff_0000;
             }

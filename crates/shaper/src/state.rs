@@ -53,6 +53,35 @@ pub(crate) enum QueueSort {
     Class,
 }
 
+/// Qdiscs whose classes are bands, queues or flows of theirs: they come with the qdisc's own options, or by themselves.
+/// Those of others (hfsc, drr, qfq) were made one by one, and a kind that is not known may be such.
+const BANDED: [&str; 15] = [
+    "cake", "cbs", "dualpi2", "ets", "fq_codel", "mq", "mqprio", "multiq", "netem", "prio", "red", "sfb", "sfq",
+    "skbprio", "tbf",
+];
+
+/// What becomes of a class when its qdisc is put back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ClassFate {
+    /// It is put back as well.
+    PutBack,
+    /// It comes with its qdisc.
+    Comes,
+    /// Nobody makes it: packets for it would be lost.
+    Lost,
+}
+
+impl ClassFate {
+    /// Of a class of this kind.
+    pub(crate) fn of(kind: &str) -> ClassFate {
+        match kind {
+            "htb" => ClassFate::PutBack,
+            _ if BANDED.contains(&kind) => ClassFate::Comes,
+            _ => ClassFate::Lost,
+        }
+    }
+}
+
 impl BeforeQueue {
     pub(crate) fn new(is: QueueSort, object: Object) -> BeforeQueue {
         let Options { kind, payload } = object.options;
@@ -175,6 +204,22 @@ mod tests {
         forget(&all[0].0).unwrap();
         assert_eq!(load_all(dir.path()).unwrap(), []);
         assert_eq!(load_all(&dir.path().join("none")).unwrap(), []);
+    }
+
+    #[test]
+    fn classes_that_were_made_one_by_one_are_known() {
+        for (kind, expected) in [
+            ("htb", ClassFate::PutBack),
+            ("prio", ClassFate::Comes),
+            ("mq", ClassFate::Comes),
+            ("fq_codel", ClassFate::Comes),
+            ("hfsc", ClassFate::Lost),
+            ("drr", ClassFate::Lost),
+            ("qfq", ClassFate::Lost),
+            ("of tomorrow", ClassFate::Lost),
+        ] {
+            assert_eq!(ClassFate::of(kind), expected, "{kind}");
+        }
     }
 
     #[test]

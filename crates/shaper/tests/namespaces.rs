@@ -744,9 +744,14 @@ fn before(dir: &Path) {
     // What cannot be put back whole is not taken.
     shell("tc qdisc add dev lan root handle 1: htb default 1");
     shell("tc class add dev lan parent 1: classid 1:1 htb rate 10mbit quantum 1514");
-    shell("tc filter add dev lan parent 1: protocol ip prio 1 u32 match ip dport 9 0xffff flowid 1:1");
-    let error = open_on(router(), dir, true).unwrap().apply(&plan).unwrap_err();
-    assert!(matches!(error, ShaperError::CannotSave { .. }), "{error}");
+    shell("tc class add dev lan parent 1:1 classid 1:10 htb rate 5mbit quantum 1514");
+    for parent in ["1:", "1:1"] {
+        let filter = format!("dev lan parent {parent} protocol ip prio 1");
+        shell(&format!("tc filter add {filter} u32 match ip dport 9 0xffff flowid 1:10"));
+        let error = open_on(router(), dir, true).unwrap().apply(&plan).unwrap_err();
+        assert!(matches!(error, ShaperError::CannotSave { .. }), "{error}");
+        shell(&format!("tc filter del {filter}"));
+    }
     shell("tc qdisc del dev lan root");
     // A tree of ours is removed even when the state is lost.
     open(dir).apply(&plan).unwrap();
