@@ -10,7 +10,10 @@
 //! 2. *The delay fell:* go back to just below where it had risen, and stay. It is tried again whether there is more after
 //!    a while, which doubles each time the delay rises at the same place, so that a steady link has a steady capacity.
 //! 3. *Busy, and no delay:* a step up each second, where it was not tried before.
-//! 4. *Hardly anything moves* for a minute: in small steps back to what is usual.
+//! 4. *Hardly anything moves* for a minute, or less than half of what is less than usual: in small steps back to that.
+//!
+//! A device that waits at its own ceiling is no load, and a cut that took nothing away was not felt, whatever the delay
+//! did meanwhile.
 
 use crate::paths::Delay;
 use std::time::Duration;
@@ -22,17 +25,21 @@ const HIGH: Duration = Duration::from_millis(15);
 /// Noise counts for so much at most: a link that wavers more than this when calm hides any queue.
 const MOST_NOISE: Duration = Duration::from_millis(40);
 
-/// A direction is busy with so much of what is divided, in thousandths, or while somebody waits in its queues.
+/// A direction is busy with so much of what is divided, in thousandths.
 const BUSY_PERMILLE: u64 = 900;
 
 /// Less than this fills no queue, though the link carry a tenth of what it did: what makes the delay then, is not the load.
 pub(crate) const LOADED_PERMILLE: u64 = 100;
 
-/// A direction with so much on it is suspected first, in thousandths.
+/// A direction with so much on it is full, in thousandths: suspected first, and busy where somebody waits in its queues.
+/// With less, who waits does so at a ceiling of their own.
 const SUSPECT_PERMILLE: u64 = 700;
 
 /// Below this nothing is learnt about the link, and what is known grows old.
 const RESTING_PERMILLE: u64 = 300;
+
+/// Where less is divided than usual, below this it comes back: nothing fills it, so nobody finds out in another way.
+const HALF_PERMILLE: u64 = 500;
 
 /// What is divided while the link's queue empties, of what moved, in thousandths: a queue of 100 ms is gone in a second.
 const DRAIN_PERMILLE: u64 = 900;
@@ -78,7 +85,7 @@ const UPLOAD_LEFT_PERMILLE: u64 = 250;
 const DOWNLOAD_CUTS: u8 = 3;
 const CARRIED_PERMILLE: u64 = 920;
 
-/// Who was given more so lately is the first to be asked for it back.
+/// Who was given more so lately is the first to be asked for it back; who was full so lately, is full.
 const LATELY: Duration = Duration::from_secs(6);
 
 /// A delay that moved neither way for so long without a measurement is judged no more.
@@ -162,6 +169,10 @@ struct Way {
     changed: Timestamp,
     /// When it was last given more.
     risen: Timestamp,
+    /// When it was last full, half full, and when it was last given back what had been cut while it was not.
+    full: Timestamp,
+    half: Timestamp,
+    doubted: Timestamp,
     /// Seconds in a row: busy, resting, dropping.
     busy: u32,
     resting: u32,
@@ -182,6 +193,10 @@ struct Trial {
     added: Duration,
     cut_at: Timestamp,
     cuts: Directed<u8>,
+    /// After so many cuts a fall may still be chance: none where it was full when the delay rose, or that rose twice.
+    doubtful: Directed<u8>,
+    /// Where the cut took something away.
+    bound: Directed<bool>,
 }
 
 impl Way {
@@ -195,6 +210,9 @@ impl Way {
             hold: FIRST_HOLD,
             changed: now,
             risen: Timestamp::default(),
+            full: Timestamp::default(),
+            half: Timestamp::default(),
+            doubted: Timestamp::default(),
             busy: 0,
             resting: 0,
             dropping: 0,
@@ -331,10 +349,17 @@ impl Autorate {
             let Some(way) = &mut self.ways[direction] else { continue };
             let load = way.load_permille(second.moved[direction]);
             let waits = second.waits[direction];
-            let busy = waits || load >= BUSY_PERMILLE;
+            let busy = load >= if waits { SUSPECT_PERMILLE } else { BUSY_PERMILLE };
+            if load >= SUSPECT_PERMILLE {
+                way.full = second.now;
+            }
+            if load > HALF_PERMILLE {
+                way.half = second.now;
+            }
             any_busy |= busy;
             way.busy = if busy { way.busy.saturating_add(1) } else { 0 };
-            way.resting = if load < RESTING_PERMILLE && !waits { way.resting.saturating_add(1) } else { 0 };
+            let rests = load < RESTING_PERMILLE || load <= HALF_PERMILLE && way.now < way.stated;
+            way.resting = if rests { way.resting.saturating_add(1) } else { 0 };
             let again = second.again_permille.is_some_and(|again| again >= DROPPING_PERMILLE);
             let is_low = second.delay.is_some_and(|delay| delay.added <= HIGH / 2);
             // Where our own queues are full, it is they who drop.
@@ -379,7 +404,8 @@ impl Autorate {
 
     fn load(&self, direction: Direction, second: &Second) -> u64 {
         let Some(way) = self.ways[direction].as_ref().filter(|way| !way.is_blind()) else { return 0 };
-        if second.waits[direction] { 1_000 } else { way.load_permille(second.moved[direction].max(way.moved_before)) }
+        let load = way.load_permille(second.moved[direction].max(way.moved_before));
+        if second.waits[direction] && load >= SUSPECT_PERMILLE { load.max(1_000) } else { load }
     }
 
     fn begin_trial(&mut self, second: &Second) {
@@ -397,12 +423,20 @@ impl Autorate {
         });
         let suspects = if lately.download != lately.upload { lately } else { full };
         let before = self.ways.as_ref().map(|way| way.as_ref().map(|way| way.now));
+        let lately = |at| second.now.since(at) < LATELY;
+        let doubtful = self.ways.as_ref().map(|way| match way {
+            Some(way) if lately(way.full) || lately(way.doubted) => 0,
+            Some(way) if lately(way.half) => 1,
+            _ => u8::MAX,
+        });
         self.trial = Some(Trial {
             before,
             carried: Directed::default(),
             added: delay.added,
             cut_at: second.now,
             cuts: Directed::default(),
+            doubtful,
+            bound: Directed::default(),
         });
         self.cut(suspects, delay, second);
     }
@@ -439,6 +473,12 @@ impl Autorate {
 
     /// Whether the delay fell; what all paths are longer by if it was not the load.
     fn judge(&mut self, second: &Second, high: bool) -> Option<Duration> {
+        if let Some(trial) = &mut self.trial {
+            for direction in Direction::ALL {
+                let load = self.ways[direction].as_ref().map_or(0, |way| way.load_permille(second.moved[direction]));
+                trial.bound[direction] |= load >= SUSPECT_PERMILLE;
+            }
+        }
         let trial = self.trial?;
         let waited = second.now.since(trial.cut_at);
         let Some(delay) = second.delay else {
@@ -469,6 +509,14 @@ impl Autorate {
             self.cut(suspects, delay, second);
             return None;
         }
+        if self.carries_less_than_least(&trial, second) {
+            // The bounds forbid what would empty its queue: not a reason to fill it more, nor the usual round trip.
+            self.trial = None;
+            if let Some(way) = &mut self.ways.download {
+                way.stand(second.now);
+            }
+            return None;
+        }
         self.fail_trial(&trial, delay, second.now)
     }
 
@@ -489,16 +537,31 @@ impl Autorate {
         }
     }
 
+    /// Whether the line carries not even the least that may be divided: with that, less comes through.
+    fn carries_less_than_least(&self, trial: &Trial, second: &Second) -> bool {
+        let load = self.load(Direction::Download, second);
+        let (Some(way), Some(before)) = (&self.ways.download, trial.before.download) else { return false };
+        let is_least = way.now == way.range.min() && trial.carried.download > BitRate::ZERO;
+        let was_full = trial.doubtful.download == 0 || before == way.now;
+        is_least && was_full && (LOADED_PERMILLE..CARRIED_PERMILLE).contains(&load)
+    }
+
     /// It fell: back to just below where it rose.
     fn end_trial(&mut self, trial: &Trial, now: Timestamp) {
         self.trial = None;
-        self.strikes.clear();
         for direction in Direction::ALL {
             let (Some(way), Some(before)) = (&mut self.ways[direction], trial.before[direction]) else { continue };
             let carried = trial.carried[direction];
             if carried == BitRate::ZERO {
                 continue;
             }
+            if !trial.bound[direction] || trial.cuts[direction] <= trial.doubtful[direction] {
+                // Nothing was taken away, or little was there: it fell by itself. If not, it rises again at once.
+                way.set(before, Search::Standing, now);
+                way.doubted = if trial.bound[direction] { now } else { way.doubted };
+                continue;
+            }
+            self.strikes.clear();
             let both = trial.carried.download > BitRate::ZERO && trial.carried.upload > BitRate::ZERO;
             if both && direction == Direction::Upload && trial.cuts.upload == 1 {
                 // What of both it was, the download shows; was it the upload, then the delay rises again at once.

@@ -619,8 +619,9 @@ impl Engine {
         let qualities = std::mem::take(&mut self.qualities);
         for id in self.links.keys().copied().collect::<Vec<_>>() {
             let Some(state) = self.links.get_mut(&id) else { continue };
-            let is_shaped = self.policy.mode == Mode::Control && matches!(state.shaping, Shaping::On { .. });
-            let seen = Seen { activity: &state.activity, qualities: &qualities, is_shaped, now };
+            let is_controlled = self.policy.mode == Mode::Control;
+            let is_shaped = is_controlled && matches!(state.shaping, Shaping::On { .. });
+            let seen = Seen { activity: &state.activity, qualities: &qualities, is_controlled, is_shaped, now };
             for news in state.line.close(&mut state.link, seen) {
                 self.tell_of_line(id, news, now);
             }

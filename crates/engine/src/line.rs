@@ -29,7 +29,9 @@ pub(crate) struct Seen<'a> {
     pub activity: &'a LinkActivity,
     /// How flows fared in this second.
     pub qualities: &'a [(Aggregate, Quality)],
-    /// Whether the queues are ours: then, and only then, a capacity can be looked for.
+    /// Whether the queues are to be ours: elsewhere no capacity is looked for.
+    pub is_controlled: bool,
+    /// Whether they are: a plan that failed, a line that is dialled anew, stop the search for as long, and no more.
     pub is_shaped: bool,
     pub now: Timestamp,
 }
@@ -157,11 +159,14 @@ impl Line {
     }
 
     fn search(&mut self, link: &mut Link, seen: Seen<'_>, moved: Directed<BitRate>, delay: Option<Delay>) -> Vec<News> {
-        if !seen.is_shaped {
+        if !seen.is_controlled {
             if self.autorate.is_some() {
                 self.forget(link);
                 return vec![News::Sees];
             }
+            return Vec::new();
+        }
+        if !seen.is_shaped {
             return Vec::new();
         }
         let stated = link.stated_capacity();

@@ -30,6 +30,8 @@ fn link() -> Link {
 struct World {
     engine: Engine,
     second: u64,
+    /// The kernel refuses what is divided.
+    fails: bool,
     alerts: Vec<Alert>,
     shown: Snapshot,
 }
@@ -39,15 +41,18 @@ impl World {
         let policy = Policy { mode: Mode::Control, ..Policy::default() };
         let forecaster = Forecaster::reacting(Settings::default());
         let engine = Engine::new(policy, vec![link()], forecaster, Timestamp::from_unix_secs(START));
-        World { engine, second: 0, alerts: Vec::new(), shown: Snapshot::default() }
+        World { engine, second: 0, fails: false, alerts: Vec::new(), shown: Snapshot::default() }
     }
 
     fn drain(&mut self, now: Timestamp) {
         while let Some(output) = self.engine.poll_output() {
             match output {
                 Output::Apply(plan) => {
-                    let applied = Input::PlanApplied { plan: plan.id, changes: 1, leaf: "bfifo" };
-                    self.engine.handle_input(applied, now);
+                    let came = match self.fails {
+                        true => Input::PlanFailed { plan: plan.id, reason: "no such device".to_owned() },
+                        false => Input::PlanApplied { plan: plan.id, changes: 1, leaf: "bfifo" },
+                    };
+                    self.engine.handle_input(came, now);
                 }
                 Output::Publish(snapshot) => self.shown = (*snapshot).clone(),
                 Output::Notify(alert) => self.alerts.push(alert),
@@ -153,4 +158,26 @@ fn a_reload_keeps_what_was_found_and_other_bounds_begin_anew() {
     world.engine.handle_input(Input::LinkChanged(other), now);
     world.run(1, 500, 31);
     assert_eq!(world.divided(), BitRate::from_mbps(19));
+}
+
+#[test]
+fn a_plan_that_fails_forgets_nothing_that_was_found() {
+    let mut world = World::new();
+    world.run(20, 20, 30);
+    world.run(20, 980, 31);
+    let found = world.divided();
+    world.fails = true;
+    let now = Timestamp::from_unix_secs(START + world.second);
+    world.engine.handle_input(Input::QueuesDisturbed { link: LinkId(0), what: String::new() }, now);
+    world.run(3, 600, 31);
+    assert!(
+        matches!(world.shown.links[0].shaping, vocab::Shaping::Failed { .. }),
+        "{:?}",
+        world.shown.links[0].shaping
+    );
+    assert_eq!(world.divided(), found, "while no plan holds");
+    world.fails = false;
+    world.run(10, 600, 31);
+    assert!(matches!(world.shown.links[0].shaping, vocab::Shaping::On { .. }));
+    assert_eq!(world.divided(), found, "and afterwards");
 }

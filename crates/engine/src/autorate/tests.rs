@@ -21,6 +21,8 @@ struct World {
     again: u16,
     /// Round trips are longer by this, whatever the load.
     elsewhere_ms: u64,
+    /// Somebody waits at a ceiling of their own.
+    is_capped: bool,
 }
 
 const BUSY: World = World {
@@ -30,6 +32,7 @@ const BUSY: World = World {
     buffer_ms: 600,
     again: 0,
     elsewhere_ms: 0,
+    is_capped: false,
 };
 
 impl std::fmt::Debug for Came {
@@ -101,7 +104,9 @@ impl Bench {
         let found = self.autorate.observe(&Second {
             now: self.now,
             moved,
-            waits: Directed::from_fn(|d| world.wanted[d] > divided[d].as_kbps() && sent[d] <= world.carries[d]),
+            waits: Directed::from_fn(|d| {
+                world.is_capped || world.wanted[d] > divided[d].as_kbps() && sent[d] <= world.carries[d]
+            }),
             delay,
             noise: self.paths.noise(),
             again_permille: Some(if over { world.again } else { 1 }),
@@ -226,6 +231,59 @@ fn what_is_not_the_load_takes_nothing_away() {
     check("one far network, and the link is full", &one, 60, &one, |_, of_stated| (1_200..1_400).contains(&of_stated));
 }
 
+/// Seconds of delay that is not the load, every so many seconds for ten minutes, with so much wanted: what is divided
+/// then, and the least of the last minute.
+fn spiked(wanted_kbps: u64, every: usize, lasts: usize) -> (BitRate, BitRate) {
+    let mut bench = Bench::after_quiet();
+    let calm = World { wanted: Directed { download: wanted_kbps, upload: 100 }, ..BUSY };
+    let mut came = bench.run(60, &calm);
+    for _ in 0..600 / every {
+        came.extend(bench.run(lasts, &World { elsewhere_ms: 120, ..calm }));
+        came.extend(bench.run(every - lasts, &calm));
+    }
+    let divided = |came: &Came| came.divided.download;
+    (divided(&last(&came)), came[came.len() - 60..].iter().map(divided).max().expect("a minute passed"))
+}
+
+#[test]
+fn delay_that_goes_by_itself_leaves_a_light_line_what_it_had() {
+    let usual = BitRate::from_mbps(30);
+    for (wanted, every, lasts) in [(4_500, 600, 2), (4_500, 60, 2), (4_500, 20, 4), (12_000, 600, 2), (12_000, 60, 2)] {
+        let (last, most) = spiked(wanted, every, lasts);
+        assert_eq!((last, most), (usual, usual), "{wanted} kbit/s, {lasts} s of each {every}");
+    }
+}
+
+#[test]
+fn who_waits_at_a_ceiling_of_their_own_is_no_load() {
+    for wanted in [500, 2_000, 4_000, 8_000] {
+        let world = World { wanted: Directed { download: wanted, upload: 100 }, is_capped: true, ..BUSY };
+        let mut bench = Bench::after_quiet();
+        bench.run(300, &world);
+        let usual = Directed { download: BitRate::from_mbps(30), upload: BitRate::from_mbps(6) };
+        assert_eq!(bench.divided(), usual, "{wanted}");
+        bench.run(100, &BUSY);
+        assert!(bench.divided().download > BitRate::from_mbps(35));
+        bench.run(600, &world);
+        let left = permille(bench.divided().download, usual.download);
+        assert!(left.abs_diff(1_000) <= WORTH_PERMILLE, "{wanted}: it goes back: {left}");
+    }
+}
+
+#[test]
+fn a_line_below_the_bounds_gets_the_least() {
+    for carries in [4_500, 4_000, 2_000] {
+        let mut bench = Bench::after_quiet();
+        let mut world = BUSY;
+        bench.run(60, &world);
+        world.carries.download = carries;
+        bench.run(60, &world);
+        let came = bench.run(600, &world);
+        let least = BitRate::from_mbps(5);
+        assert!(came.iter().all(|came| came.divided.download == least), "{carries}: {:?}", last(&came));
+    }
+}
+
 #[test]
 fn it_says_where_it_is_blind_and_keeps_what_is_stated() {
     let blind = |why| move |search: Search, of_stated: u64| search == Search::Blind(why) && of_stated == 1_000;
@@ -316,6 +374,60 @@ proptest! {
                     prop_assert!(rise <= 1_000 || way.search != Search::Rising, "nothing is tried without a load");
                 }
             }
+        }
+    }
+
+    /// Whatever the delay does, and whoever waits at a ceiling: less than half of what is divided fills nothing.
+    #[test]
+    fn where_nothing_was_ever_half_full_the_usual_comes_back_and_stays(
+        seconds in proptest::collection::vec((0..=500u64, 0..=500u64, any::<(bool, bool)>(), 0..4usize, 0..600u64), 1..300),
+        load in 0..=500u64,
+    ) {
+        let mut bench = Bench::new();
+        let calm = [(load, load, (true, true), 3, 0)].into_iter().cycle().take(900);
+        let usual = bench.divided();
+        let count = seconds.len();
+        for (n, (download, upload, (d, u), networks, added)) in seconds.into_iter().chain(calm).enumerate() {
+            bench.now = bench.now + Duration::from_secs(1);
+            let now = bench.divided();
+            let permille = Directed { download, upload };
+            bench.autorate.observe(&Second {
+                now: bench.now,
+                moved: Directed::from_fn(|direction| now[direction].mul_ratio(permille[direction], 1_000)),
+                waits: Directed { download: d, upload: u },
+                delay: (networks > 0).then(|| Delay { added: Duration::from_millis(added), networks }),
+                noise: Duration::ZERO,
+                again_permille: None,
+            });
+            if n > count + 10 {
+                prop_assert_eq!(bench.divided(), usual, "{} s after", n - count);
+            }
+        }
+    }
+
+    /// Whatever was, a quarter of an hour of a calm line ends it.
+    #[test]
+    fn from_any_state_a_calm_line_brings_the_usual_back(
+        seconds in proptest::collection::vec(
+            (0..100_000u64, 0..30_000u64, any::<(bool, bool)>(), 0..4usize, 0..2_000u64, 0..100u16), 1..200),
+    ) {
+        let mut bench = Bench::new();
+        let usual = bench.divided();
+        let calm = [(400, 100, (false, false), 3, 0, 0)].into_iter().cycle().take(900);
+        for (download, upload, (d, u), networks, added, again) in seconds.into_iter().chain(calm) {
+            bench.now = bench.now + Duration::from_secs(1);
+            bench.autorate.observe(&Second {
+                now: bench.now,
+                moved: Directed { download: BitRate::from_kbps(download), upload: BitRate::from_kbps(upload) },
+                waits: Directed { download: d, upload: u },
+                delay: (networks > 0).then(|| Delay { added: Duration::from_millis(added), networks }),
+                noise: Duration::ZERO,
+                again_permille: Some(again),
+            });
+        }
+        for direction in Direction::ALL {
+            let left = permille(bench.divided()[direction], usual[direction]);
+            prop_assert!(left.abs_diff(1_000) <= WORTH_PERMILLE, "{} {}", direction, left);
         }
     }
 }
