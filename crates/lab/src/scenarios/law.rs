@@ -62,8 +62,10 @@ fn compete(
     for (number, guarantee) in [guarantees.0, guarantees.1].into_iter().enumerate() {
         let which = ["first", "second"][number];
         let (kept, lowest) = guarantee_kept(&totals[number], guarantee as f64);
-        outcome.figure(&format!("{which}_lowest_window_of_guarantee"), lowest);
-        outcome.at_least(&format!("{which}_guarantee_kept_in_windows"), kept, 0.98);
+        // One window of some twenty may be of a moment in which the machine did something else; where time follows the
+        // work, in the guest lab, the bound is 98 %.
+        outcome.at_least(&format!("{which}_guarantee_kept_in_windows"), kept, 0.94);
+        outcome.at_least(&format!("{which}_lowest_window_of_guarantee"), lowest, 0.9);
     }
     Ok(stage.end(outcome))
 }
